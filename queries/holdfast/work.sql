@@ -1,0 +1,107 @@
+-- name: ClaimWork :many
+-- Claims up to @wanted of the candidates, in their order, in ONE statement: reads every lock key of every
+-- candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is gone
+-- or past its deadline) and due, evicts those dead holders, takes the keys with token + 1, and writes the
+-- history. Nothing is taken for a session that is itself not live. May conflict with another claimer of the
+-- same key: the upsert's guard (same token, same holder as read) decides, so it is right at READ COMMITTED too.
+-- Candidates come as parallel arrays, one element per lock key; ord numbers the candidate.
+WITH candidate AS (
+  SELECT c.ord, c.process, c.target
+  FROM unnest(@ords::INT8[], @processes::TEXT[], @targets::TEXT[]) AS c (ord, process, target)
+), seen AS (
+  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.not_before,
+    s.session_id AS held_by, d.deadline
+  FROM candidate AS c
+  LEFT JOIN holdfast.work AS w ON w.process = c.process AND w.target = c.target
+  LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+), claimable AS (
+  SELECT ord
+  FROM seen
+  GROUP BY ord
+  HAVING bool_and((held_by IS NULL OR deadline IS NULL OR deadline <= now())
+    AND (not_before IS NULL OR not_before <= now()))
+  ORDER BY ord
+  LIMIT @wanted::INT8
+), chosen AS (
+  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token
+  FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
+), live AS (
+  SELECT s.session_id
+  FROM holdfast.session AS s
+  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
+  WHERE s.session_id = @session_id AND d.deadline > now()
+), dead AS (
+  DELETE FROM holdfast.session_deadline
+  WHERE session_id IN (SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live))
+    AND deadline <= now()
+  RETURNING session_id
+), evicted AS (
+  DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
+), taken AS (
+  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from)
+  SELECT c.process, c.target, l.session_id, c.token + 1, now(), c.holder
+  FROM chosen AS c CROSS JOIN live AS l
+  WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
+  ORDER BY c.process, c.target
+  ON CONFLICT (process, target) DO UPDATE
+  SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
+    taken_from = excluded.taken_from
+  WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
+  RETURNING process, target, token, taken_from, holder, started_at, backoff_seconds
+), history AS (
+  INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
+  SELECT target, process, token, 'started', holder, started_at FROM taken WHERE process = @process
+  UNION ALL
+  SELECT target, process, token - 1, 'abandoned', taken_from, started_at FROM taken
+  WHERE process = @process AND taken_from IS NOT NULL
+  RETURNING token
+)
+SELECT process, target, token, taken_from, backoff_seconds FROM taken;
+
+-- name: HoldWork :one
+-- Proof of ownership inside a transaction: by primary key, raises unless the token is the current one.
+SELECT CAST(CASE WHEN EXISTS (
+    SELECT 1 FROM holdfast.work
+    WHERE process = @process AND target = @target AND holder = @session_id AND token = @token)
+  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held;
+
+-- name: ReleaseWork :one
+-- Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
+-- (process, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
+-- key is still held by this session with this token. @event is finished, failed or canceled; a canceled one
+-- keeps the backoff it had, a finished one clears it, a failed one keeps others away for @delay_ms and
+-- remembers @backoff_seconds, the period before jitter, for the next failure to build on.
+WITH released AS (
+  UPDATE holdfast.work AS w
+  SET holder = NULL, taken_from = NULL, started_at = NULL,
+    not_before = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.not_before
+      WHEN @event::TEXT = 'failed' THEN now() + @delay_ms::INT8 * INTERVAL '1 millisecond' END,
+    backoff_seconds = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.backoff_seconds
+      WHEN @event::TEXT = 'failed' THEN sqlc.narg(backoff_seconds)::INT8 END,
+    backoff_cause = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.backoff_cause
+      WHEN @event::TEXT = 'failed' THEN sqlc.narg(cause)::TEXT END
+  FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
+  WHERE w.process = k.process AND w.target = k.target AND w.holder = @session_id::UUID AND w.token = k.token
+  RETURNING w.process, w.target, w.token
+), history AS (
+  INSERT INTO holdfast.work_history (target, process, token, event, session_id, cause)
+  SELECT target, process, token, @event::TEXT, @session_id::UUID, sqlc.narg(cause)::TEXT
+  FROM released WHERE process = @process
+  RETURNING token
+)
+SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = @keys::INT8
+  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS released;
+
+-- name: WorkHistory :many
+-- Everything that happened to a target, oldest first: by primary key prefix.
+SELECT target, process, token, event, session_id, at, cause
+FROM holdfast.work_history
+WHERE target = @target
+ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, event;
+
+-- name: ActiveWork :many
+-- What live sessions hold now.
+SELECT process, target, session_id, token, started_at
+FROM holdfast.active_work
+ORDER BY process, target;

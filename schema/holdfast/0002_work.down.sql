@@ -1,0 +1,4 @@
+DROP VIEW IF EXISTS holdfast.unavailable_work;
+DROP VIEW IF EXISTS holdfast.active_work;
+DROP TABLE IF EXISTS holdfast.work_history;
+DROP TABLE IF EXISTS holdfast.work;

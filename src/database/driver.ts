@@ -1,0 +1,64 @@
+import type { RawResult, Statement } from '../query/index.ts';
+
+/** Where and how to connect, already resolved from the URL and the options. */
+export interface DriverOptions {
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly user: string;
+  readonly password?: string | undefined;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly connectTimeoutMs: number;
+  readonly tls?: DriverTls | undefined;
+}
+
+export interface DriverTls {
+  readonly rejectUnauthorized: boolean;
+  /** Name to verify the certificate against; undefined means the host connected to. */
+  readonly servername?: string | undefined;
+  /** False for `verify-ca`: the chain is checked, the name is not. */
+  readonly verifyName: boolean;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/**
+ * One connection of one driver: all that the rest of Holdfast knows about a driver. Both adapters pass the
+ * same conformance suite.
+ *
+ * Contract:
+ * - `send` writes at once, without waiting for earlier statements; answers come in order (pipelining).
+ *   Statements sent in the same tick leave in one write where the driver can.
+ * - values and results are text; `send` rejects with DatabaseError for what the server says, and with
+ *   ConnectionLostError for anything that ends the connection.
+ * - once dead, always dead: no reconnection behind the caller's back.
+ * - never an uncaught exception or an unhandled rejection, whatever happens to the socket.
+ */
+export interface DriverConnection {
+  /** `prepare` keeps the statement parsed on the server under a name made from its text. */
+  send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult>;
+  /** Several statements without parameters as one simple-protocol message; the last result is given. */
+  sendSimple(text: string): Promise<RawResult>;
+  /** Why the connection ended, or undefined while it lives. */
+  readonly dead: Error | undefined;
+  /** Server parameters from the start-up (`server_version`, `crdb_version`, ...). */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly processId: number | undefined;
+  readonly host: string;
+  readonly port: number;
+  /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */
+  cancel(): Promise<void>;
+  /** Closes politely when idle. */
+  close(): Promise<void>;
+  /** Cuts the socket. Pending sends reject with ConnectionLostError. */
+  destroy(reason?: Error): void;
+  /** Calls back once when the connection dies. */
+  onDeath(listener: (error: Error) => void): void;
+}
+
+/** Opens connections; the pool above it is the same for every driver. */
+export interface Driver {
+  readonly name: 'pg' | 'postgres';
+  /** Throws ConnectError. */
+  open(options: DriverOptions): Promise<DriverConnection>;
+}

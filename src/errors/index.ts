@@ -1,0 +1,4 @@
+export * from './database-errors.ts';
+export * from './holdfast-error.ts';
+export * from './transaction-errors.ts';
+export * from './work-errors.ts';

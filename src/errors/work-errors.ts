@@ -1,0 +1,27 @@
+import { HoldfastError } from './holdfast-error.ts';
+
+/** The session is past its deadline, was closed, or its row is gone. It never revives: start another. */
+export class SessionExpiredError extends HoldfastError {
+  readonly code = 'HOLDFAST_SESSION_EXPIRED';
+  readonly sessionId: string;
+
+  constructor(sessionId: string, why: string) {
+    super(`session ${sessionId} is expired: ${why}`);
+    this.sessionId = sessionId;
+  }
+}
+
+/** Every candidate is held by a live session, for this process or for a lock key that it shares. */
+export class WorkConflictError extends HoldfastError {
+  readonly code = 'HOLDFAST_WORK_CONFLICT';
+}
+
+/** The work was taken over: its token is no longer the current one. Nothing was changed. */
+export class LeaseLostError extends HoldfastError {
+  readonly code = 'HOLDFAST_LEASE_LOST';
+}
+
+/** finish, fail or cancel was called on work that had already ended by one of them. */
+export class WorkEndedError extends HoldfastError {
+  readonly code = 'HOLDFAST_WORK_ENDED';
+}
