@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { inject } from 'vitest';
+import { withAdmin } from './admin.ts';
+import { migrateForTests } from './migrate-for-tests.ts';
+import { urlOf } from './url-of.ts';
+
+export { seededRandom } from './seed.ts';
+export { waitFor } from './wait-for.ts';
+
+/** Both drivers, for describe.each: every suite of the core holds on each. */
+export const DRIVERS = ['pg', 'postgres'] as const;
+
+/** A database of one test file. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly name: string;
+  readonly engine: 'postgresql' | 'cockroachdb';
+  /** Optional: what a file leaves goes with the run. */
+  drop(): Promise<void>;
+}
+
+/** The engine of this run. */
+export function testEngine(): 'postgresql' | 'cockroachdb' {
+  return inject('holdfast').engine;
+}
+
+/** A fresh, migrated database: a clone of the run's template, or migrated now where cloning is not known. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const { template } = inject('holdfast');
+  if (template !== undefined) return create(`TEMPLATE ${template} STRATEGY FILE_COPY`);
+  const database = await create('');
+  await migrateForTests(database.url);
+  return database;
+}
+
+/** A fresh database without any of our schemas. */
+export async function createEmptyTestDatabase(): Promise<TestDatabase> {
+  return create('');
+}
+
+async function create(options: string): Promise<TestDatabase> {
+  const { url: serverUrl, engine, prefix } = inject('holdfast');
+  const name = `${prefix}_${randomBytes(6).toString('hex')}`;
+  await withAdmin(serverUrl, (client) => client.query(`CREATE DATABASE ${name} ${options}`));
+  const drop = async () => {
+    const how = engine === 'cockroachdb' ? 'CASCADE' : 'WITH (FORCE)';
+    await withAdmin(serverUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} ${how}`));
+  };
+  return { url: urlOf(serverUrl, name), name, engine, drop, [Symbol.asyncDispose]: drop };
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import type { TestProject } from 'vitest/node';
+import { withAdmin } from './admin.ts';
+import { migrateForTests } from './migrate-for-tests.ts';
+import { startCockroachdb } from './servers/cockroachdb.ts';
+import { startPostgresql } from './servers/postgresql.ts';
+import { urlOf } from './url-of.ts';
+
+/** What every test process is told about the server of the run. */
+export interface TestRun {
+  readonly engine: 'postgresql' | 'cockroachdb';
+  readonly url: string;
+  /** Every database of this run has a name that begins so. */
+  readonly prefix: string;
+  /** A migrated database to clone; only where the engine can. */
+  readonly template?: string | undefined;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    holdfast: TestRun;
+  }
+}
+
+/** Starts one server for the run, migrates the template, and takes all of it away at the end. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const wanted = process.env['HOLDFAST_TEST_ENGINE'] || 'postgresql';
+  if (wanted !== 'postgresql' && wanted !== 'cockroachdb') {
+    throw new Error(`HOLDFAST_TEST_ENGINE is "${wanted}": it can be postgresql or cockroachdb`);
+  }
+  const server = wanted === 'cockroachdb' ? await startCockroachdb() : await startPostgresql();
+  const prefix = `holdfast_test_${randomBytes(4).toString('hex')}`;
+  const stop = async () => {
+    if (server.engine === 'cockroachdb') await dropAll(server.url, prefix);
+    await server.stop();
+  };
+  try {
+    let template: string | undefined;
+    if (server.engine === 'postgresql') {
+      template = `${prefix}_template`;
+      await withAdmin(server.url, (client) => client.query(`CREATE DATABASE ${template}`));
+      await migrateForTests(urlOf(server.url, template));
+      await withAdmin(server.url, (client) =>
+        client.query(`ALTER DATABASE ${template} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true`),
+      );
+    }
+    project.provide('holdfast', { engine: server.engine, url: server.url, prefix, template });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+/** A server that was given to us goes on: leave nothing in it. */
+async function dropAll(url: string, prefix: string): Promise<void> {
+  await withAdmin(url, async (client) => {
+    const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database');
+    for (const { datname } of rows) {
+      if (datname.startsWith(prefix)) await client.query(`DROP DATABASE ${datname} CASCADE`);
+    }
+  });
+}

@@ -1,0 +1,7 @@
+/** The server that a whole test run uses. */
+export interface TestServer {
+  readonly engine: 'postgresql' | 'cockroachdb';
+  /** Of a role that may create databases. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
