@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { exitCodeOf, reportError } from './support/report-error.ts';
+
+/** A command's file: adds its command, with options and help, and loads what it needs only when it runs. */
+export type Register = (program: Command) => void;
+
+/** Every command. A new one is a line here and a file beside this one. */
+const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [];
+
+/** What goes wrong is thrown; `run` says it. */
+const quiet = { outputError: () => {}, writeErr: () => {} };
+
+/** Builds the program. */
+export async function createProgram(): Promise<Command> {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const program = new Command('holdfast')
+    .description(manifest.description)
+    .version(manifest.version)
+    .exitOverride();
+  for (const { register } of await Promise.all(commands.map((load) => load()))) register(program);
+  for (const command of leaves(program)) {
+    command
+      .exitOverride()
+      .option('--debug', 'show stack traces of errors (also HOLDFAST_DEBUG=1)')
+      .configureOutput(quiet);
+  }
+  return program.configureOutput(quiet);
+}
+
+/** Runs one command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage. */
+export async function run(args: readonly string[]): Promise<number> {
+  const debug = args.includes('--debug') || process.env['HOLDFAST_DEBUG'] === '1';
+  try {
+    const program = await createProgram();
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    reportError(error, { debug });
+    return exitCodeOf(error);
+  }
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...leaves(child)]);
+}

@@ -1,0 +1,46 @@
+import { CommanderError } from 'commander';
+import { ZodError } from 'zod';
+import { DatabaseError, HoldfastError, InvalidOptionError } from '../../errors/index.ts';
+import { UsageError } from './usage-error.ts';
+
+/** 2 when the command line or an option is wrong, 1 for everything else that fails. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
+}
+
+/** Writes one line to stderr; the stack too when asked for. */
+export function reportError(error: unknown, options: { readonly debug: boolean }): void {
+  // Help and version come as an "error" with code 0; commander has printed them.
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  process.stderr.write(`holdfast: ${oneLine(describe(error))}\n`);
+  if (options.debug && error instanceof Error) process.stderr.write(`${inspectStack(error)}\n`);
+}
+
+function describe(error: unknown): string {
+  if (error instanceof CommanderError) {
+    return error.code === 'commander.help'
+      ? 'name a command: holdfast --help lists them'
+      : `${error.message.replace(/^error: /, '')} (--help tells the usage)`;
+  }
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof DatabaseError) return `the database said: ${error.message} (SQLSTATE ${error.code})`;
+  if (error instanceof HoldfastError) return error.message;
+  if (error instanceof ZodError) {
+    return error.issues
+      .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+      .join('; ');
+  }
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  const isSystemError = error instanceof Error && 'syscall' in error;
+  return isSystemError ? message : `unexpected: ${message} (run it again with --debug for the stack)`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}
+
+function inspectStack(error: Error): string {
+  const stack = error.stack ?? String(error);
+  return error.cause instanceof Error ? `${stack}\ncaused by: ${inspectStack(error.cause)}` : stack;
+}
