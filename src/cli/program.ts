@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { exitCodeOf, reportError } from './support/report-error.ts';
+import { UsageError } from './support/usage-error.ts';
 
 /** A command's file: adds its command, with options and help, and loads what it needs only when it runs. */
 export type Register = (program: Command) => void;
@@ -32,6 +33,7 @@ export async function createProgram(): Promise<Command> {
 export async function run(args: readonly string[]): Promise<number> {
   const debug = args.includes('--debug') || process.env['HOLDFAST_DEBUG'] === '1';
   try {
+    if (args.length === 0) throw new UsageError('name a command: holdfast --help lists them');
     const program = await createProgram();
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
