@@ -1,69 +1,94 @@
 import type { Codec } from './codec.ts';
+import { parseInterval } from './interval.ts';
 
-const identity = (type: string): Codec<string> => ({ type, decode: (text) => text, encode: String });
+/** A type that travels as the server's own text. */
+export const textual = (type: string): Codec<string> => ({ type, decode: (value) => value, encode: String });
 
-export const text = identity('text');
-export const uuid = identity('uuid');
+export const text = textual('text');
+export const uuid = textual('uuid');
 /** NUMERIC stays a string: no digit is lost. */
-export const numeric = identity('numeric');
-export const int8: Codec<bigint> = { type: 'int8', decode: BigInt, encode: (value) => BigInt(value).toString() };
+export const numeric = textual('numeric');
+/** NUMERIC as a number, by choice: digits past the 15th are lost. */
+export const numericNumber: Codec<number> = { type: 'numeric', decode: Number, encode: String };
+export const int8: Codec<bigint> = {
+  type: 'int8',
+  decode: BigInt,
+  encode: (value) => BigInt(value).toString(),
+};
 /** INT8 as a number; throws past 2^53 rather than lose digits. */
 export const int8Number: Codec<number> = {
   type: 'int8',
   decode: (value) => safeInteger(Number(value)),
   encode: (value) => safeInteger(value).toString(),
 };
-export const int4: Codec<number> = { type: 'int4', decode: Number, encode: (value) => safeInteger(value).toString() };
+/** INT8 as the server's digits. */
+export const int8Text: Codec<string> = {
+  type: 'int8',
+  decode: (value) => value,
+  encode: (value) => BigInt(value).toString(),
+};
+export const int4: Codec<number> = {
+  type: 'int4',
+  decode: Number,
+  encode: (value) => safeInteger(value).toString(),
+};
 export const float8: Codec<number> = { type: 'float8', decode: Number, encode: String };
 export const bool: Codec<boolean> = {
   type: 'bool',
   decode: (value) => value === 't' || value === 'true',
   encode: (value) => (value ? 't' : 'f'),
 };
-/** TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. */
+/** TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Throws for `infinity` and BC. */
 export const timestamptz: Codec<Date> = {
   type: 'timestamptz',
-  decode: (value) => new Date(value.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00')),
+  decode: (value) => {
+    const date = new Date(value.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+    if (Number.isNaN(date.getTime())) throw new RangeError(`${value} is not a time that a Date holds`);
+    return date;
+  },
   encode: (value) => value.toISOString(),
 };
+/** TIMESTAMPTZ as the server's text, every digit kept. */
+export const timestamptzText = textual('timestamptz');
 export const bytea: Codec<Uint8Array> = {
   type: 'bytea',
   decode: (value) => new Uint8Array(Buffer.from(value.slice(2), 'hex')),
   encode: (value) => `\\x${Buffer.from(value).toString('hex')}`,
 };
-export const jsonb: Codec<unknown> = { type: 'jsonb', decode: JSON.parse, encode: (value) => JSON.stringify(value) };
+export const jsonb: Codec<unknown> = {
+  type: 'jsonb',
+  decode: (value) => JSON.parse(value) as unknown,
+  encode: (value) => {
+    const json = JSON.stringify(value);
+    if (json === undefined) throw new TypeError('not a JSON value');
+    return json;
+  },
+};
+/** INTERVAL in its three parts, which do not convert into each other. */
+export interface Interval {
+  readonly months: number;
+  readonly days: number;
+  readonly microseconds: bigint;
+}
+export const interval: Codec<Interval> = {
+  type: 'interval',
+  decode: parseInterval,
+  encode: ({ months, days, microseconds }) =>
+    `${safeInteger(months)} months ${safeInteger(days)} days ${BigInt(microseconds)} microseconds`,
+};
+
+/** An enum as a union of its labels. A label that is not among them is refused, both ways. */
+export function enumOf<T extends string>(type: string, labels: readonly T[]): Codec<T> {
+  const known: ReadonlySet<string> = new Set(labels);
+  const check = (value: string): T => {
+    if (!known.has(value)) throw new RangeError(`${value} is not a label of ${type}`);
+    return value as T;
+  };
+  return { type, decode: check, encode: check };
+}
 
 function safeInteger(value: number): number {
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer that a number holds exactly`);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${value} is not an integer that a number holds exactly`);
   return value;
-}
-
-/** An array of another codec's values, in PostgreSQL's `{...}` text form. Elements are not null. */
-export function arrayOf<T>(element: Codec<T>): Codec<readonly T[]> {
-  return {
-    type: `${element.type}[]`,
-    decode: (value) => parseArray(value).map((item) => element.decode(item ?? 'null')),
-    encode: (values) =>
-      `{${values.map((value) => `"${element.encode(value).replace(/[\\"]/g, '\\$&')}"`).join(',')}}`,
-  };
-}
-
-function parseArray(value: string): (string | null)[] {
-  const items: (string | null)[] = [];
-  let at = 1;
-  while (at < value.length - 1) {
-    if (value[at] === ',') at++;
-    else if (value[at] === '"') {
-      let item = '';
-      for (at++; value[at] !== '"'; at++) item += value[at] === '\\' ? value[++at] : value[at];
-      at++;
-      items.push(item);
-    } else {
-      const end = value.slice(at).search(/[,}]/) + at;
-      const item = value.slice(at, end);
-      items.push(item === 'NULL' ? null : item);
-      at = end;
-    }
-  }
-  return items;
 }

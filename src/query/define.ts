@@ -2,10 +2,15 @@ import { HoldfastError } from '../errors/index.ts';
 import type { Codec } from './codec.ts';
 import type { Executor, RawResult, Statement } from './statement.ts';
 
+/** The half of a codec that a parameter needs. */
+export type Encoder = Pick<Codec<never>, 'type' | 'encode'>;
 /** A parameter: field name of the parameter object, its codec, whether null is allowed. */
-export type ParamSpec = readonly [field: string, codec: Codec<never>, nullable?: 'null'];
+export type ParamSpec = readonly [field: string, codec: Encoder, nullable?: 'null'];
 /** A column: field name of the row object, its codec, whether it can be null. */
 export type ColumnSpec = readonly [field: string, codec: Codec<unknown>, nullable?: 'null'];
+
+/** Parameters of a query that takes none. */
+export type NoParams = Readonly<Record<never, never>>;
 
 /** What the compiler writes down for one query. */
 export interface QueryDefinition {
@@ -77,7 +82,8 @@ function build<P, Row, Result>(
       return row as Row;
     });
   const result = (raw: RawResult) => toResult(raw, decodeRows);
-  const run = async (executor: Executor, params?: P) => result(await executor.execute(statement(params as P)));
+  const run = async (executor: Executor, params?: P) =>
+    result(await executor.execute(statement(params as P)));
   return Object.assign(run, { definition, statement, decodeRows, result }) as CompiledQuery<P, Row, Result>;
 }
 

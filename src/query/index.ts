@@ -3,5 +3,7 @@
  */
 export type { Codec } from './codec.ts';
 export * from './codecs.ts';
+export * from './collections.ts';
 export * from './define.ts';
 export type { Executor, RawResult, ResultColumn, Statement } from './statement.ts';
+export { type OutputOf, type Schema, validated } from './validated.ts';

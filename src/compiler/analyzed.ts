@@ -1,0 +1,55 @@
+import type { Diagnostic } from './diagnostic.ts';
+import type { TreeNode } from './engine/node-tree.ts';
+import type { EngineQuery } from './source/parameters.ts';
+import type { SourceQuery } from './source/query-file.ts';
+import type { TypeUse } from './types/resolve-type.ts';
+
+/** A query of which everything is known that its function needs. */
+export interface AnalyzedQuery {
+  readonly source: SourceQuery;
+  readonly engineQuery: EngineQuery;
+  /** What is sent: stars expanded. */
+  readonly text: string;
+  readonly operation: string;
+  readonly collection: string | undefined;
+  readonly params: readonly AnalyzedParam[];
+  readonly columns: readonly AnalyzedColumn[];
+  /** PostgreSQL's rewritten tree, where the engine gave one. */
+  readonly tree: TreeNode | undefined;
+}
+
+export interface AnalyzedParam {
+  readonly field: string;
+  readonly sqlType: string;
+  readonly use: TypeUse;
+  readonly nullable: boolean;
+  readonly reason: string;
+}
+
+export interface AnalyzedColumn {
+  readonly name: string;
+  readonly field: string;
+  readonly sqlType: string;
+  readonly use: TypeUse;
+  readonly nullable: boolean;
+  /** Why it can or cannot be null. */
+  readonly reason: string;
+  /** Where sources disagree, what each of them says. */
+  readonly disagreement?: string | undefined;
+  readonly doc?: string | undefined;
+  /** Field of the row that this column is in, from sqlc.embed. */
+  readonly embed?: Embed | undefined;
+}
+
+export interface Embed {
+  readonly field: string;
+  /** The embedded row may be missing as a whole. */
+  readonly nullable: boolean;
+}
+
+/** One file of queries with everything found in it. */
+export interface AnalyzedFile {
+  readonly path: string;
+  readonly queries: readonly AnalyzedQuery[];
+  readonly diagnostics: readonly Diagnostic[];
+}

@@ -1,0 +1,68 @@
+import { analyze } from './analyze.ts';
+import type { AnalyzedQuery } from './analyzed.ts';
+import { type CompiledTarget, moduleName, type TargetFiles } from './compile.ts';
+import { type Diagnostic, SourceError } from './diagnostic.ts';
+import { emitModule, functionName, sharedTypes } from './emit/module.ts';
+import { emitTypesModule } from './emit/types-module.ts';
+import type { Engine } from './engine/engine.ts';
+import { type EngineQuery, rewrite } from './source/parameters.ts';
+import { readAnnotated } from './source/query-file.ts';
+
+/** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
+export async function compileTarget(
+  files: TargetFiles,
+  engine: Engine,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<CompiledTarget> {
+  const { target } = files;
+  const engineQueries: EngineQuery[] = [];
+  for (const file of files.queries) {
+    for (const query of readAnnotated(file, report)) {
+      try {
+        engineQueries.push(rewrite(query));
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        report(error.diagnostic);
+      }
+    }
+  }
+  const database = await engine.database(files.schema);
+  const queries = await analyze(engineQueries, database, target, report);
+  const outputs = new Map<string, string>();
+  for (const file of files.queries) {
+    const own = queries.filter((query) => query.source.file === file);
+    reportDoubles(own, report);
+    const name = moduleName(file.path);
+    if (outputs.has(name) || (name === 'types.ts' && sharedTypes(queries).length > 0))
+      throw new SourceError({
+        severity: 'error',
+        code: 'HF040',
+        message: `two modules would be called ${name}`,
+        hint: 'rename this file, or give it an output folder of its own',
+        file,
+        at: 0,
+      });
+    if (own.length > 0) outputs.set(name, emitModule(file.path, own, target));
+  }
+  const shared = sharedTypes(queries);
+  if (shared.length > 0) outputs.set('types.ts', emitTypesModule(shared, target));
+  return { files, queries, outputs };
+}
+
+function reportDoubles(queries: readonly AnalyzedQuery[], report: (diagnostic: Diagnostic) => void): void {
+  const seen = new Set<string>();
+  for (const query of queries) {
+    const name = functionName(query);
+    if (seen.has(name))
+      report({
+        severity: 'error',
+        code: 'HF006',
+        message: `two queries would be called ${name}`,
+        hint: 'rename one of them',
+        file: query.source.file,
+        at: query.source.nameAt,
+        query: query.source.name,
+      });
+    seen.add(name);
+  }
+}

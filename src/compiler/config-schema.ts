@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { InvalidOptionError } from '../errors/index.ts';
+import type { CompileTarget } from './config.ts';
+
+const typeOverride = z.strictObject({
+  as: z.enum(['bigint', 'number', 'string', 'Date']).optional(),
+  type: z.string().optional(),
+  codec: z.string().optional(),
+  zod: z.string().optional(),
+  from: z.string().optional(),
+});
+const columnOverride = typeOverride.extend({ nullable: z.boolean().optional() });
+const many = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+
+const target = z.strictObject({
+  queries: many,
+  schema: many.default([]),
+  out: z.string(),
+  runtime: z.string().default('holdfast/query'),
+  importExtension: z.enum(['.ts', '.js', '']).default('.ts'),
+  int8: z.enum(['bigint', 'number', 'string']).default('bigint'),
+  timestamptz: z.enum(['Date', 'string']).default('Date'),
+  arrayElements: z.enum(['nullable', 'notnull']).default('nullable'),
+  zod: z.boolean().default(false),
+  largeTables: z.array(z.string()).default([]),
+  hotTables: z.array(z.string()).default([]),
+  overrides: z
+    .strictObject({
+      types: z.record(z.string(), typeOverride).default({}),
+      columns: z.record(z.string(), columnOverride).default({}),
+      queries: z.record(z.string(), z.record(z.string(), columnOverride)).default({}),
+    })
+    .prefault({}),
+});
+
+const config = z.strictObject({
+  $schema: z.string().optional(),
+  compile: z.array(target).min(1),
+});
+
+/** Throws InvalidOptionError, one line, naming the field. */
+export function parseConfig(text: string, name: string): readonly CompileTarget[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InvalidOptionError(name, `not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = config.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new InvalidOptionError(`${name}: ${issue.path.join('.') || 'the whole'}`, issue.message);
+  }
+  return parsed.data.compile.map(({ overrides, ...rest }) => ({
+    ...rest,
+    types: overrides.types,
+    columns: overrides.columns,
+    queriesOverrides: overrides.queries,
+    overrideFor(query, column, origin) {
+      const byQuery = overrides.queries[query]?.[column];
+      if (byQuery) return byQuery;
+      if (origin === undefined) return undefined;
+      return overrides.columns[origin] ?? overrides.columns[origin.replace(/^[^.]*\./, '')];
+    },
+  }));
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { InvalidOptionError } from '../errors/index.ts';
+import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
+
+/** An override of one column or parameter. */
+export interface ColumnOverride extends TypeOverride {
+  readonly nullable?: boolean | undefined;
+}
+
+/** One folder of queries and where its modules go. */
+export interface CompileTarget extends TypeChoices {
+  /** Folders or files, relative to the configuration file. */
+  readonly queries: readonly string[];
+  readonly schema: readonly string[];
+  readonly out: string;
+  /** Module that generated code imports; relative ones are relative to `out`. */
+  readonly runtime: string;
+  /** How generated modules import each other: `.ts`, `.js` or nothing. */
+  readonly importExtension: '.ts' | '.js' | '';
+  /** Write a module of zod schemas beside each module. */
+  readonly zod: boolean;
+  /** Tables large enough that a full scan is a lint. */
+  readonly largeTables: readonly string[];
+  /** Tables so often inserted into that a sequential key is a lint. */
+  readonly hotTables: readonly string[];
+  readonly columns: Readonly<Record<string, ColumnOverride>>;
+  readonly queriesOverrides: Readonly<Record<string, Readonly<Record<string, ColumnOverride>>>>;
+  /** The override of a column or parameter: by query first, then by `schema.table.column`. */
+  overrideFor(query: string, name: string, column: string | undefined): ColumnOverride | undefined;
+}
+
+export interface CompileConfig {
+  /** Folder that every path is relative to. */
+  readonly root: string;
+  /** The file's text: part of what outputs depend on. */
+  readonly text: string;
+  readonly path: string;
+  targets(): Promise<readonly CompileTarget[]>;
+}
+
+export const configName = 'holdfast.config.json';
+
+/** Reads the file, but understands it only when asked: an unchanged run never does. Throws InvalidOptionError. */
+export async function readConfig(file: string): Promise<CompileConfig> {
+  const full = path.resolve(file);
+  let text: string;
+  try {
+    text = await readFile(full, 'utf8');
+  } catch (cause) {
+    throw new InvalidOptionError('--config', `${file} cannot be read; create it, as docs/compiler.md shows`, {
+      cause,
+    });
+  }
+  return {
+    root: path.dirname(full),
+    path: path.basename(full),
+    text,
+    targets: async () => (await import('./config-schema.ts')).parseConfig(text, path.basename(full)),
+  };
+}

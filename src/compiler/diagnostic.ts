@@ -1,0 +1,63 @@
+import { placeOf, type SourceFile } from './source/source-file.ts';
+
+/**
+ * One thing to say about one place of one file. `code` is stable: `HFnnn` for the compiler's own verdicts,
+ * `HLnnn` for lints (docs/compiler.md lists them), the SQLSTATE for what the engine said.
+ */
+export interface Diagnostic {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly file: SourceFile;
+  /** Offset in the file. */
+  readonly at: number;
+  readonly query?: string | undefined;
+}
+
+/** A problem found while reading; whoever reads on collects it. */
+export class SourceError extends Error {
+  readonly diagnostic: Diagnostic;
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message);
+    this.diagnostic = diagnostic;
+  }
+}
+
+/** In order of file and place, so that output never depends on timing. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...diagnostics].sort(
+    (a, b) =>
+      (a.file.path < b.file.path ? -1 : a.file.path > b.file.path ? 1 : 0) ||
+      a.at - b.at ||
+      (a.code < b.code ? -1 : a.code > b.code ? 1 : 0),
+  );
+}
+
+/** `file:line:column: error CODE: message`, the line, a caret under the place, the hint. */
+export function formatDiagnostic(diagnostic: Diagnostic): string {
+  const place = placeOf(diagnostic.file, diagnostic.at);
+  const gutter = `${place.line} | `;
+  const before = [...place.lineText].slice(0, place.column - 1).join('');
+  const lines = [
+    `${diagnostic.file.path}:${place.line}:${place.column}: ${diagnostic.severity} ${diagnostic.code}: ${diagnostic.message}`,
+    `  ${gutter}${place.lineText}`,
+    `  ${' '.repeat(gutter.length)}${before.replace(/[^\t]/g, ' ')}^`,
+  ];
+  if (diagnostic.hint) lines.push(`  hint: ${diagnostic.hint}`);
+  return lines.join('\n');
+}
+
+export function diagnosticToJson(diagnostic: Diagnostic) {
+  const place = placeOf(diagnostic.file, diagnostic.at);
+  return {
+    severity: diagnostic.severity,
+    code: diagnostic.code,
+    message: diagnostic.message,
+    hint: diagnostic.hint ?? null,
+    file: diagnostic.file.path,
+    line: place.line,
+    column: place.column,
+    query: diagnostic.query ?? null,
+  };
+}

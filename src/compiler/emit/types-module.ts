@@ -1,0 +1,51 @@
+import type { CompileTarget } from '../config.ts';
+import { propertyName } from '../names.ts';
+import type { SharedType } from '../types/resolve-type.ts';
+import { ModuleImports, useType } from './imports.ts';
+import { arrayLiteral, lineWidth, stringLiteral } from './layout.ts';
+import { header } from './module.ts';
+
+/** Writes the module of the schema's own types: enums as unions, composites as interfaces, with codecs. */
+export function emitTypesModule(types: readonly SharedType[], target: CompileTarget): string {
+  const imports = new ModuleImports(types.flatMap((type) => [type.name, type.codecName]));
+  // A composite comes after what it is made of.
+  const ordered: SharedType[] = [];
+  const place = (type: SharedType): void => {
+    if (ordered.includes(type)) return;
+    for (const field of type.fields) for (const inner of field.use.shared) place(inner);
+    ordered.push(type);
+  };
+  for (const type of types) place(type);
+  const body = ordered
+    .map((type) => (type.kind === 'enum' ? emitEnum : emitComposite)(type, imports, target.runtime))
+    .join('\n');
+  return `${header(`the types of ${target.schema.join(', ') || 'the database'}`)}${imports.render()}\n${body}`;
+}
+
+function emitEnum(type: SharedType, imports: ModuleImports, runtime: string): string {
+  const labels = type.labels.map(stringLiteral);
+  const flat = `export type ${type.name} = ${labels.join(' | ') || 'never'};`;
+  const union =
+    flat.length <= lineWidth
+      ? flat
+      : `export type ${type.name} =\n${labels.map((label) => `  | ${label}`).join('\n')};`;
+  const enumOf = imports.value(runtime, 'enumOf');
+  const lead = `export const ${type.codecName} = ${enumOf}<${type.name}>(${stringLiteral(type.sqlName)}, `;
+  return `/** The enum ${type.sqlName}. */\n${union}\n\n${lead}${arrayLiteral(labels, 0, `${lead})`, false)});\n`;
+}
+
+function emitComposite(type: SharedType, imports: ModuleImports, runtime: string): string {
+  const compositeOf = imports.value(runtime, 'compositeOf');
+  const fields = type.fields.map((field) => ({
+    name: field.name,
+    ...useType(field.use, imports, runtime, undefined),
+  }));
+  const entries = fields.map((field) => `[${stringLiteral(field.name)}, ${field.codec}]`);
+  const lead = `export const ${type.codecName} = ${compositeOf}<${type.name}>(${stringLiteral(type.sqlName)}, `;
+  return `/** The composite type ${type.sqlName}. The server lets every field be null. */
+export interface ${type.name} {
+${fields.map((field) => `  readonly ${propertyName(field.name)}: ${field.ts} | null;\n`).join('')}}
+
+${lead}${arrayLiteral(entries, 0, `${lead})`, true)});
+`;
+}

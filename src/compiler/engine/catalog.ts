@@ -1,0 +1,234 @@
+import type pg from 'pg';
+
+/** A type of the database, by name. OIDs are this connection's affair only: no output holds one. */
+export interface CatalogType {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** base, enum, composite, domain, array, range, multirange, pseudo */
+  readonly kind: TypeKind;
+  /** Element type of an array. */
+  readonly element: number;
+  /** What a domain is over. */
+  readonly base: number;
+  readonly baseTypmod: number;
+  readonly notNull: boolean;
+  readonly labels: readonly string[];
+  /** The composite's table-like description. */
+  readonly relation: number;
+}
+
+export type TypeKind = 'base' | 'enum' | 'composite' | 'domain' | 'array' | 'range' | 'pseudo';
+
+export interface CatalogColumn {
+  readonly name: string;
+  readonly attribute: number;
+  readonly typeOid: number;
+  readonly typmod: number;
+  /** Enforced for every stored row. */
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+  readonly comment: string | undefined;
+}
+
+export interface CatalogIndex {
+  readonly columns: readonly string[];
+  readonly unique: boolean;
+  readonly primary: boolean;
+  /** Has a WHERE or an expression: proves nothing about rows in general. */
+  readonly partial: boolean;
+}
+
+export interface CatalogTable {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'table' | 'view' | 'materialized view' | 'foreign table' | 'composite';
+  readonly columns: readonly CatalogColumn[];
+  readonly indexes: readonly CatalogIndex[];
+}
+
+export interface CatalogFunction {
+  readonly name: string;
+  readonly schema: string;
+  readonly strict: boolean;
+}
+
+export interface Catalog {
+  readonly types: ReadonlyMap<number, CatalogType>;
+  readonly tables: ReadonlyMap<number, CatalogTable>;
+  readonly functions: ReadonlyMap<number, CatalogFunction>;
+  readonly operators: ReadonlyMap<number, string>;
+}
+
+const kinds: Readonly<Record<string, TypeKind>> = {
+  b: 'base',
+  e: 'enum',
+  c: 'composite',
+  d: 'domain',
+  r: 'range',
+  m: 'range',
+  p: 'pseudo',
+};
+
+const tableKinds: Readonly<Record<string, CatalogTable['kind']>> = {
+  r: 'table',
+  p: 'table',
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+  c: 'composite',
+};
+
+const internal = `('pg_catalog', 'information_schema', 'pg_toast', 'crdb_internal', 'pg_extension')`;
+
+async function rows(client: pg.Client, text: string): Promise<(string | null)[][]> {
+  return (
+    await client.query<(string | null)[]>({ text, rowMode: 'array', types: { getTypeParser: () => String } })
+  ).rows;
+}
+
+/** pg gives SQL NULL as null whatever the parser. */
+const int = (value: string | null | undefined) => Number(value ?? 0);
+
+async function readTypes(client: pg.Client): Promise<Map<number, CatalogType>> {
+  const labels = new Map<number, string[]>();
+  for (const [oid, label] of await rows(
+    client,
+    'SELECT enumtypid, enumlabel FROM pg_catalog.pg_enum ORDER BY enumtypid, enumsortorder',
+  )) {
+    const known = labels.get(int(oid));
+    if (known) known.push(label!);
+    else labels.set(int(oid), [label!]);
+  }
+  const types = new Map<number, CatalogType>();
+  const found = await rows(
+    client,
+    `SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod, t.typnotnull, t.typrelid
+     FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace`,
+  );
+  for (const [oid, schema, name, kind, category, element, base, typmod, notNull, relation] of found)
+    types.set(int(oid), {
+      oid: int(oid),
+      schema: schema!,
+      name: name!,
+      kind: category === 'A' && kind !== 'd' ? 'array' : (kinds[kind!] ?? 'base'),
+      element: int(element),
+      base: int(base),
+      baseTypmod: int(typmod),
+      notNull: notNull === 't' || notNull === 'true',
+      labels: labels.get(int(oid)) ?? [],
+      relation: int(relation),
+    });
+  return types;
+}
+
+async function readTables(
+  client: pg.Client,
+  cockroach: boolean,
+  version: number,
+): Promise<Map<number, CatalogTable>> {
+  // From PostgreSQL 18 a NOT NULL may be unvalidated or not inherited: such a one proves nothing.
+  const weak =
+    version >= 180000 && !cockroach
+      ? `AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
+           AND k.conkey = ARRAY[a.attnum] AND (NOT k.convalidated OR k.connoinherit))`
+      : '';
+  const columns = await rows(
+    client,
+    `SELECT c.oid, n.nspname, c.relname, c.relkind, a.attname, a.attnum, a.atttypid, a.atttypmod,
+       a.attnotnull AND c.relkind IN ('r', 'p') ${weak}, a.atthasdef${cockroach ? '' : " OR a.attidentity <> ''"},
+       pg_catalog.col_description(c.oid, a.attnum)
+     FROM pg_catalog.pg_class AS c
+     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND n.nspname NOT IN ${internal}
+     ORDER BY c.oid, a.attnum`,
+  );
+  const indexes = await rows(
+    client,
+    `SELECT i.indrelid, i.indexrelid, i.indisunique, i.indisprimary, i.indpred IS NOT NULL OR i.indexprs IS NOT NULL,
+       array_to_string(i.indkey, ' ')
+     FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname NOT IN ${internal} ORDER BY i.indrelid, i.indexrelid`,
+  );
+  const tables = new Map<number, CatalogTable & { columns: CatalogColumn[]; indexes: CatalogIndex[] }>();
+  const truth = (value: string | null | undefined) => value === 't' || value === 'true';
+  for (const [
+    oid,
+    schema,
+    name,
+    kind,
+    column,
+    attribute,
+    typeOid,
+    typmod,
+    notNull,
+    hasDefault,
+    comment,
+  ] of columns) {
+    let table = tables.get(int(oid));
+    if (!table) {
+      table = {
+        oid: int(oid),
+        schema: schema!,
+        name: name!,
+        kind: tableKinds[kind!] ?? 'table',
+        columns: [],
+        indexes: [],
+      };
+      tables.set(int(oid), table);
+    }
+    table.columns.push({
+      name: column!,
+      attribute: int(attribute),
+      typeOid: int(typeOid),
+      typmod: int(typmod),
+      notNull: truth(notNull),
+      hasDefault: truth(hasDefault),
+      comment: comment ?? undefined,
+    });
+  }
+  for (const [relation, , unique, primary, partial, keys] of indexes) {
+    const table = tables.get(int(relation));
+    if (!table) continue;
+    const names = (keys ?? '')
+      .split(/[ ,]+/)
+      .map((key) => table.columns.find((column) => column.attribute === Number(key))?.name ?? '');
+    table.indexes.push({
+      columns: names,
+      unique: truth(unique),
+      primary: truth(primary),
+      partial: truth(partial),
+    });
+  }
+  return tables;
+}
+
+/** Functions and operators: needed only to judge PostgreSQL's trees. */
+async function readFunctions(client: pg.Client): Promise<Map<number, CatalogFunction>> {
+  const functions = new Map<number, CatalogFunction>();
+  const found = await rows(
+    client,
+    `SELECT p.oid, n.nspname, p.proname, p.proisstrict FROM pg_catalog.pg_proc AS p
+     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace`,
+  );
+  for (const [oid, schema, name, strict] of found)
+    functions.set(int(oid), { schema: schema!, name: name!, strict: strict === 't' || strict === 'true' });
+  return functions;
+}
+
+async function readOperators(client: pg.Client): Promise<Map<number, string>> {
+  const found = await rows(client, 'SELECT oid, oprname FROM pg_catalog.pg_operator');
+  return new Map(found.map(([oid, name]) => [int(oid), name!]));
+}
+
+/** Reads everything that the compiler wants to know, in a handful of round trips. */
+export async function readCatalog(client: pg.Client, cockroach: boolean, version: number): Promise<Catalog> {
+  const types = await readTypes(client);
+  const tables = await readTables(client, cockroach, version);
+  const functions = cockroach ? new Map<number, CatalogFunction>() : await readFunctions(client);
+  const operators = cockroach ? new Map<number, string>() : await readOperators(client);
+  return { types, tables, functions, operators };
+}

@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { DatabaseError } from '../../errors/index.ts';
+import { type Diagnostic, SourceError } from '../diagnostic.ts';
+import { tokenize } from '../source/lexer.ts';
+import { isCode, splitStatements } from '../source/query-file.ts';
+import type { SourceFile } from '../source/source-file.ts';
+import { type Catalog, readCatalog } from './catalog.ts';
+import { describeAll, type WireDescription } from './wire.ts';
+
+/** A server to compile against. Databases of its own making are dropped when it is closed. */
+export interface Engine {
+  /** `PostgreSQL 18.4`, `CockroachDB v22.1.0` */
+  readonly version: string;
+  readonly cockroach: boolean;
+  readonly serverVersion: number;
+  /** A database with the schema applied; the same files give the same database. Throws SourceError. */
+  database(schema: readonly SourceFile[]): Promise<CompileDatabase>;
+  close(): Promise<void>;
+}
+
+export interface CompileDatabase {
+  readonly catalog: Catalog;
+  readonly engine: Engine;
+  /** With `trees`, PostgreSQL's rewritten query trees come along. */
+  describe(texts: readonly string[]): Promise<(WireDescription | DatabaseError)[]>;
+  /** Rows as text, for EXPLAIN. */
+  query(text: string): Promise<(string | null)[][]>;
+}
+
+async function connect(url: string, database?: string): Promise<pg.Client> {
+  const target = new URL(url);
+  if (database !== undefined) target.pathname = `/${database}`;
+  const client = new pg.Client({ connectionString: target.href, application_name: 'holdfast compile' });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** One statement at a time, so that each error has its place. CockroachDB wants DDL so anyway. */
+async function applySchema(client: pg.Client, files: readonly SourceFile[]): Promise<void> {
+  for (const file of files) {
+    for (const statement of splitStatements(tokenize(file.text))) {
+      const first = statement.findIndex(isCode);
+      if (first < 0) continue;
+      const at = statement[first]!.at;
+      try {
+        await client.query(
+          statement
+            .slice(first)
+            .map((token) => token.text)
+            .join(''),
+        );
+      } catch (cause) {
+        const error = cause as { code?: string; message: string; position?: string; hint?: string };
+        throw new SourceError({
+          severity: 'error',
+          code: error.code ?? 'HF020',
+          message: error.message,
+          hint: error.hint,
+          file,
+          at: at + (error.position === undefined ? 0 : Number(error.position) - 1),
+        } satisfies Diagnostic);
+      }
+    }
+  }
+}
+
+/** Session settings under which everything is described: the tree, and nothing that depends on the server's mood. */
+async function prepareSession(client: pg.Client, cockroach: boolean): Promise<void> {
+  if (cockroach) return;
+  await client.query(
+    'SET debug_pretty_print = off; SET debug_print_rewritten = on; SET client_min_messages = log',
+  );
+  // The trees are for us, not for the server's log; only a superuser may say so.
+  await client.query('SET log_min_messages = panic').catch(() => {});
+}
+
+class ServerEngine implements Engine {
+  readonly #url: string;
+  readonly #admin: pg.Client;
+  readonly #connections: number;
+  readonly #stop: () => Promise<void>;
+  readonly #databases = new Map<string, Promise<CompileDatabase>>();
+  readonly #clients: pg.Client[] = [];
+  readonly #created: string[] = [];
+  readonly version: string;
+  readonly cockroach: boolean;
+  readonly serverVersion: number;
+
+  constructor(
+    url: string,
+    admin: pg.Client,
+    version: string,
+    serverVersion: number,
+    connections: number,
+    stop: () => Promise<void>,
+  ) {
+    this.#url = url;
+    this.#admin = admin;
+    this.#connections = connections;
+    this.#stop = stop;
+    this.version = version;
+    this.serverVersion = serverVersion;
+    this.cockroach = version.startsWith('CockroachDB');
+  }
+
+  database(schema: readonly SourceFile[]): Promise<CompileDatabase> {
+    const key = JSON.stringify(schema);
+    const known = this.#databases.get(key) ?? this.#open(schema);
+    this.#databases.set(key, known);
+    return known;
+  }
+
+  async #open(schema: readonly SourceFile[]): Promise<CompileDatabase> {
+    let name: string | undefined;
+    if (schema.length > 0) {
+      name = `holdfast_compile_${randomBytes(6).toString('hex')}`;
+      try {
+        await this.#admin.query(
+          this.cockroach || this.serverVersion < 150000
+            ? `CREATE DATABASE ${name}`
+            : `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' STRATEGY wal_log`,
+        );
+      } catch (cause) {
+        throw new EngineError(
+          `a database to compile in could not be created: ${(cause as Error).message} (the schema is applied to a database of its own; give a user with CREATEDB, or an empty "schema" to compile against the database as it is)`,
+          { cause },
+        );
+      }
+      this.#created.push(name);
+    }
+    const first = await this.#connect(name);
+    if (schema.length > 0) {
+      await first.query('CREATE SCHEMA IF NOT EXISTS holdfast');
+      await applySchema(first, schema);
+    }
+    const catalog = await readCatalog(first, this.cockroach, this.serverVersion);
+    await prepareSession(first, this.cockroach);
+    const clients = [first];
+    const describe = async (texts: readonly string[]) => {
+      // A few connections, each with its share in one pipeline; small lots are not worth a second one.
+      const share = Math.max(100, Math.ceil(texts.length / this.#connections));
+      while (clients.length * share < texts.length) {
+        const client = await this.#connect(name);
+        await prepareSession(client, this.cockroach);
+        clients.push(client);
+      }
+      const lots = clients.map((client, i) => describeAll(client, texts.slice(i * share, (i + 1) * share)));
+      return (await Promise.all(lots)).flat();
+    };
+    const query = async (text: string) =>
+      (
+        await first.query<(string | null)[]>({
+          text,
+          rowMode: 'array',
+          types: { getTypeParser: () => String },
+        })
+      ).rows;
+    return { catalog, engine: this, describe, query };
+  }
+
+  async #connect(database: string | undefined): Promise<pg.Client> {
+    const client = await connect(this.#url, database);
+    this.#clients.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#clients.map((client) => client.end()));
+    for (const name of this.#created)
+      await this.#admin
+        .query(`DROP DATABASE IF EXISTS ${name}${this.cockroach ? ' CASCADE' : ''}`)
+        .catch(() => {});
+    await this.#admin.end().catch(() => {});
+    await this.#stop();
+  }
+}
+
+/** The engine could not be reached or used. `message` says what to do. */
+export class EngineError extends Error {}
+
+export interface EngineOptions {
+  readonly url: string;
+  /** How many connections describe at once. */
+  readonly connections?: number;
+  /** Called at the end, for an engine that was started for this. */
+  readonly stop?: () => Promise<void>;
+}
+
+/** Throws EngineError when the server cannot be reached. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  let admin: pg.Client;
+  try {
+    admin = await connect(options.url);
+  } catch (cause) {
+    await options.stop?.();
+    throw new EngineError(
+      `the database cannot be reached: ${(cause as Error).message || String((cause as { code?: string }).code)}`,
+      { cause },
+    );
+  }
+  const { rows } = await admin.query<{ version: string }>('SELECT version() AS version');
+  const text = rows[0]?.version ?? '';
+  const cockroach = /CockroachDB\s+\S+\s+(v[\d.]+\S*)/.exec(text);
+  const postgres = /PostgreSQL\s+([\d.]+)/.exec(text);
+  const number = Number((await admin.query('SHOW server_version_num')).rows[0]?.server_version_num ?? 0);
+  const version = cockroach ? `CockroachDB ${cockroach[1]}` : `PostgreSQL ${postgres?.[1] ?? 'unknown'}`;
+  return new ServerEngine(
+    options.url,
+    admin,
+    version,
+    number,
+    options.connections ?? 2,
+    options.stop ?? (async () => {}),
+  );
+}

@@ -1,0 +1,33 @@
+/** `session_id` and `GetMachine` as `sessionId` and `getMachine`. */
+export function camelCase(name: string): string {
+  const joined = name
+    .replace(/[^\p{L}\p{N}]+(.)?/gu, (_, next: string | undefined) => next?.toUpperCase() ?? '')
+    .replace(/^[^\p{L}_$]+/u, '');
+  const start = /^[A-Z]+(?![a-z])/.exec(joined)?.[0];
+  return start && start.length > 1
+    ? start.toLowerCase() + joined.slice(start.length)
+    : joined.charAt(0).toLowerCase() + joined.slice(1);
+}
+
+export function pascalCase(name: string): string {
+  const camel = camelCase(name);
+  return camel.charAt(0).toUpperCase() + camel.slice(1);
+}
+
+const reserved = new Set(
+  `break case catch class const continue debugger default delete do else enum export extends false finally for
+  function if import in instanceof new null return super switch this throw true try typeof var void while with
+  yield let static await async implements interface package private protected public arguments eval`.split(
+    /\s+/,
+  ),
+);
+
+/** A name that can be declared at the top of a module. */
+export function identifier(name: string): string {
+  return reserved.has(name) ? `${name}_` : name;
+}
+
+/** A property name, quoted when it has to be. */
+export function propertyName(name: string): string {
+  return /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(name) ? name : `'${name.replace(/[\\']/g, '\\$&')}'`;
+}

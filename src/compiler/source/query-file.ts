@@ -1,0 +1,194 @@
+import { type Diagnostic, SourceError } from '../diagnostic.ts';
+import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
+import type { SourceFile } from './source-file.ts';
+
+/** What comes back, as the annotation says it. */
+export type Command = 'one' | 'maybe' | 'many' | 'exec' | 'execrows' | 'iter' | 'batch';
+export const commands: readonly Command[] = ['one', 'maybe', 'many', 'exec', 'execrows', 'iter', 'batch'];
+
+/** One named query, not yet understood: its tokens and what its comments say about it. */
+export interface SourceQuery {
+  readonly file: SourceFile;
+  readonly name: string;
+  /** Where the name stands, for messages about the query as a whole. */
+  readonly nameAt: number;
+  readonly command: Command;
+  /** Comment lines that become the doc comment. */
+  readonly doc: readonly string[];
+  /** `-- key: value` and `-- lint:ignore ...` lines, in order. */
+  readonly notes: readonly Note[];
+  /** The statement, without its semicolon. */
+  readonly tokens: readonly Token[];
+}
+
+export interface Note {
+  readonly key: string;
+  readonly value: string;
+  readonly at: number;
+}
+
+/** Annotation keys that are not documentation. */
+const noteKeys = ['lint:ignore', 'json', 'type', 'filter', 'order', 'limit', 'keyset', 'nullable', 'insert'];
+const noteLine = new RegExp(`^(?:@)?(${noteKeys.join('|')})(?::|\\s)\\s*(.*)$`);
+const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+))?\s*$/;
+
+/** The comment's lines without its marks, each with its offset. */
+function commentLines(token: Token): { text: string; at: number }[] {
+  if (token.text.startsWith('--'))
+    return [{ text: token.text.slice(2).replace(/^ /, '').trimEnd(), at: token.at }];
+  const lines: { text: string; at: number }[] = [];
+  let at = token.at + 2;
+  for (const line of token.text.slice(2, -2).split('\n')) {
+    lines.push({ text: line.replace(/^\s*\* ?/, '').trim(), at });
+    at += line.length + 1;
+  }
+  return lines.filter((line, i) => line.text !== '' || (i > 0 && i < lines.length - 1));
+}
+
+function annotation(file: SourceFile, token: Token) {
+  for (const line of commentLines(token)) {
+    const found = nameLine.exec(line.text);
+    if (!found) continue;
+    const at = file.text.indexOf('name:', token.at);
+    const fail = (message: string, hint: string) =>
+      new SourceError({ severity: 'error', code: 'HF001', message, hint, file, at });
+    const [, name, command] = found;
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name!))
+      throw fail(
+        `${name} cannot be a function's name`,
+        'use letters, digits and underscores, a letter first',
+      );
+    const word = command?.replace(/^batch(exec|one|many)$/, 'batch');
+    if (!commands.includes(word as Command))
+      throw fail(
+        command === undefined ? `${name} does not say what comes back` : `:${command} is not known`,
+        `write -- name: ${name} :many (or ${commands.map((c) => `:${c}`).join(', ')})`,
+      );
+    return { name: name!, command: word as Command, at };
+  }
+  return undefined;
+}
+
+/** Splits at top-level semicolons; comments stay with what follows them. */
+export function splitStatements(tokens: readonly Token[]): Token[][] {
+  const statements: Token[][] = [];
+  let current: Token[] = [];
+  for (const token of tokens) {
+    if (token.text === ';' && token.kind === 'punct') {
+      statements.push(current);
+      current = [];
+    } else current.push(token);
+  }
+  if (current.length > 0) statements.push(current);
+  return statements;
+}
+
+export const isCode = (token: Token) => token.kind !== 'space' && token.kind !== 'comment';
+
+/** Comments directly above the name (no empty line between) document the query too. */
+function leading(tokens: readonly Token[], nameIndex: number): Token[] {
+  const found: Token[] = [];
+  for (let i = nameIndex - 1; i >= 0; i--) {
+    const token = tokens[i]!;
+    if (token.kind === 'comment') found.unshift(token);
+    else if (token.text.split('\n').length > 2) break;
+  }
+  return found;
+}
+
+/** Reads a file of `-- name: X :many` queries. Problems are reported, never thrown. */
+export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic) => void): SourceQuery[] {
+  const queries: SourceQuery[] = [];
+  let tokens: Token[];
+  try {
+    tokens = tokenize(file.text);
+  } catch (error) {
+    if (!(error instanceof UnterminatedTokenError)) throw error;
+    report({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
+    return queries;
+  }
+  for (const statement of splitStatements(tokens)) {
+    const firstCode = statement.findIndex(isCode);
+    const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
+    try {
+      let nameIndex = -1;
+      let named: ReturnType<typeof annotation>;
+      for (const [i, token] of head.entries()) {
+        const found = token.kind === 'comment' ? annotation(file, token) : undefined;
+        if (!found) continue;
+        if (named)
+          throw new SourceError({
+            severity: 'error',
+            code: 'HF003',
+            message: `${named.name} has no statement before ${found.name} begins`,
+            hint: 'put the statement, with a semicolon at its end, below its name',
+            file,
+            at: named.at,
+          });
+        named = found;
+        nameIndex = i;
+      }
+      if (!named) {
+        if (firstCode < 0) continue;
+        throw new SourceError({
+          severity: 'error',
+          code: 'HF004',
+          message: 'this statement has no name',
+          hint: 'put -- name: GetSomething :one above it',
+          file,
+          at: statement[firstCode]!.at,
+        });
+      }
+      if (firstCode < 0)
+        throw new SourceError({
+          severity: 'error',
+          code: 'HF003',
+          message: `${named.name} has no statement`,
+          hint: 'put the statement, with a semicolon at its end, below its name',
+          file,
+          at: named.at,
+        });
+      const inner = statement
+        .slice(firstCode)
+        .find((token) => token.kind === 'comment' && nameLine.test(token.text.slice(2)));
+      if (inner)
+        throw new SourceError({
+          severity: 'error',
+          code: 'HF005',
+          message: `the statement of ${named.name} has no semicolon before the next name`,
+          hint: 'end every statement with a semicolon',
+          file,
+          at: inner.at,
+        });
+      const doc: string[] = [];
+      const notes: Note[] = [];
+      const comments = [...leading(head, nameIndex), ...head.slice(nameIndex + 1)];
+      for (const token of [...comments, ...statement.slice(firstCode)].filter((t) => t.kind === 'comment')) {
+        for (const line of commentLines(token)) {
+          const note = noteLine.exec(line.text);
+          if (note) notes.push({ key: note[1]!, value: note[2]!, at: line.at });
+          else if (comments.includes(token)) doc.push(line.text);
+        }
+      }
+      queries.push({
+        file,
+        name: named.name,
+        nameAt: named.at,
+        command: named.command,
+        doc,
+        notes,
+        tokens: trimTokens(statement.slice(firstCode)),
+      });
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      report(error.diagnostic);
+    }
+  }
+  return queries;
+}
+
+export function trimTokens(tokens: Token[]): Token[] {
+  let end = tokens.length;
+  while (end > 0 && !isCode(tokens[end - 1]!)) end--;
+  return tokens.slice(0, end);
+}

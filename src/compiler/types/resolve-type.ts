@@ -1,0 +1,255 @@
+import type { Catalog, CatalogType } from '../engine/catalog.ts';
+import { camelCase, pascalCase } from '../names.ts';
+import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
+
+/** Choices of a configuration that bear on types. */
+export interface TypeChoices {
+  readonly int8: 'bigint' | 'number' | 'string';
+  readonly timestamptz: 'Date' | 'string';
+  /** What an element of an array column is taken for when nothing proves it. */
+  readonly arrayElements: 'nullable' | 'notnull';
+  /** Overrides by type name. */
+  readonly types: Readonly<Record<string, TypeOverride>>;
+}
+
+/** A type given by hand: another choice of the compiler's, or a codec of the user's own. */
+export interface TypeOverride {
+  /** `bigint`, `number` or `string` for int8; `Date` or `string` for timestamptz; `string` for anything. */
+  readonly as?: string | undefined;
+  /** TypeScript type, imported from `from` unless it is built in. */
+  readonly type?: string | undefined;
+  /** A `Codec` of that type, exported by `from`. */
+  readonly codec?: string | undefined;
+  /** A zod schema, exported by `from`: JSON is validated with it on the way in and out. */
+  readonly zod?: string | undefined;
+  readonly from?: string | undefined;
+}
+
+/** What generated code needs in order to use one type. */
+export interface TypeUse {
+  readonly ts: string;
+  readonly codec: string;
+  readonly zod: string;
+  /** Names of the runtime used by `codec`, and types used by `ts`. */
+  readonly runtime: readonly string[];
+  readonly runtimeTypes: readonly string[];
+  /** Types of the schema (enums, composites) that are declared in the shared module. */
+  readonly shared: readonly SharedType[];
+  /** Imports of the user's own: module to names; types marked. */
+  readonly imports: readonly { readonly from: string; readonly name: string; readonly isType: boolean }[];
+  /** An array whose elements may be null as it stands. */
+  readonly elements?: TypeUse | undefined;
+}
+
+/** A type that the schema defines, declared once in the output's `types.ts`. */
+export interface SharedType {
+  readonly name: string;
+  readonly codecName: string;
+  readonly sqlName: string;
+  readonly kind: 'enum' | 'composite';
+  readonly labels: readonly string[];
+  readonly fields: readonly { readonly name: string; readonly use: TypeUse }[];
+}
+
+function quote(text: string): string {
+  return text.includes("'") && !text.includes('"')
+    ? `"${text.replaceAll('\\', '\\\\')}"`
+    : `'${text.replace(/[\\']/g, '\\$&')}'`;
+}
+
+export function literal(text: string): string {
+  return quote(text).replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+}
+
+const plain = (ts: string, codec: string, zod: string, runtimeTypes: readonly string[] = []): TypeUse => ({
+  ts,
+  codec,
+  zod,
+  runtime: [codec.replace(/\(.*$/s, '')],
+  runtimeTypes,
+  shared: [],
+  imports: [],
+});
+
+/** Qualified unless it is where names are found anyway. */
+export function typeName(type: CatalogType): string {
+  return type.schema === 'pg_catalog' || type.schema === 'public' ? type.name : `${type.schema}.${type.name}`;
+}
+
+/** Resolves types of one database under one configuration, the same object for the same question. */
+export class TypeResolver {
+  readonly #catalog: Catalog;
+  readonly #choices: TypeChoices;
+  readonly #shared = new Map<number, SharedType>();
+
+  constructor(catalog: Catalog, choices: TypeChoices) {
+    this.#catalog = catalog;
+    this.#choices = choices;
+  }
+
+  /** `elementsNotNull`: somebody proved or promised that an array holds no NULL. */
+  resolve(oid: number, typmod: number, elementsNotNull = false): TypeUse {
+    const type = this.#catalog.types.get(oid);
+    if (!type) return plain('string', "textual('unknown')", 'z.string()');
+    const override = this.#choices.types[typeName(type)] ?? this.#choices.types[type.name];
+    if (override) return this.override(override, type.oid, typmod);
+    switch (type.kind) {
+      case 'array':
+        return this.#array(type, typmod, elementsNotNull || this.#choices.arrayElements === 'notnull');
+      case 'enum':
+        return this.#sharedUse(this.#enum(type));
+      case 'composite':
+        return this.#sharedUse(this.#composite(type));
+      case 'domain':
+        return this.resolve(type.base, type.baseTypmod, elementsNotNull);
+      default:
+        return this.#builtin(type, typmod);
+    }
+  }
+
+  override(override: TypeOverride, oid: number, typmod: number): TypeUse {
+    const type = this.#catalog.types.get(oid);
+    const name = type?.name ?? 'text';
+    const from = override.from;
+    if (override.codec && from) {
+      const ts = override.type ?? `ReturnType<typeof ${override.codec}.decode>`;
+      const imports = [{ from, name: override.codec, isType: false }];
+      if (
+        override.type &&
+        /^[A-Z]\w*$/.test(override.type) &&
+        !['Date', 'Uint8Array'].includes(override.type)
+      )
+        imports.push({ from, name: override.type, isType: true });
+      return {
+        ts,
+        codec: override.codec,
+        zod: 'z.any()',
+        runtime: [],
+        runtimeTypes: [],
+        shared: [],
+        imports,
+      };
+    }
+    if (override.zod && from) {
+      const ts = override.type ?? `OutputOf<typeof ${override.zod}>`;
+      const base = this.#plainType(oid, typmod);
+      const imports = [{ from, name: override.zod, isType: false }];
+      if (override.type) imports.push({ from, name: override.type, isType: true });
+      return {
+        ts,
+        codec: `validated(${base.codec}, ${override.zod})`,
+        zod: override.zod,
+        runtime: ['validated', ...base.runtime],
+        runtimeTypes: override.type ? [] : ['OutputOf'],
+        shared: base.shared,
+        imports: [...imports, ...base.imports],
+      };
+    }
+    const as = override.as ?? override.type;
+    if (name === 'int8' && (as === 'bigint' || as === 'number' || as === 'string')) {
+      const choice = int8Choices[as];
+      return plain(choice.ts, choice.codec, choice.zod);
+    }
+    if (name === 'timestamptz' && (as === 'Date' || as === 'string')) {
+      const choice = timestamptzChoices[as];
+      return plain(choice.ts, choice.codec, choice.zod);
+    }
+    if (as === 'number') {
+      if (name === 'numeric') return plain('number', 'numericNumber', 'z.number()');
+      return plain('number', 'float8', 'z.number()');
+    }
+    if (as === 'string') return plain('string', `textual(${literal(name)})`, 'z.string()');
+    return this.#plainType(oid, typmod);
+  }
+
+  #plainType(oid: number, typmod: number): TypeUse {
+    const type = this.#catalog.types.get(oid);
+    if (type?.kind === 'domain') return this.#plainType(type.base, type.baseTypmod);
+    if (type?.kind === 'array') return this.#array(type, typmod, this.#choices.arrayElements === 'notnull');
+    return type ? this.#builtin(type, typmod) : plain('string', "textual('unknown')", 'z.string()');
+  }
+
+  #builtin(type: CatalogType, typmod: number): TypeUse {
+    if (type.name === 'int8') {
+      const choice = int8Choices[this.#choices.int8];
+      return plain(choice.ts, choice.codec, choice.zod);
+    }
+    if (type.name === 'timestamptz') {
+      const choice = timestamptzChoices[this.#choices.timestamptz];
+      return plain(choice.ts, choice.codec, choice.zod);
+    }
+    const known = builtinTypes[type.name];
+    if (!known) return plain('string', `textual(${literal(typeName(type))})`, 'z.string()');
+    const length =
+      (type.name === 'varchar' || type.name === 'bpchar') && typmod > 4 ? `.max(${typmod - 4})` : '';
+    return plain(known.ts, known.codec, known.zod + length, known.ts === 'Interval' ? ['Interval'] : []);
+  }
+
+  #array(type: CatalogType, typmod: number, notNull: boolean): TypeUse {
+    const element = this.resolve(type.element, typmod);
+    const wrap = element.ts.includes('|') || element.ts.includes(' ') ? `(${element.ts})` : element.ts;
+    return {
+      ...element,
+      ts: notNull ? `readonly ${wrap}[]` : `readonly (${element.ts} | null)[]`,
+      codec: `${notNull ? 'arrayOf' : 'nullableArrayOf'}(${element.codec})`,
+      zod: notNull ? `z.array(${element.zod})` : `z.array(${element.zod}.nullable())`,
+      runtime: [notNull ? 'arrayOf' : 'nullableArrayOf', ...element.runtime],
+      elements: element,
+    };
+  }
+
+  #sharedUse(shared: SharedType): TypeUse {
+    return {
+      ts: shared.name,
+      codec: shared.codecName,
+      zod: `${shared.codecName}Schema`,
+      runtime: [],
+      runtimeTypes: [],
+      shared: [shared],
+      imports: [],
+    };
+  }
+
+  #name(type: CatalogType): string {
+    const same = [...this.#catalog.types.values()].filter(
+      (other) => other.name === type.name && (other.kind === 'enum' || other.kind === 'composite'),
+    );
+    return same.length > 1 && type.schema !== 'public' ? `${type.schema}_${type.name}` : type.name;
+  }
+
+  #enum(type: CatalogType): SharedType {
+    const known = this.#shared.get(type.oid);
+    if (known) return known;
+    const name = this.#name(type);
+    const shared: SharedType = {
+      name: pascalCase(name),
+      codecName: `${camelCase(name)}Codec`,
+      sqlName: typeName(type),
+      kind: 'enum',
+      labels: type.labels,
+      fields: [],
+    };
+    this.#shared.set(type.oid, shared);
+    return shared;
+  }
+
+  #composite(type: CatalogType): SharedType {
+    const known = this.#shared.get(type.oid);
+    if (known) return known;
+    const name = this.#name(type);
+    const columns = this.#catalog.tables.get(type.relation)?.columns ?? [];
+    const shared: SharedType = {
+      name: pascalCase(name),
+      codecName: `${camelCase(name)}Codec`,
+      sqlName: typeName(type),
+      kind: 'composite',
+      labels: [],
+      fields: columns.map((column) => ({
+        name: column.name,
+        use: this.resolve(column.typeOid, column.typmod),
+      })),
+    };
+    this.#shared.set(type.oid, shared);
+    return shared;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * PostgreSQL's text forms of arrays, `{a,"b c",NULL}`, and of rows, `(a,"b c",)`. Elements are text or null.
+ */
+export function parseArrayText(value: string): (string | null)[] {
+  // Bounds that do not start at 1 come first: `[0:2]={...}`.
+  const start = value.indexOf('{');
+  const items: (string | null)[] = [];
+  let at = start + 1;
+  while (value[at] !== '}') {
+    if (at >= value.length) throw new RangeError('an array that never ends');
+    if (value[at] === ',') {
+      at++;
+      continue;
+    }
+    if (value[at] === '{') throw new RangeError('an array of more than one dimension');
+    if (value[at] === '"') {
+      let item = '';
+      for (at++; value[at] !== '"'; at++) item += value[at] === '\\' ? value[++at] : value[at];
+      at++;
+      items.push(item);
+    } else {
+      let end = at;
+      while (value[end] !== ',' && value[end] !== '}') end++;
+      const item = value.slice(at, end);
+      items.push(item === 'NULL' ? null : item);
+      at = end;
+    }
+  }
+  return items;
+}
+
+export function arrayText(items: readonly (string | null)[]): string {
+  const quoted = items.map((item) => (item === null ? 'NULL' : `"${item.replace(/[\\"]/g, '\\$&')}"`));
+  return `{${quoted.join(',')}}`;
+}
+
+export function parseRowText(value: string): (string | null)[] {
+  const items: (string | null)[] = [];
+  let at = 1;
+  for (;;) {
+    if (value[at] === ',' || value[at] === ')') items.push(null);
+    else {
+      let item = '';
+      while (value[at] !== ',' && value[at] !== ')') {
+        if (at >= value.length) throw new RangeError('a row that never ends');
+        if (value[at] === '"') {
+          for (at++; ; at++) {
+            if (value[at] === '"' && value[at + 1] === '"') item += value[at++];
+            else if (value[at] === '"') break;
+            else item += value[at] === '\\' ? value[++at] : value[at];
+          }
+          at++;
+        } else {
+          if (value[at] === '\\') at++;
+          item += value[at++];
+        }
+      }
+      items.push(item);
+    }
+    if (value[at] === ')') return items;
+    at++;
+  }
+}
+
+export function rowText(items: readonly (string | null)[]): string {
+  const quoted = items.map((item) => (item === null ? '' : `"${item.replace(/[\\"]/g, '$&$&')}"`));
+  return `(${quoted.join(',')})`;
+}

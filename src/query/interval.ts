@@ -1,0 +1,24 @@
+const unitMonths: Readonly<Record<string, number>> = { year: 12, mon: 1, month: 1 };
+const part = /([+-]?\d+)\s*(years?|mons?|months?|days?)/g;
+const clock = /([+-])?(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?/;
+
+/** Reads the `postgres` interval style, as in `1 year 2 mons -3 days +04:05:06.789`. */
+export function parseInterval(value: string): { months: number; days: number; microseconds: bigint } {
+  let months = 0;
+  let days = 0;
+  for (const [, amount, unit] of value.matchAll(part)) {
+    const name = unit!.replace(/s$/, '');
+    if (name === 'day') days += Number(amount);
+    else months += Number(amount) * (unitMonths[name] ?? 0);
+  }
+  const time = clock.exec(value);
+  let microseconds = 0n;
+  if (time) {
+    const [, sign, hours, minutes, seconds, fraction] = time;
+    const whole = (BigInt(hours!) * 60n + BigInt(minutes!)) * 60n + BigInt(seconds!);
+    microseconds = whole * 1_000_000n + BigInt((fraction ?? '').padEnd(6, '0') || 0);
+    if (sign === '-') microseconds = -microseconds;
+  } else if (months === 0 && days === 0 && !/^[+-]?0/.test(value) && !part.test(value))
+    throw new RangeError(`${value} is not an interval in the postgres style`);
+  return { months, days, microseconds };
+}
