@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import type { DatabaseError } from '../../errors/index.ts';
+import { type DatabaseError, HoldfastError } from '../../errors/index.ts';
 import { type Diagnostic, SourceError } from '../diagnostic.ts';
 import { tokenize } from '../source/lexer.ts';
 import { isCode, splitStatements } from '../source/query-file.ts';
@@ -178,7 +178,9 @@ class ServerEngine implements Engine {
 }
 
 /** The engine could not be reached or used. `message` says what to do. */
-export class EngineError extends Error {}
+export class EngineError extends HoldfastError {
+  readonly code = 'HOLDFAST_COMPILE_ENGINE';
+}
 
 export interface EngineOptions {
   readonly url: string;
