@@ -4,7 +4,8 @@
 -- or past its deadline) and due, evicts those dead holders, takes the keys with token + 1, and writes the
 -- history. Nothing is taken for a session that is itself not live. May conflict with another claimer of the
 -- same key: the upsert's guard (same token, same holder as read) decides, so it is right at READ COMMITTED too.
--- Candidates come as parallel arrays, one element per lock key; ord numbers the candidate.
+-- Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys taken
+-- (token not null), or, when nothing was taken, every key with what stands in the way.
 WITH candidate AS (
   SELECT c.ord, c.process, c.target
   FROM unnest(@ords::INT8[], @processes::TEXT[], @targets::TEXT[]) AS c (ord, process, target)
@@ -57,7 +58,13 @@ WITH candidate AS (
   WHERE process = @process AND taken_from IS NOT NULL
   RETURNING token
 )
-SELECT process, target, token, taken_from, backoff_seconds FROM taken;
+SELECT s.ord AS "ord!", s.process AS "process!", s.target AS "target!", t.token, t.taken_from, t.backoff_seconds,
+  (s.held_by IS NOT NULL AND s.deadline > now()) AS "held!",
+  COALESCE(s.not_before > now(), false) AS "backing_off!"
+FROM seen AS s
+LEFT JOIN taken AS t ON t.process = s.process AND t.target = s.target
+WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
+ORDER BY s.ord, s.process, s.target;
 
 -- name: HoldWork :one
 -- Proof of ownership inside a transaction: by primary key, raises unless the token is the current one.

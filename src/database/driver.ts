@@ -1,8 +1,9 @@
 import type { RawResult, Statement } from '../query/index.ts';
 
-/** Where and how to connect, already resolved from the URL and the options. */
+/** Where and how to connect: one host, already resolved from the URL and the options. */
 export interface DriverOptions {
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly host: string;
+  readonly port: number;
   readonly user: string;
   readonly password?: string | undefined;
   readonly database: string;
@@ -41,9 +42,6 @@ export interface DriverConnection {
   sendSimple(text: string): Promise<RawResult>;
   /** Why the connection ended, or undefined while it lives. */
   readonly dead: Error | undefined;
-  /** Server parameters from the start-up (`server_version`, `crdb_version`, ...). */
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly processId: number | undefined;
   readonly host: string;
   readonly port: number;
   /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */

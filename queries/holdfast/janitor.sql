@@ -1,0 +1,62 @@
+-- name: EvictExpiredSessions :many
+-- One page of sessions past their deadline: reads the deadlines (a narrow table, one row a session), deletes
+-- both rows by primary key. The deadline is looked at again by the delete, so a session that was extended in
+-- between stays.
+WITH dead AS (
+  DELETE FROM holdfast.session_deadline
+  WHERE session_id IN (
+      SELECT session_id FROM holdfast.session_deadline WHERE deadline <= now() ORDER BY session_id LIMIT @page::INT8)
+    AND deadline <= now()
+  RETURNING session_id
+)
+DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id, component;
+
+-- name: CloseAbandonedWork :many
+-- One page of work whose holder's session is gone: frees it and writes "abandoned", once, since the guard (same
+-- holder, same token) makes either this or a take-over do it. Reads the work table; writes by primary key.
+WITH orphan AS (
+  SELECT w.process, w.target, w.token, w.holder
+  FROM holdfast.work AS w
+  WHERE w.holder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM holdfast.session AS s WHERE s.session_id = w.holder)
+  ORDER BY w.process, w.target
+  LIMIT @page::INT8
+), freed AS (
+  UPDATE holdfast.work AS w
+  SET holder = NULL, started_at = NULL, taken_from = w.holder
+  FROM orphan AS o
+  WHERE w.process = o.process AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
+  RETURNING w.process, w.target, w.token, w.taken_from
+), history AS (
+  INSERT INTO holdfast.work_history (target, process, token, event, session_id)
+  SELECT target, process, token, 'abandoned', taken_from FROM freed WHERE process NOT LIKE 'group:%'
+  RETURNING token
+)
+SELECT process, target, token FROM freed;
+
+-- name: DeleteOldHistory :execrows
+-- One page of history past its retention. Scans; run it seldom.
+DELETE FROM holdfast.work_history
+WHERE (target, process, token, event) IN (
+  SELECT target, process, token, event FROM holdfast.work_history
+  WHERE at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
+  ORDER BY target, process, token, event
+  LIMIT @page::INT8
+);
+
+-- name: CountWork :many
+-- Gauges by process: work held by live sessions, and targets backing off. Scans the work table.
+SELECT w.process,
+  sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS "active!",
+  sum(CASE WHEN w.not_before > now() THEN 1 ELSE 0 END)::INT8 AS "backing_off!"
+FROM holdfast.work AS w
+LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.process NOT LIKE 'group:%'
+GROUP BY w.process
+ORDER BY w.process;
+
+-- name: CountSessions :many
+-- Gauges by component: live sessions.
+SELECT component, count(*) AS "live!"
+FROM holdfast.live_session
+GROUP BY component
+ORDER BY component;

@@ -1,0 +1,61 @@
+import {
+  type ConnectOptions,
+  checkOptions,
+  connectOptionsSchema,
+  detectEngine,
+  Pool,
+  parseUrl,
+  pgDriver,
+  postgresDriver,
+  withEnvironment,
+} from '../database/index.ts';
+import { InvalidOptionError } from '../errors/index.ts';
+import { silentTelemetry } from '../telemetry/index.ts';
+import { Database } from './database.ts';
+
+/**
+ * Opens a database. With a URL (option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
+ * embedded PostgreSQL, migrated, in `embeddedDir` or thrown away on close.
+ *
+ * Throws InvalidOptionError naming the wrong option, or ConnectError saying what to mend.
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Database> {
+  const checked = checkOptions(connectOptionsSchema, options) as ConnectOptions;
+  if (checked.url !== undefined && checked.embeddedDir !== undefined)
+    throw new InvalidOptionError('embeddedDir', 'has no meaning together with url: give one of them');
+  const settings = withEnvironment(checked);
+  if (settings.url !== undefined && checked.embeddedDir === undefined) {
+    return open(settings.url, settings, async () => {});
+  }
+  // Loaded only here: who has a server of their own needs none of it.
+  const { startEmbedded } = await import('../database/embedded/index.ts');
+  const server = await startEmbedded(settings.embeddedDir === undefined ? {} : { dir: settings.embeddedDir });
+  try {
+    return await open(server.url, settings, () => server.stop());
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function open(url: string, options: ConnectOptions, onClose: () => Promise<void>): Promise<Database> {
+  const { driver, pool, tls, applicationName, connectTimeoutMs } = options;
+  const address = parseUrl(url, tls);
+  const settings = {
+    max: pool?.max ?? 10,
+    acquireTimeoutMs: pool?.acquireTimeoutMs ?? 30_000,
+    idleTimeoutMs: pool?.idleTimeoutMs ?? 60_000,
+    connectTimeoutMs: connectTimeoutMs ?? 10_000,
+    applicationName: applicationName ?? address.applicationName ?? 'holdfast',
+  };
+  const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
+  const main = new Pool(implementation, address, settings);
+  const heartPool = new Pool(implementation, address, { ...settings, max: 2 });
+  try {
+    const engine = await detectEngine(main);
+    return new Database({ pool: main, heartPool, engine, telemetry: silentTelemetry, url, onClose });
+  } catch (error) {
+    await main.close();
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+import { hostname } from 'node:os';
+import { v4 as uuidv4 } from 'uuid';
+import { checkOptions, type Engine, type Pool } from '../database/index.ts';
+import { DatabaseError, SchemaVersionError } from '../errors/index.ts';
+import { closeSessions, startSession } from '../queries/sessions.ts';
+import type { Executor, RawResult, Statement } from '../query/index.ts';
+import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
+import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
+import type { Telemetry } from '../telemetry/index.ts';
+import { type TransactionBody, type TransactOptions, Transactor } from '../transact/index.ts';
+import type { Work, WorkResult } from '../work/index.ts';
+import { Session, type SessionHost } from './session.ts';
+
+/** What connect() puts together. */
+export interface DatabaseParts {
+  readonly pool: Pool;
+  /** For heartbeats alone, so that busy transactions cannot starve them. */
+  readonly heartPool: Pool;
+  readonly engine: Engine;
+  readonly telemetry: Telemetry;
+  readonly url: string;
+  readonly onClose: () => Promise<void>;
+}
+
+/** A database that Holdfast works on: transactions, sessions, single statements. Close it when done. */
+export class Database implements Executor {
+  readonly #parts: DatabaseParts;
+  readonly #transactor: Transactor;
+  readonly #heart: Heart;
+  readonly #sessions = new Set<Session>();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: DatabaseParts) {
+    this.#parts = parts;
+    this.#transactor = new Transactor(parts.pool, parts.engine, parts.telemetry);
+    this.#heart = new Heart(parts.heartPool);
+  }
+
+  /** Which server this is and what it can do. */
+  get engine(): Engine {
+    return this.#parts.engine;
+  }
+
+  /** `pg` or `postgres`: the npm package that talks to the server. */
+  get driver(): 'pg' | 'postgres' {
+    return this.#parts.pool.driverName;
+  }
+
+  /** The URL in use, password included: for handing to child processes, not for logs. */
+  get url(): string {
+    return this.#parts.url;
+  }
+
+  /** Connections by state, and heartbeat statements sent so far. */
+  get stats() {
+    return { ...this.#parts.pool.stats, heartbeats: this.#heart.beats };
+  }
+
+  /** One implicit statement on its own: one round trip, not retried. */
+  execute(statement: Statement): Promise<RawResult> {
+    return this.#parts.pool.use({}, (connection) => connection.send(statement));
+  }
+
+  /** A transaction that no session fences. Most code wants `session.transact`. */
+  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
+    return this.#transactor.transact(body, options);
+  }
+
+  /** Starts a session and keeps it alive until it is closed or expires. */
+  async startSession(options: SessionOptions): Promise<Session> {
+    const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
+    const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
+    const sessionId = uuidv4();
+    const sentAt = performance.now();
+    try {
+      await startSession(this, {
+        sessionId,
+        component,
+        runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
+        intervalMs: BigInt(interval),
+      });
+    } catch (error) {
+      throw unmigrated(error);
+    }
+    const live = new LiveSession(sessionId, component, processor ?? component, interval, sentAt);
+    this.#heart.add(live);
+    this.#parts.telemetry.sessionStarted(live.processor);
+    const session = new Session(live, this.#host);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Closes every session, waits for transactions under way, closes all connections. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#sessions].map((session) => session.close()));
+    await this.#heart.stop();
+    await Promise.all([this.#parts.pool.close(), this.#parts.heartPool.close()]);
+    await this.#parts.onClose();
+  }
+
+  readonly #host: SessionHost = {
+    transact: (live, body, options) =>
+      this.#transactor.transact(body, options, {
+        fence: live.fence,
+        processor: live.processor,
+        signal: live.signal,
+      }),
+    close: async (live) => {
+      this.#heart.remove(live);
+      for (const session of this.#sessions) if (session.id === live.id) this.#sessions.delete(session);
+      await closeSessions(this, { sessionIds: [live.id] });
+    },
+    workStarted: (live: LiveSession, work: Work) =>
+      this.#parts.telemetry.workStarted(live.processor, work.process),
+    workEnded: (live: LiveSession, work: Work, result: WorkResult) =>
+      this.#parts.telemetry.workEnded(live.processor, work.process, result),
+  };
+}
+
+/** A missing table or schema means that nobody migrated. */
+function unmigrated(error: unknown): unknown {
+  if (error instanceof DatabaseError && (error.code === '42P01' || error.code === '3F000'))
+    return new SchemaVersionError(
+      'unmigrated',
+      'the database has no holdfast schema: run "holdfast migrate up"',
+    );
+  return error;
+}

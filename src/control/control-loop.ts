@@ -1,0 +1,205 @@
+import type { Session } from '../client/index.ts';
+import { checkOptions } from '../database/index.ts';
+import { LeaseLostError, SessionExpiredError, WorkConflictError } from '../errors/index.ts';
+import { pause } from '../transact/index.ts';
+import { type Backoff, checkProcess, type Work } from '../work/index.ts';
+import {
+  type ControlLoop,
+  type ControlLoopOptions,
+  controlLoopSchema,
+  type LoopHost,
+  type LoopPhase,
+  type LoopState,
+} from './options.ts';
+
+const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
+const DEFAULT_GRACE_MS = 10_000;
+/** First pause after a failed look or a lost session; doubles up to the poll interval, at least a second. */
+const FIRST_RECOVERY_MS = 50;
+
+/**
+ * Runs one process of a component: keeps a session alive and replaces it when it expires, retrieves work, hands
+ * it to the handler, fails what the handler throws at, drains on stop. Any number of replicas may run; they
+ * need no coordinator.
+ *
+ * When there is nothing to do it looks again after a jittered pause that grows to `pollIntervalMs`, and is back
+ * to looking at once as soon as work shows up.
+ */
+export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
+  const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;
+  checkProcess(checked.process);
+  return new Loop(db, checked);
+}
+
+class Loop implements ControlLoop {
+  readonly done: Promise<void>;
+  readonly #db: LoopHost;
+  readonly #options: ControlLoopOptions;
+  readonly #parallelism: number;
+  readonly #pollMs: number;
+  readonly #minimumGapMs: number;
+  readonly #stopping = new AbortController();
+  readonly #graceOver = new AbortController();
+  readonly #active = new Set<Promise<void>>();
+  #session: Session | undefined;
+  #lastPoll: number | undefined;
+  #running = true;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(db: LoopHost, options: ControlLoopOptions) {
+    this.#db = db;
+    this.#options = options;
+    this.#parallelism = options.parallelism ?? 1;
+    this.#pollMs = options.pollIntervalMs ?? 1_000;
+    this.#minimumGapMs = 1_000 / (options.maxPollsPerSecond ?? 20);
+    this.done = this.#run();
+  }
+
+  get state(): LoopState {
+    return {
+      running: this.#running,
+      sessionId: this.#session?.id,
+      active: this.#active.size,
+      lastPollAgeMs: this.#lastPoll === undefined ? undefined : performance.now() - this.#lastPoll,
+    };
+  }
+
+  async stop({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+    this.#stopping.abort();
+    const timer = setTimeout(() => this.#graceOver.abort(new Error('the loop is stopping')), graceMs);
+    await this.done;
+    clearTimeout(timer);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #run(): Promise<void> {
+    let idleMs = 0;
+    let recoveryMs = FIRST_RECOVERY_MS;
+    while (!this.#stopping.signal.aborted) {
+      const started = performance.now();
+      let pauseMs: number;
+      try {
+        const session = await this.#liveSession();
+        const free = this.#parallelism - this.#active.size;
+        const found = free > 0 ? await this.#look(session, free) : 0;
+        recoveryMs = FIRST_RECOVERY_MS;
+        idleMs = found > 0 ? 0 : Math.min(this.#pollMs, Math.max(this.#minimumGapMs, idleMs * 2));
+        pauseMs = this.#active.size >= this.#parallelism ? Infinity : jittered(idleMs);
+      } catch (error) {
+        this.#report(error, error instanceof SessionExpiredError ? 'session' : 'retrieve');
+        pauseMs = jittered(recoveryMs);
+        recoveryMs = Math.min(Math.max(1_000, this.#pollMs), recoveryMs * 2);
+      }
+      const gapMs = this.#minimumGapMs - (performance.now() - started);
+      await this.#rest(Math.max(pauseMs, gapMs), gapMs);
+    }
+    await this.#drain();
+    this.#running = false;
+  }
+
+  /** Looks once; takes and starts what it can. */
+  async #look(session: Session, free: number): Promise<number> {
+    const { process, retrieve } = this.#options;
+    try {
+      const works = await session.workMany(process, free, retrieve);
+      this.#lastPoll = performance.now();
+      for (const work of works) this.#start(work);
+      return works.length;
+    } catch (error) {
+      if (!(error instanceof WorkConflictError)) throw error;
+      this.#lastPoll = performance.now();
+      return 0;
+    }
+  }
+
+  #start(work: Work): void {
+    const running = this.#handle(work).finally(() => {
+      this.#active.delete(running);
+      this.#wake.resolve();
+    });
+    this.#active.add(running);
+  }
+
+  async #handle(work: Work): Promise<void> {
+    const signal = AbortSignal.any([work.signal, this.#graceOver.signal]);
+    const abandoned = Promise.withResolvers<void>();
+    const abandon = () => abandoned.resolve();
+    this.#graceOver.signal.addEventListener('abort', abandon, { once: true });
+    try {
+      const handling = (async () => this.#options.handle(work, signal))();
+      handling.catch(() => {});
+      await Promise.race([handling, abandoned.promise]);
+      if (this.#graceOver.signal.aborted) await work[Symbol.asyncDispose]();
+      else if (!work.ended) await this.#fail(work, 'the handler returned without ending the work');
+    } catch (error) {
+      this.#report(error, 'handle');
+      if (!work.ended) await this.#fail(work, describe(error));
+    } finally {
+      this.#graceOver.signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  async #fail(work: Work, cause: string): Promise<void> {
+    try {
+      await work.fail(this.#options.backoff ?? DEFAULT_BACKOFF, cause);
+    } catch (error) {
+      if (!(error instanceof SessionExpiredError || error instanceof LeaseLostError))
+        this.#report(error, 'end');
+    }
+  }
+
+  async #liveSession(): Promise<Session> {
+    if (this.#session && !this.#session.expired) return this.#session;
+    this.#session = undefined;
+    const { process, processor, component, runtimeInfo, intervalMs } = this.#options;
+    this.#session = await this.#db.startSession({
+      component: component ?? processor ?? process,
+      processor: processor ?? process,
+      ...(runtimeInfo === undefined ? {} : { runtimeInfo }),
+      ...(intervalMs === undefined ? {} : { intervalMs }),
+    });
+    return this.#session;
+  }
+
+  /** Waits: for the pause, or for a handler to end (but never less than the rate limit asks), or for stop. */
+  async #rest(pauseMs: number, leastMs: number): Promise<void> {
+    this.#wake = Promise.withResolvers();
+    if (this.#active.size < this.#parallelism && pauseMs === Infinity) return;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, ended.signal]);
+    void this.#wake.promise.then(async () => {
+      await pause(leastMs, this.#stopping.signal).catch(() => {});
+      ended.abort();
+    });
+    await pause(Math.min(pauseMs, 2 ** 30), signal).catch(() => {});
+  }
+
+  async #drain(): Promise<void> {
+    await Promise.allSettled([...this.#active]);
+    try {
+      await this.#session?.close();
+    } catch (error) {
+      this.#report(error, 'end');
+    }
+  }
+
+  #report(error: unknown, during: LoopPhase): void {
+    try {
+      this.#options.onError?.(error, during);
+    } catch (thrown) {
+      process.emitWarning(thrown instanceof Error ? thrown : String(thrown), 'HoldfastHookWarning');
+    }
+  }
+}
+
+const jittered = (ms: number) => ms * (0.75 + Math.random() * 0.5);
+
+/** An error as an operator wants to read it in the history: message and code, no stack. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  return `${typeof code === 'string' ? `${code}: ` : ''}${error.message}`.slice(0, 2_000);
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { InvalidOptionError } from '../errors/index.ts';
+import type { DriverTls } from './driver.ts';
+
+/** What a URL says, defaults filled in. */
+export interface Address {
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly applicationName: string | undefined;
+  readonly tls: DriverTls | undefined;
+}
+
+/** TLS settings, named as CockroachDB and libpq name them; the files are PEM. */
+export interface TlsSettings {
+  readonly mode?: 'disable' | 'require' | 'verify-ca' | 'verify-full' | undefined;
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+const SHAPE = /^(postgres|postgresql|cockroachdb):\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?(.*))?$/;
+const KNOWN_PARAMETERS = new Set([
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'application_name',
+  'options',
+]);
+
+/**
+ * Reads `postgresql://user:password@host1:port1,host2:port2/database?sslmode=verify-full&sslrootcert=ca.crt`.
+ * Throws InvalidOptionError, which never quotes the password.
+ */
+export function parseUrl(url: string, settings: TlsSettings = {}): Address {
+  const match = SHAPE.exec(url);
+  if (!match) {
+    throw new InvalidOptionError(
+      'url',
+      'expected postgresql://user:password@host:port/database?sslmode=verify-full',
+    );
+  }
+  const [, , credentials = '', hostList = '', database = '', search = ''] = match;
+  const colon = credentials.indexOf(':');
+  const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), 'user');
+  const parameters = new URLSearchParams(search);
+  for (const name of parameters.keys()) {
+    if (!KNOWN_PARAMETERS.has(name))
+      throw new InvalidOptionError(
+        'url',
+        `unknown parameter "${name}"; known are ${[...KNOWN_PARAMETERS].join(', ')}`,
+      );
+  }
+  return {
+    hosts: hostList.split(',').map(parseHost),
+    user: user || userInfo().username,
+    password: colon < 0 ? undefined : decode(credentials.slice(colon + 1), 'password'),
+    database: decode(database, 'database') || user || 'postgres',
+    applicationName: parameters.get('application_name') ?? undefined,
+    tls: readTls({
+      mode: settings.mode ?? (parameters.get('sslmode') as TlsSettings['mode']) ?? undefined,
+      caFile: settings.caFile ?? parameters.get('sslrootcert') ?? undefined,
+      certFile: settings.certFile ?? parameters.get('sslcert') ?? undefined,
+      keyFile: settings.keyFile ?? parameters.get('sslkey') ?? undefined,
+    }),
+  };
+}
+
+function parseHost(text: string): { host: string; port: number } {
+  const match = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(text);
+  const port = Number(match?.[2] ?? 5432);
+  if (!match || port < 1 || port > 65_535)
+    throw new InvalidOptionError('url', `"${text}" is not host:port with a port from 1 to 65535`);
+  return { host: match[1]!.replace(/^\[|\]$/g, '') || 'localhost', port };
+}
+
+function decode(text: string, part: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new InvalidOptionError('url', `the ${part} has a bad percent escape: write % as %25`);
+  }
+}
+
+function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): DriverTls | undefined {
+  const files = caFile ?? certFile ?? keyFile;
+  const effective = mode ?? (files ? 'verify-full' : 'disable');
+  if (!['disable', 'require', 'verify-ca', 'verify-full'].includes(effective)) {
+    throw new InvalidOptionError(
+      'sslmode',
+      `"${effective}" is not supported (it may fall back to plain text): use disable, require, verify-ca or verify-full`,
+    );
+  }
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new InvalidOptionError('tls', 'sslcert and sslkey go together: give both or neither');
+  if (effective === 'disable') return undefined;
+  return {
+    rejectUnauthorized: effective !== 'require',
+    verifyName: effective === 'verify-full',
+    ca: readPem(caFile, 'sslrootcert'),
+    cert: readPem(certFile, 'sslcert'),
+    key: readPem(keyFile, 'sslkey'),
+  };
+}
+
+function readPem(file: string | undefined, option: string): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new InvalidOptionError(option, `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+}

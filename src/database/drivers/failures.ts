@@ -1,0 +1,119 @@
+import {
+  ConnectError,
+  type ConnectFailure,
+  ConnectionLostError,
+  DatabaseError,
+  HoldfastError,
+} from '../../errors/index.ts';
+import type { DriverOptions } from '../driver.ts';
+
+/** The shape that both drivers give to what the server said. */
+interface WireError extends Error {
+  readonly code: string;
+  readonly [field: string]: unknown;
+}
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** The server ends the connection after these, whatever language its severity is in. */
+const FATAL_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
+
+function isWireError(error: unknown): error is WireError {
+  const wire = error as WireError | null;
+  return (
+    error instanceof Error &&
+    typeof wire?.code === 'string' &&
+    SQLSTATE.test(wire.code) &&
+    severityOf(wire) !== undefined
+  );
+}
+
+/** CockroachDB before v22.2 sends only the localizable severity, which postgres.js names apart. */
+const severityOf = (wire: WireError) => wire['severity'] ?? wire['severity_local'];
+
+const field = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+function toDatabaseError(wire: WireError): DatabaseError {
+  return new DatabaseError({
+    code: wire.code,
+    message: wire.message,
+    severity: field(severityOf(wire)),
+    detail: field(wire['detail']),
+    hint: field(wire['hint']),
+    position: wire['position'] === undefined ? undefined : Number(wire['position']),
+    schema: field(wire['schema'] ?? wire['schema_name']),
+    table: field(wire['table'] ?? wire['table_name']),
+    column: field(wire['column'] ?? wire['column_name']),
+    constraint: field(wire['constraint'] ?? wire['constraint_name']),
+    routine: field(wire['routine']),
+  });
+}
+
+/** True when the server closes the connection after this error. */
+function isFatal(error: DatabaseError): boolean {
+  return error.severity === 'FATAL' || error.severity === 'PANIC' || FATAL_STATES.has(error.code);
+}
+
+/** What a failed statement becomes: DatabaseError, or ConnectionLostError when the connection is gone. */
+export function statementFailure(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  if (isWireError(error)) {
+    const database = toDatabaseError(error);
+    return isFatal(database)
+      ? new ConnectionLostError(`the server closed the connection: ${database.message}`, { cause: database })
+      : database;
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  return new ConnectionLostError(`the connection to the database was lost: ${cause.message}`, { cause });
+}
+
+const CONNECT_CODES: Readonly<Record<string, ConnectFailure>> = {
+  ECONNREFUSED: 'refused',
+  ENOENT: 'refused',
+  ENOTFOUND: 'unknown-host',
+  EAI_AGAIN: 'unknown-host',
+  ETIMEDOUT: 'timeout',
+  CONNECT_TIMEOUT: 'timeout',
+  '28P01': 'authentication',
+  '28000': 'authentication',
+  '3D000': 'unknown-database',
+  '53300': 'too-many-connections',
+  '57P03': 'unavailable',
+};
+
+const ADVICE: Readonly<Record<ConnectFailure, (at: string, options: DriverOptions) => string>> = {
+  refused: (at) => `nothing accepts connections at ${at}: is the database running, and is the port right?`,
+  'unknown-host': (at) => `the host of ${at} cannot be resolved: check the host name in the URL`,
+  authentication: (at, { user }) =>
+    `${at} refused user "${user}": check user, password or client certificate, and the server's access rules`,
+  'unknown-database': (at, { database }) => `${at} has no database "${database}": create it or mend the URL`,
+  tls: (at) =>
+    `no trusted TLS connection to ${at}: check sslmode, sslrootcert, sslcert and sslkey, and the server's certificate`,
+  timeout: (at, { connectTimeoutMs }) => `${at} did not answer within ${connectTimeoutMs} ms`,
+  'too-many-connections': (at) =>
+    `${at} has no connection slot left: lower pool.max or raise the server's limit`,
+  unavailable: (at) => `${at} is not ready for connections`,
+};
+
+function connectReason(error: unknown): ConnectFailure {
+  const { code, message } = error as { code?: unknown; message?: string };
+  if (typeof code === 'string') {
+    const known = CONNECT_CODES[code];
+    if (known) return known;
+    if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code)) return 'tls';
+  }
+  if (/password|SASL|SCRAM|authentication/i.test(message ?? '')) return 'authentication';
+  if (/SSL|TLS|certificate/i.test(message ?? '')) return 'tls';
+  return 'unavailable';
+}
+
+/** What a failed attempt to connect becomes. The driver's own text is added; it holds no password. */
+export function connectFailure(error: unknown, options: DriverOptions): ConnectError {
+  if (error instanceof ConnectError) return error;
+  const said = error instanceof ConnectionLostError && error.cause ? error.cause : error;
+  const reason = connectReason(said);
+  const at = `${options.host}:${options.port}`;
+  const quoted = said instanceof Error && said.message ? ` (${said.message})` : '';
+  return new ConnectError(reason, `${ADVICE[reason](at, options)}${quoted}`, {
+    cause: isWireError(said) ? toDatabaseError(said) : said,
+  });
+}

@@ -1,0 +1,137 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { ConnectionLostError } from '../../errors/index.ts';
+import type { RawResult, Statement } from '../../query/index.ts';
+import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
+import { requestCancel } from './cancel-request.ts';
+import { connectFailure, statementFailure } from './failures.ts';
+import { Mortal } from './mortal.ts';
+import { statementName } from './statement-name.ts';
+import { tlsOptions } from './tls.ts';
+
+/** Parts of node-postgres that its type package does not declare. */
+interface PgInternals {
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+  readonly connection: { readonly stream: Socket };
+}
+
+const AS_TEXT = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
+
+class PgConnection extends Mortal implements DriverConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly #client: pg.Client & PgInternals;
+  readonly #options: DriverOptions;
+  #corked = false;
+
+  constructor(client: pg.Client, options: DriverOptions) {
+    super();
+    this.#client = client as pg.Client & PgInternals;
+    this.#options = options;
+    this.host = options.host;
+    this.port = options.port;
+    client.on('error', (error) => this.die(error));
+    client.on('end', () => this.die(new Error('the connection was closed')));
+  }
+
+  send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
+    return this.#submit({
+      text: statement.text,
+      values: statement.values as (string | null)[],
+      rowMode: 'array',
+      types: AS_TEXT,
+      // Without values node-postgres would fall back to the simple protocol.
+      queryMode: 'extended',
+      ...(options?.prepare === false ? {} : { name: statementName(statement.text) }),
+    } as pg.QueryArrayConfig);
+  }
+
+  sendSimple(text: string): Promise<RawResult> {
+    return this.#submit({ text, rowMode: 'array', types: AS_TEXT } as pg.QueryArrayConfig);
+  }
+
+  async #submit(config: pg.QueryArrayConfig): Promise<RawResult> {
+    if (this.dead) throw this.dead;
+    this.#cork();
+    try {
+      const answer = (await this.#client.query(config)) as pg.QueryArrayResult | pg.QueryArrayResult[];
+      const result = Array.isArray(answer) ? answer[answer.length - 1]! : answer;
+      return {
+        rows: result.rows as (string | null)[][],
+        columns: result.fields.map(({ name, dataTypeID }) => ({ name, typeOid: dataTypeID })),
+        rowCount: result.rowCount ?? 0,
+        command: result.command,
+      };
+    } catch (error) {
+      const failure = statementFailure(error);
+      if (failure instanceof ConnectionLostError) this.destroy(failure);
+      throw failure;
+    }
+  }
+
+  /** What is sent in one tick leaves in one write. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    const { stream } = this.#client.connection;
+    stream.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
+  }
+
+  async cancel(): Promise<void> {
+    const { processID, secretKey } = this.#client;
+    if (this.dead || processID === null || secretKey === null) return;
+    await requestCancel(this.#options, processID, secretKey);
+  }
+
+  async close(): Promise<void> {
+    if (this.dead) return;
+    this.die(new Error('the connection was closed'));
+    await this.#client.end().catch(() => {});
+  }
+
+  destroy(reason?: Error): void {
+    this.die(reason ?? new Error('the connection was discarded'));
+    this.#client.connection.stream.destroy();
+  }
+}
+
+/** node-postgres (`pg`): one Client a connection, in its pipeline mode. */
+export const pgDriver: Driver = {
+  name: 'pg',
+  async open(options) {
+    const client = new pg.Client({
+      host: options.host,
+      port: options.port,
+      user: options.user,
+      password: options.password ?? '',
+      database: options.database,
+      application_name: options.applicationName,
+      ssl: tlsOptions(options) ?? false,
+      keepAlive: true,
+      pipeline: true,
+    } as pg.ClientConfig);
+    const connection = new PgConnection(client, options);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const connecting = client.connect();
+      connecting.catch(() => {});
+      const timeout = new Promise<never>((_, reject) => {
+        const late = Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
+        timer = setTimeout(() => reject(late), options.connectTimeoutMs);
+      });
+      await Promise.race([connecting, timeout]);
+      if (connection.dead) throw connection.dead;
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw connectFailure(error, options);
+    } finally {
+      clearTimeout(timer);
+    }
+  },
+};

@@ -1,0 +1,163 @@
+import { connect, type Socket } from 'node:net';
+import postgres from 'postgres';
+import { ConnectionLostError } from '../../errors/index.ts';
+import type { RawResult, Statement } from '../../query/index.ts';
+import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
+import { requestCancel } from './cancel-request.ts';
+import { connectFailure, statementFailure } from './failures.ts';
+import { Mortal } from './mortal.ts';
+import { tlsOptions } from './tls.ts';
+
+/**
+ * postgres.js converts values by type; Holdfast's codecs have done that already, so every type that it would
+ * touch is mapped to itself, both ways.
+ */
+const AS_TEXT = {
+  text: {
+    to: 25,
+    from: [16, 17, 21, 23, 26, 114, 700, 701, 1082, 1114, 1184, 3802, 0, 25],
+    serialize: (value: unknown) => value,
+    parse: (value: unknown) => value,
+  },
+};
+
+/** Parts of a postgres.js query that its types do not declare. */
+interface PostgresQuery extends PromiseLike<unknown> {
+  parameters: unknown[] | null;
+  readonly state?: { readonly pid: number | null; readonly secret: number | null } | null;
+  values(): PromiseLike<PostgresResult | PostgresResult[]>;
+}
+interface PostgresResult extends ReadonlyArray<readonly (string | null)[]> {
+  readonly columns?: readonly { readonly name: string; readonly type: number }[];
+  readonly count: number | null;
+  readonly command: string;
+}
+
+class PostgresConnection extends Mortal implements DriverConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly #options: DriverOptions;
+  readonly #sql: postgres.Sql;
+  #socket: Socket | undefined;
+  #backend: { readonly pid: number | null; readonly secret: number | null } | undefined;
+
+  constructor(options: DriverOptions) {
+    super();
+    this.#options = options;
+    this.host = options.host;
+    this.port = options.port;
+    this.#sql = postgres({
+      host: options.host,
+      port: options.port,
+      user: options.user,
+      password: options.password ?? '',
+      database: options.database,
+      connection: { application_name: options.applicationName },
+      ssl: tlsOptions(options) ?? false,
+      max: 1,
+      max_lifetime: null,
+      connect_timeout: options.connectTimeoutMs / 1000,
+      fetch_types: false,
+      types: AS_TEXT,
+      onnotice: () => {},
+      socket: () => this.#openSocket(),
+      onclose: () => this.die(new Error('the connection was closed')),
+    } as unknown as postgres.Options<Record<string, never>>) as unknown as postgres.Sql;
+  }
+
+  /** An instance connects once: a second socket would be a reconnection behind the caller's back. */
+  #openSocket(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket) return reject(new ConnectionLostError('the connection was lost'));
+      const { host, port } = this.#options;
+      const socket = connect({ host, port, keepAlive: true, noDelay: true });
+      this.#socket = socket;
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(Object.assign(socket, { host, port }));
+      });
+    });
+  }
+
+  send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
+    const mode = { prepare: options?.prepare !== false, simple: false };
+    return this.#submit(statement.text, statement.values, mode);
+  }
+
+  sendSimple(text: string): Promise<RawResult> {
+    return this.#submit(text, [], { simple: true });
+  }
+
+  async #submit(text: string, values: readonly (string | null)[], mode: object): Promise<RawResult> {
+    if (this.dead) throw this.dead;
+    const query = this.#sql.unsafe(text, [], mode) as unknown as PostgresQuery;
+    // Given as arguments, the parameters of a statement's first run would cost a Describe round trip before
+    // the Bind; as text that is encoded already they need none.
+    query.parameters = [...values];
+    try {
+      const running = query.values();
+      const answer = await running;
+      this.#backend ??= query.state ?? undefined;
+      const result = isResultList(answer) ? answer[answer.length - 1]! : answer;
+      return {
+        rows: [...result],
+        columns: (result.columns ?? []).map(({ name, type }) => ({ name, typeOid: type })),
+        rowCount: result.count ?? 0,
+        command: result.command,
+      };
+    } catch (error) {
+      const failure = statementFailure(error);
+      if (failure instanceof ConnectionLostError) this.destroy(failure);
+      throw failure;
+    }
+  }
+
+  async cancel(): Promise<void> {
+    const { pid, secret } = this.#backend ?? {};
+    if (this.dead || !pid || secret === null || secret === undefined) return;
+    await requestCancel(this.#options, pid, secret);
+  }
+
+  async close(): Promise<void> {
+    if (this.dead) return;
+    this.die(new Error('the connection was closed'));
+    await this.#sql.end({ timeout: 1 }).catch(() => {});
+  }
+
+  destroy(reason?: Error): void {
+    this.die(reason ?? new Error('the connection was discarded'));
+    this.#socket?.destroy();
+    this.#sql.end({ timeout: 0 }).catch(() => {});
+  }
+}
+
+const isResultList = (answer: PostgresResult | PostgresResult[]): answer is PostgresResult[] =>
+  (answer as PostgresResult).command === undefined && Array.isArray(answer[0]);
+
+/**
+ * postgres.js, one single-connection instance each. Its own pool would reconnect in silence, and its
+ * `sql.begin` (3.4.9) lets a late statement run outside of the transaction after the connection was lost.
+ */
+export const postgresDriver: Driver = {
+  name: 'postgres',
+  async open(options) {
+    const connection = new PostgresConnection(options);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
+      const timeout = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(late), options.connectTimeoutMs);
+      });
+      const first = connection.sendSimple('SELECT 1');
+      first.catch(() => {});
+      await Promise.race([first, timeout]);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw connectFailure(error, options);
+    } finally {
+      clearTimeout(timer);
+    }
+  },
+};

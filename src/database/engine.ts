@@ -1,0 +1,53 @@
+import type { Pool } from './pool.ts';
+
+/** What the server is and what it can do, found out from the server itself; never configured. */
+export interface Engine {
+  readonly system: 'cockroachdb' | 'postgresql';
+  /** [major, minor] as the server says it: [22, 1], [18, 4]. */
+  readonly version: readonly [number, number];
+  readonly versionText: string;
+  readonly capabilities: Capabilities;
+}
+
+export interface Capabilities {
+  /** SAVEPOINT cockroach_restart renews the transaction; RELEASE of it is the real commit. */
+  readonly restartSavepoint: boolean;
+  readonly skipLocked: boolean;
+  /** AS OF SYSTEM TIME. */
+  readonly staleReads: boolean;
+  /** A row lock taken on a row that was deleted since the snapshot fails: see SealSession. */
+  readonly lockDetectsDelete: boolean;
+  readonly transactionTimeout: boolean;
+  readonly cursors: boolean;
+  readonly advisoryLocks: boolean;
+}
+
+/** Reads the version text of `SELECT version()`. */
+export function engineOf(versionText: string): Engine {
+  const cockroach = /CockroachDB .*?v(\d+)\.(\d+)/.exec(versionText);
+  const match = cockroach ?? /PostgreSQL (\d+)\.?(\d+)?/.exec(versionText);
+  const version = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)] as const;
+  const atLeast = (major: number, minor: number) =>
+    version[0] > major || (version[0] === major && version[1] >= minor);
+  const isCockroach = versionText.includes('CockroachDB');
+  return {
+    system: isCockroach ? 'cockroachdb' : 'postgresql',
+    version,
+    versionText,
+    capabilities: {
+      restartSavepoint: isCockroach,
+      skipLocked: isCockroach ? atLeast(22, 2) : true,
+      staleReads: isCockroach,
+      lockDetectsDelete: !isCockroach,
+      transactionTimeout: isCockroach ? atLeast(23, 2) : atLeast(17, 0),
+      cursors: isCockroach ? atLeast(23, 1) : true,
+      advisoryLocks: !isCockroach,
+    },
+  };
+}
+
+/** One round trip. */
+export async function detectEngine(pool: Pool): Promise<Engine> {
+  const { rows } = await pool.use({}, (connection) => connection.sendSimple('SELECT version()'));
+  return engineOf(rows[0]?.[0] ?? '');
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { InvalidOptionError } from '../errors/index.ts';
+
+/** Options of `connect`. Everything is optional; durations are milliseconds. */
+export const connectOptionsSchema = z.strictObject({
+  /** `postgresql://...`; default HOLDFAST_DATABASE_URL, then DATABASE_URL, then an embedded server. */
+  url: z.string().optional(),
+  /** Which npm package talks to the server. Both behave the same. Default HOLDFAST_DRIVER, then `pg`. */
+  driver: z.enum(['pg', 'postgres']).optional(),
+  /** Shown by the server beside each connection. Default `holdfast`. */
+  applicationName: z.string().max(63).optional(),
+  pool: z
+    .strictObject({
+      /** Most connections at once. Default HOLDFAST_POOL_MAX, then 10. */
+      max: z.int().min(1).max(10_000).optional(),
+      /** Longest wait for a free connection, then PoolTimeoutError. Default 30,000. */
+      acquireTimeoutMs: z.int().min(1).optional(),
+      /** An unused connection is closed after this. Default 60,000. */
+      idleTimeoutMs: z.int().min(1).optional(),
+    })
+    .optional(),
+  /** Longest wait for one host to answer a new connection. Default 10,000. */
+  connectTimeoutMs: z.int().min(1).optional(),
+  /** TLS as CockroachDB and libpq name it; parameters of the URL say the same. */
+  tls: z
+    .strictObject({
+      mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
+      caFile: z.string().optional(),
+      certFile: z.string().optional(),
+      keyFile: z.string().optional(),
+    })
+    .optional(),
+  /** Folder of the embedded server when there is no URL; default: a throw-away one. */
+  embeddedDir: z.string().optional(),
+});
+
+export type ConnectOptions = z.input<typeof connectOptionsSchema>;
+
+/** Checks a public function's options; throws InvalidOptionError naming the first wrong one. */
+export function checkOptions<S extends z.ZodType>(schema: S, options: unknown): z.output<S> {
+  const checked = schema.safeParse(options ?? {});
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = [...(issue?.path ?? []), ...(unknown ? [unknown] : [])].join('.') || 'options';
+  throw new InvalidOptionError(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
+}
+
+const positive = (name: string, text: string | undefined): number | undefined => {
+  if (text === undefined || text === '') return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidOptionError(name, `"${text}" is not a positive whole number`);
+  return value;
+};
+
+/** Fills in what the environment says where an option is silent. */
+export function withEnvironment(
+  options: ConnectOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): ConnectOptions {
+  const driver = options.driver ?? env['HOLDFAST_DRIVER'];
+  if (driver !== undefined && driver !== 'pg' && driver !== 'postgres')
+    throw new InvalidOptionError('HOLDFAST_DRIVER', `"${driver}" is not a driver: use pg or postgres`);
+  const max = options.pool?.max ?? positive('HOLDFAST_POOL_MAX', env['HOLDFAST_POOL_MAX']);
+  const url = options.url ?? (env['HOLDFAST_DATABASE_URL'] || env['DATABASE_URL'] || undefined);
+  return {
+    ...options,
+    ...(url === undefined ? {} : { url }),
+    ...(driver === undefined ? {} : { driver }),
+    pool: { ...options.pool, ...(max === undefined ? {} : { max }) },
+  };
+}

@@ -1,0 +1,235 @@
+import { ConnectError, DatabaseClosedError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
+import type { Address } from './connection-url.ts';
+import type { Driver, DriverConnection } from './driver.ts';
+
+export interface PoolOptions {
+  readonly max: number;
+  readonly acquireTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly applicationName: string;
+}
+
+export interface AcquireOptions {
+  /** Leave the queue when it aborts; rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Do not wait past this reading of performance.now(). */
+  readonly deadline?: number | undefined;
+}
+
+interface Waiter {
+  readonly give: (connection: DriverConnection) => void;
+  readonly refuse: (error: unknown) => void;
+}
+
+/**
+ * Connections of one driver, at most `max` of them, handed out first come first served. Both drivers use this
+ * one pool, so waiting, deadlines, cancellation and what counts as reusable are the same for both.
+ *
+ * A connection comes back by `release` only when its user knows it to be idle (no transaction, nothing in
+ * flight); anything else is `discard`.
+ */
+export class Pool {
+  readonly #driver: Driver;
+  readonly #address: Address;
+  readonly #options: PoolOptions;
+  readonly #idle: { connection: DriverConnection; timer: NodeJS.Timeout }[] = [];
+  readonly #busy = new Set<DriverConnection>();
+  readonly #waiters: Waiter[] = [];
+  #opening = 0;
+  #hostIndex = 0;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  constructor(driver: Driver, address: Address, options: PoolOptions) {
+    this.#driver = driver;
+    this.#address = address;
+    this.#options = options;
+  }
+
+  get driverName(): Driver['name'] {
+    return this.#driver.name;
+  }
+
+  /** What is in the pool now; tests assert that nothing leaked. */
+  get stats() {
+    return {
+      idle: this.#idle.length,
+      busy: this.#busy.size,
+      opening: this.#opening,
+      waiting: this.#waiters.length,
+    };
+  }
+
+  /** Throws PoolTimeoutError, ConnectError, DatabaseClosedError or the signal's reason. */
+  async acquire({ signal, deadline }: AcquireOptions = {}): Promise<DriverConnection> {
+    if (this.#closed) throw new DatabaseClosedError();
+    signal?.throwIfAborted();
+    const idle = this.#takeIdle();
+    if (idle) return idle;
+    const patience = Math.min(this.#options.acquireTimeoutMs, (deadline ?? Infinity) - performance.now());
+    return new Promise<DriverConnection>((resolve, reject) => {
+      const leave = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        const index = this.#waiters.indexOf(waiter);
+        if (index >= 0) this.#waiters.splice(index, 1);
+      };
+      const waiter: Waiter = {
+        give: (connection) => {
+          leave();
+          resolve(connection);
+        },
+        refuse: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      const abort = () => waiter.refuse(signal?.reason);
+      const timer = setTimeout(
+        () => {
+          const { busy, opening } = this.stats;
+          waiter.refuse(
+            new PoolTimeoutError(
+              `no connection became free in ${Math.round(patience)} ms (${busy} in use, ${opening} being opened, pool.max ${this.#options.max})`,
+            ),
+          );
+        },
+        Math.max(0, patience),
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiters.push(waiter);
+      this.#openMore();
+    });
+  }
+
+  /** Gives back a connection that is idle. */
+  release(connection: DriverConnection): void {
+    if (!this.#busy.delete(connection)) return;
+    if (connection.dead || this.#closed) {
+      void connection.close();
+      this.#settle();
+      return;
+    }
+    const waiter = this.#waiters.shift();
+    if (waiter) {
+      this.#busy.add(connection);
+      waiter.give(connection);
+      return;
+    }
+    const timer = setTimeout(() => this.#retire(connection), this.#options.idleTimeoutMs);
+    timer.unref();
+    this.#idle.push({ connection, timer });
+  }
+
+  /** Cuts a connection whose state is not known to be idle. */
+  discard(connection: DriverConnection, reason?: Error): void {
+    this.#busy.delete(connection);
+    connection.destroy(reason);
+    this.#settle();
+  }
+
+  /** Runs one implicit statement. */
+  async use<T>(options: AcquireOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
+    const connection = await this.acquire(options);
+    try {
+      const value = await run(connection);
+      this.release(connection);
+      return value;
+    } catch (error) {
+      // A statement that the server refused leaves an implicit transaction, so the connection, idle.
+      if (error instanceof DatabaseError) this.release(connection);
+      else this.discard(connection);
+      throw error;
+    }
+  }
+
+  /** Refuses newcomers, waits for what is in use, closes everything. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.refuse(new DatabaseClosedError());
+    const idle = this.#idle.splice(0);
+    for (const { timer } of idle) clearTimeout(timer);
+    await Promise.all(idle.map(({ connection }) => connection.close()));
+    if (this.#busy.size + this.#opening > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+    }
+  }
+
+  #takeIdle(): DriverConnection | undefined {
+    for (;;) {
+      const entry = this.#idle.pop();
+      if (!entry) return undefined;
+      clearTimeout(entry.timer);
+      if (entry.connection.dead) continue;
+      this.#busy.add(entry.connection);
+      return entry.connection;
+    }
+  }
+
+  #retire(connection: DriverConnection): void {
+    const index = this.#idle.findIndex((entry) => entry.connection === connection);
+    if (index < 0) return;
+    clearTimeout(this.#idle[index]!.timer);
+    this.#idle.splice(index, 1);
+    void connection.close();
+  }
+
+  #settle(): void {
+    if (this.#closed && this.#busy.size + this.#opening === 0) this.#drained?.();
+    else this.#openMore();
+  }
+
+  /** Opens as many connections as there are waiters and room for. */
+  #openMore(): void {
+    while (
+      !this.#closed &&
+      this.#waiters.length > this.#opening &&
+      this.#busy.size + this.#idle.length + this.#opening < this.#options.max
+    ) {
+      this.#opening++;
+      void this.#open().then(
+        (connection) => {
+          this.#opening--;
+          connection.onDeath(() => this.#retire(connection));
+          this.#busy.add(connection);
+          this.release(connection);
+        },
+        (error) => {
+          this.#opening--;
+          this.#waiters.shift()?.refuse(error);
+          this.#settle();
+        },
+      );
+    }
+  }
+
+  /** Tries every host once, beginning with the one after the last that was tried. */
+  async #open(): Promise<DriverConnection> {
+    const { hosts, user, password, database, tls } = this.#address;
+    const { connectTimeoutMs, applicationName } = this.#options;
+    let failure: unknown;
+    for (let tries = 0; tries < hosts.length; tries++) {
+      const { host, port } = hosts[this.#hostIndex++ % hosts.length]!;
+      try {
+        return await this.#driver.open({
+          host,
+          port,
+          user,
+          password,
+          database,
+          tls,
+          connectTimeoutMs,
+          applicationName,
+        });
+      } catch (error) {
+        failure = error;
+        if (error instanceof ConnectError && ['authentication', 'unknown-database'].includes(error.reason))
+          break;
+      }
+    }
+    throw failure;
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Holdfast: sessions that prove a worker is alive, work that only one of them can hold, and transactions that
+ * commit exactly once, on CockroachDB and PostgreSQL.
+ */
+export { connect, Database, type Retrieve, Session } from './client/index.ts';
+export {
+  type ControlLoop,
+  type ControlLoopOptions,
+  type Handle,
+  type LoopPhase,
+  type LoopState,
+  runControlLoop,
+} from './control/index.ts';
+export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
+export * from './errors/index.ts';
+export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor/index.ts';
+export type { SessionOptions } from './sessions/index.ts';
+export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
+export type { Backoff, Candidate, ExclusionKey, Work, WorkResult } from './work/index.ts';

@@ -1,0 +1,1 @@
+export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor.ts';

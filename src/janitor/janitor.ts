@@ -1,0 +1,146 @@
+import { metrics } from '@opentelemetry/api';
+import { z } from 'zod';
+import type { Database } from '../client/index.ts';
+import { checkOptions } from '../database/index.ts';
+import {
+  closeAbandonedWork,
+  countSessions,
+  countWork,
+  deleteOldHistory,
+  evictExpiredSessions,
+} from '../queries/janitor.ts';
+import { deleteMarkers } from '../queries/markers.ts';
+import { pause } from '../transact/index.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Options of `runJanitor`. Durations are milliseconds. */
+export const janitorSchema = z.strictObject({
+  /** Between two sweeps. Default 10,000; each pause is jittered. */
+  intervalMs: z.number().positive().optional(),
+  /** Work history is kept this long. Default 90 days; Infinity keeps it for good. */
+  historyRetentionMs: z.number().positive().optional(),
+  /** Commit markers are kept this long; longer than any client waits for an outcome. Default 1 day. */
+  markerRetentionMs: z.number().min(60_000).optional(),
+  /** Old history is looked for this often, since it scans. Default 1 hour. */
+  historyIntervalMs: z.number().positive().optional(),
+  /** Most rows that one statement deletes. Default 1,000. */
+  page: z.int().min(1).max(10_000).optional(),
+  onError: z.custom<(error: unknown) => void>((value) => typeof value === 'function').optional(),
+});
+
+export type JanitorOptions = z.input<typeof janitorSchema>;
+
+/** What one sweep did. */
+export interface Sweep {
+  readonly sessions: number;
+  readonly abandoned: number;
+  readonly history: number;
+  readonly markers: number;
+}
+
+export interface Janitor {
+  readonly done: Promise<void>;
+  /** One sweep now, besides the regular ones. */
+  sweep(): Promise<Sweep>;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Sweeps up behind the dead: their session rows, their work (history says abandoned), old history, commit
+ * markers; measures: work held and backing off by process, live sessions by component.
+ *
+ * Nobody waits for it: take-over does not need a janitor. Any number of replicas may run; every statement is
+ * guarded and in pages, so they do not disturb each other.
+ */
+export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor {
+  const checked = checkOptions(janitorSchema, options) as JanitorOptions;
+  const stopping = new AbortController();
+  const gauges = publishGauges();
+  let historyDueAt = 0;
+
+  const sweep = async (): Promise<Sweep> => {
+    const { page = 1_000, historyRetentionMs = 90 * DAY_MS, markerRetentionMs = DAY_MS } = checked;
+    const pages = async (once: () => Promise<number>) => {
+      let all = 0;
+      for (;;) {
+        const count = await once();
+        all += count;
+        if (count < page || stopping.signal.aborted) return all;
+      }
+    };
+    const size = BigInt(page);
+    const sessions = await pages(async () => (await evictExpiredSessions(db, { page: size })).length);
+    const abandoned = await pages(async () => (await closeAbandonedWork(db, { page: size })).length);
+    const markers = await pages(() =>
+      deleteMarkers(db, { page: size, olderThanMs: BigInt(markerRetentionMs) }),
+    );
+    let history = 0;
+    if (historyRetentionMs !== Infinity && performance.now() >= historyDueAt) {
+      historyDueAt = performance.now() + (checked.historyIntervalMs ?? 3_600_000);
+      history = await pages(() =>
+        deleteOldHistory(db, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
+      );
+    }
+    gauges.update(await countWork(db), await countSessions(db));
+    return { sessions, abandoned, history, markers };
+  };
+
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        await sweep();
+      } catch (error) {
+        checked.onError?.(error);
+      }
+      await pause((checked.intervalMs ?? 10_000) * (0.75 + Math.random() * 0.5), stopping.signal).catch(
+        () => {},
+      );
+    }
+    gauges.close();
+  };
+  const done = run();
+  const stop = async () => {
+    stopping.abort();
+    await done;
+  };
+  return { done, sweep, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Gauges that show the last sweep's counts for as long as the janitor runs. */
+function publishGauges() {
+  const meter = metrics.getMeter('holdfast');
+  let work: readonly { process: string; active: bigint; backingOff: bigint }[] = [];
+  let sessions: readonly { component: string; live: bigint }[] = [];
+  const active = meter.createObservableGauge('holdfast.work.active', {
+    description: 'Work held by live sessions',
+  });
+  const backingOff = meter.createObservableGauge('holdfast.work.backoff', {
+    description: 'Targets backing off',
+  });
+  const live = meter.createObservableGauge('holdfast.sessions.live', { description: 'Live sessions' });
+  const observeActive: Parameters<typeof active.addCallback>[0] = (result) => {
+    for (const row of work) result.observe(Number(row.active), { process: row.process });
+  };
+  const observeBackoff: typeof observeActive = (result) => {
+    for (const row of work) result.observe(Number(row.backingOff), { process: row.process });
+  };
+  const observeLive: typeof observeActive = (result) => {
+    for (const row of sessions) result.observe(Number(row.live), { component: row.component });
+  };
+  active.addCallback(observeActive);
+  backingOff.addCallback(observeBackoff);
+  live.addCallback(observeLive);
+  return {
+    update(nextWork: typeof work, nextSessions: typeof sessions) {
+      work = nextWork;
+      sessions = nextSessions;
+    },
+    close() {
+      active.removeCallback(observeActive);
+      backingOff.removeCallback(observeBackoff);
+      live.removeCallback(observeLive);
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** Options of `startSession`. */
+export const sessionOptionsSchema = z.strictObject({
+  /** Name of the component, as operators know it: `provisioner`, `indexer`. */
+  component: z.string().min(1).max(200),
+  /** Anything that tells one process from another: host, pid, image. Default: host name and pid. */
+  runtimeInfo: z.string().max(2_000).optional(),
+  /** A session is dead this long after its last heartbeat, in milliseconds. Default 5,000. */
+  intervalMs: z.int().min(100).max(3_600_000).optional(),
+  /** Whose work this is, in metrics. Default: the component. */
+  processor: z.string().min(1).max(200).optional(),
+});
+
+export type SessionOptions = z.input<typeof sessionOptionsSchema>;
+export const DEFAULT_INTERVAL_MS = 5_000;

@@ -1,0 +1,45 @@
+import { DatabaseError } from '../errors/index.ts';
+import { fenceSession, sealSession } from '../queries/sessions.ts';
+import type { Statement } from '../query/index.ts';
+import type { Fence } from '../transact/index.ts';
+
+/** What the fence statements raise; see FenceSession. */
+const SENTINEL = 'holdfast:session-expired';
+
+/** True when the server raised the given sentinel: a text that does not cast to INT8. */
+export function raised(error: unknown, sentinel: string): boolean {
+  return error instanceof DatabaseError && error.code === '22P02' && error.message.includes(sentinel);
+}
+
+interface Fenced {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  assertAlive(): void;
+  expire(why: string): void;
+}
+
+/**
+ * Proves in every transaction that the session's row is there. Whoever takes the session's work over deletes
+ * that row first, so a transaction of the dead session either committed before the take-over or never does.
+ */
+export class SessionFence implements Fence {
+  readonly open: Statement;
+  readonly seal: Statement;
+  readonly #session: Fenced;
+
+  constructor(session: Fenced) {
+    this.#session = session;
+    this.open = fenceSession.statement({ sessionId: session.id });
+    this.seal = sealSession.statement({ sessionId: session.id });
+  }
+
+  assertAlive(): void {
+    this.#session.assertAlive();
+  }
+
+  translate(error: unknown): Error | undefined {
+    if (!raised(error, SENTINEL)) return undefined;
+    this.#session.expire('its row is gone: closed, or its work was taken over');
+    return this.#session.signal.reason as Error;
+  }
+}

@@ -1,0 +1,259 @@
+import type { DriverConnection } from '../database/index.ts';
+import {
+  ConnectionLostError,
+  DatabaseError,
+  HoldfastError,
+  TransactionClosedError,
+} from '../errors/index.ts';
+import type { RawResult, Statement } from '../query/index.ts';
+import type { TransactionObserver } from '../telemetry/observer.ts';
+import { classify } from './classify.ts';
+import type { Fence } from './fence.ts';
+import { refuseForbidden } from './forbidden.ts';
+
+type Hook = () => void | Promise<void>;
+
+/** How the commit flight ended. */
+export type CommitOutcome =
+  | { readonly kind: 'committed'; readonly connectionIdle: boolean }
+  | { readonly kind: 'not-committed'; readonly error: unknown; readonly connectionIdle: boolean }
+  | { readonly kind: 'ambiguous'; readonly error: unknown };
+
+export interface AttemptSettings {
+  readonly beginText: string;
+  readonly restartSavepoint: boolean;
+  readonly sealFences: boolean;
+  readonly allowDdl: boolean;
+  readonly readOnly: boolean;
+  readonly marker: Statement | undefined;
+}
+
+/**
+ * One attempt on one connection: opens the transaction, carries its statements, remembers the first failure,
+ * ends it. Knows the protocol; the retry loop above knows what to do about failures.
+ *
+ * Flights: BEGIN, restart savepoint, fence and the callback's first statements leave together; seal, marker,
+ * RELEASE and COMMIT leave together. A fenced transaction of one statement is two round trips.
+ */
+export class Attempt {
+  readonly #connection: DriverConnection;
+  readonly #settings: AttemptSettings;
+  readonly #observer: TransactionObserver;
+  readonly #fences: Fence[] = [];
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #commitHooks: Hook[] = [];
+  readonly #rollbackHooks: Hook[] = [];
+  #opened: Promise<void> = Promise.resolve();
+  #closed: Error | undefined;
+  #poison: { readonly error: unknown } | undefined;
+
+  constructor(connection: DriverConnection, settings: AttemptSettings, observer: TransactionObserver) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#observer = observer;
+  }
+
+  /** Sends BEGIN and the fence without waiting. `begun`: the restart savepoint has renewed the transaction. */
+  open(fence: Fence | undefined, begun: boolean): void {
+    const flight: Promise<unknown>[] = [];
+    if (!begun) flight.push(this.#connection.sendSimple(this.#settings.beginText));
+    if (fence) {
+      this.#fences.push(fence);
+      flight.push(this.#connection.send(fence.open));
+    }
+    this.#opened = this.#settleFlight(flight);
+    this.#opened.catch(() => {});
+  }
+
+  /** Adds a nested transact's proof to this transaction. */
+  async addFence(fence: Fence): Promise<void> {
+    if (this.#fences.includes(fence)) return;
+    fence.assertAlive();
+    this.#fences.push(fence);
+    await this.#track(() => this.#connection.send(fence.open));
+  }
+
+  get poison(): { readonly error: unknown } | undefined {
+    return this.#poison;
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  execute(statement: Statement): Promise<RawResult> {
+    const running = this.#execute(statement);
+    // A failure poisons the transaction, so it is not lost when nobody awaits this promise.
+    running.catch(() => {});
+    return running;
+  }
+
+  async #execute(statement: Statement): Promise<RawResult> {
+    if (this.#closed) throw this.#closed;
+    refuseForbidden(statement.text, this.#settings.allowDdl);
+    for (const fence of this.#fences) fence.assertAlive();
+    return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
+  }
+
+  /** For savepoints, which are not the callback's statements. */
+  control(text: string): Promise<RawResult> {
+    return this.#track(() => this.#connection.sendSimple(text));
+  }
+
+  /** Rolls back to a savepoint; what failed since then no longer counts, unless it ends the transaction. */
+  async rollbackTo(savepoint: string, poisonBefore: { readonly error: unknown } | undefined): Promise<void> {
+    await this.drain();
+    await this.#connection.sendSimple(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
+    this.#poison = poisonBefore;
+  }
+
+  onCommit(hook: Hook): void {
+    this.#commitHooks.push(hook);
+  }
+
+  onRollback(hook: Hook): void {
+    this.#rollbackHooks.push(hook);
+  }
+
+  /** From now on every use of the handle rejects with `reason`. */
+  close(
+    reason: Error = new TransactionClosedError(
+      'the transaction has ended: await every query before the callback returns',
+    ),
+  ): void {
+    this.#closed ??= reason;
+  }
+
+  poisonWith(error: unknown): void {
+    this.#poison ??= { error };
+  }
+
+  /** Waits until nothing is in flight. */
+  async drain(): Promise<void> {
+    await this.#opened.catch(() => {});
+    while (this.#pending.size > 0) await Promise.allSettled([...this.#pending]);
+  }
+
+  /** The opening flight's failure, if it failed. */
+  async opened(): Promise<void> {
+    await this.#opened;
+  }
+
+  async commit(): Promise<CommitOutcome> {
+    if (this.#connection.dead)
+      return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
+    for (const fence of this.#fences) fence.assertAlive();
+    const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
+    const seals = sealFences && !readOnly ? this.#fences.flatMap(({ seal }) => seal ?? []) : [];
+    const before = [...seals, ...(marker && !readOnly ? [marker] : [])].map((statement) =>
+      this.#connection.send(statement),
+    );
+    const release = restartSavepoint
+      ? this.#connection.sendSimple('RELEASE SAVEPOINT cockroach_restart')
+      : undefined;
+    const commit = this.#connection.sendSimple('COMMIT');
+    const results = await Promise.allSettled([...before, ...(release ? [release] : []), commit]);
+    const connectionIdle = !this.#connection.dead;
+    const notCommitted = (error: unknown): CommitOutcome => ({
+      kind: 'not-committed',
+      error,
+      connectionIdle,
+    });
+
+    for (const result of results.slice(0, before.length)) {
+      if (result.status === 'rejected' && result.reason instanceof DatabaseError)
+        return isAmbiguousState(result.reason)
+          ? ambiguous(result.reason)
+          : notCommitted(this.translate(result.reason));
+    }
+    // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
+    const deciding = results[before.length]!;
+    const last = results[results.length - 1]!;
+    if (deciding.status === 'fulfilled') {
+      if (!restartSavepoint && deciding.value.command !== 'COMMIT')
+        return notCommitted(this.#poison?.error ?? rolledBack());
+      return { kind: 'committed', connectionIdle: connectionIdle && last.status === 'fulfilled' };
+    }
+    const error: unknown = deciding.reason;
+    if (error instanceof ConnectionLostError) return readOnly ? notCommitted(error) : ambiguous(error);
+    if (error instanceof DatabaseError && isAmbiguousState(error) && !readOnly) return ambiguous(error);
+    return notCommitted(error);
+  }
+
+  /** Ends a failed attempt. Never throws; tells whether the connection is idle. */
+  async rollback(): Promise<boolean> {
+    await this.drain();
+    if (this.#connection.dead) return false;
+    try {
+      await this.#connection.sendSimple('ROLLBACK');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Renews the transaction in place (CockroachDB). Throws what the server said. */
+  async restart(): Promise<void> {
+    await this.drain();
+    await this.#connection.sendSimple('ROLLBACK TO SAVEPOINT cockroach_restart');
+  }
+
+  async runHooks(kind: 'commit' | 'rollback'): Promise<void> {
+    for (const hook of kind === 'commit' ? this.#commitHooks : this.#rollbackHooks) {
+      try {
+        await hook();
+      } catch (error) {
+        // The transaction's outcome stands; a hook cannot change it.
+        process.emitWarning(error instanceof Error ? error : String(error), 'HoldfastHookWarning');
+      }
+    }
+  }
+
+  translate(error: unknown): unknown {
+    for (const fence of this.#fences) {
+      const translated = fence.translate(error);
+      if (translated) return translated;
+    }
+    return error;
+  }
+
+  async #settleFlight(flight: Promise<unknown>[]): Promise<void> {
+    for (const result of await Promise.allSettled(flight)) {
+      if (result.status === 'fulfilled') continue;
+      const error = this.translate(result.reason);
+      this.poisonWith(error);
+      throw error;
+    }
+  }
+
+  async #track(send: () => Promise<RawResult>): Promise<RawResult> {
+    const sent = send();
+    this.#pending.add(sent);
+    try {
+      const [, result] = await Promise.all([this.#opened, sent]);
+      return result;
+    } catch (error) {
+      const translated = this.translate(error);
+      this.poisonWith(translated);
+      throw translated;
+    } finally {
+      this.#pending.delete(sent);
+      sent.catch(() => {});
+    }
+  }
+}
+
+const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
+
+/** Codes that do not tell whether the commit was applied. */
+const isAmbiguousState = ({ code }: DatabaseError) =>
+  code === '40003' || code === '57014' || code.startsWith('08') || code.startsWith('57P0');
+
+class RolledBackError extends HoldfastError {
+  readonly code = 'HOLDFAST_ROLLED_BACK';
+}
+
+const rolledBack = () =>
+  new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');
+
+export const isRetryable = (error: unknown) => classify(error) === 'retry';

@@ -1,0 +1,54 @@
+import { ConnectionLostError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
+
+/**
+ * What an error means for the transaction that it ended, when the commit had not been sent yet:
+ * - `retry`: serialization failure or deadlock; definitely not applied
+ * - `stale-plan`: a prepared statement no longer fits the schema; the connection is replaced, then retried
+ * - `connection`: the connection was lost; definitely not applied, retried on another one
+ * - `schema-committed`: committed, but DDL in it failed
+ * - `definite`: anything else; rolled back and thrown as it is
+ */
+export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'schema-committed' | 'definite';
+
+/**
+ * Looks through wrappers: `cause` at any depth, the members of an AggregateError, an `error` property.
+ * A wrapper's own `code` does not hide the database's. Cycles end the search.
+ */
+export function classify(error: unknown): Verdict {
+  let connection = false;
+  for (const link of chain(error)) {
+    if (link instanceof DatabaseError || isSqlState(link)) {
+      const { code } = link as { code: string };
+      if (code === '40001' || code === '40P01') return 'retry';
+      if (code === 'XXA00') return 'schema-committed';
+      if (code === '0A000' && /cached plan/.test((link as Error).message)) return 'stale-plan';
+    }
+    // Waiting for a connection spends no retry: the timeout is final.
+    if (link instanceof PoolTimeoutError) return 'definite';
+    if (link instanceof ConnectionLostError) connection = true;
+  }
+  return connection ? 'connection' : 'definite';
+}
+
+/** The SQLSTATE that decided, for telemetry. */
+export function sqlStateOf(error: unknown): string | undefined {
+  for (const link of chain(error)) if (isSqlState(link)) return link.code;
+  return undefined;
+}
+
+const isSqlState = (link: unknown): link is { code: string } =>
+  typeof (link as { code?: unknown } | null)?.code === 'string' &&
+  /^[0-9A-Z]{5}$/.test((link as { code: string }).code);
+
+function* chain(error: unknown): Generator<unknown> {
+  const seen = new Set<unknown>();
+  const open = [error];
+  while (open.length > 0) {
+    const link = open.shift();
+    if (link === null || typeof link !== 'object' || seen.has(link)) continue;
+    seen.add(link);
+    yield link;
+    const { cause, errors, error: wrapped } = link as { cause?: unknown; errors?: unknown; error?: unknown };
+    open.push(cause, wrapped, ...(Array.isArray(errors) ? errors : []));
+  }
+}

@@ -1,0 +1,16 @@
+import type { Statement } from '../query/index.ts';
+
+/**
+ * What every attempt of a transaction must prove, besides being serializable. A session is one; the core of
+ * `transact` knows only this.
+ */
+export interface Fence {
+  /** Throws when it is known without the database that the proof would fail. Called before each flight. */
+  assertAlive(): void;
+  /** Sent in the flight of BEGIN. Must raise on the server when the proof fails. */
+  readonly open: Statement;
+  /** Sent in the flight of COMMIT where the engine needs it; must raise likewise. */
+  readonly seal?: Statement | undefined;
+  /** Turns what the server raised into the error for the caller; undefined if it is another error. */
+  translate(error: unknown): Error | undefined;
+}

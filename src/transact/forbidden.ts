@@ -1,0 +1,35 @@
+import { ForbiddenStatementError } from '../errors/index.ts';
+
+const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'PREPARE']);
+const DDL = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'GRANT', 'REVOKE', 'COMMENT', 'REINDEX']);
+const RESTART = /^(SAVEPOINT|RELEASE(?:\s+SAVEPOINT)?)\s+"?cockroach_restart/i;
+const LEADING = /^(?:\s+|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)+/;
+const verdicts = new Map<string, string | undefined>();
+const MOST_VERDICTS = 5_000;
+
+/** Throws ForbiddenStatementError for what would end or break the transaction that the helper manages. */
+export function refuseForbidden(text: string, allowDdl: boolean): void {
+  let complaint = verdicts.get(text);
+  if (complaint === undefined && !verdicts.has(text)) {
+    complaint = complain(text);
+    if (verdicts.size >= MOST_VERDICTS) verdicts.clear();
+    verdicts.set(text, complaint);
+  }
+  if (complaint === undefined || (allowDdl && complaint.startsWith('DDL'))) return;
+  throw new ForbiddenStatementError(complaint);
+}
+
+function complain(text: string): string | undefined {
+  const bare = text.replace(LEADING, '');
+  const word = /^[a-z]+/i.exec(bare)?.[0].toUpperCase() ?? '';
+  if (RESTART.test(bare))
+    return 'the restart savepoint belongs to the transaction helper: remove the statement';
+  if (
+    CONTROL.has(word) &&
+    !/^ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\s+(?!(?:SAVEPOINT\s+)?"?cockroach_restart)/i.test(bare)
+  )
+    return `${word} inside a transaction callback: the helper begins and ends the transaction; return or throw instead`;
+  if (DDL.has(word))
+    return `DDL (${word}) inside a transaction callback: on CockroachDB it may commit early; pass allowDdl: true if it is meant`;
+  return undefined;
+}

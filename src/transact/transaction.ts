@@ -1,0 +1,36 @@
+import type { CompiledQuery, Executor, RawResult, Statement } from '../query/index.ts';
+import type { TransactOptions } from './options.ts';
+
+/** What the callback is told about the attempt it runs in. */
+export interface AttemptInfo {
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Why the attempt before failed. */
+  readonly lastError: unknown;
+}
+
+/** Called once per attempt; must not have effects outside of the database. */
+export type TransactionBody<T> = (tx: Transaction, info: AttemptInfo) => Promise<T> | T;
+
+/**
+ * A transaction, for as long as its callback runs. Statements leave at once and are answered in order, so
+ * calls made without awaiting in between share a round trip; those still pending when the callback returns
+ * are waited for before the commit, and if one fails nothing commits.
+ *
+ * After the callback has settled every use rejects with TransactionClosedError. After the connection is lost
+ * every use rejects with ConnectionLostError. A failed statement poisons the transaction even if the callback
+ * swallows the error, as in PostgreSQL.
+ */
+export interface Transaction extends Executor {
+  execute(statement: Statement): Promise<RawResult>;
+  /** Aborts when the transaction must end early: its own signal, its deadline, its session. */
+  readonly signal: AbortSignal;
+  /** A part that can fail alone: rolled back to where it began, the error rethrown, the rest goes on. */
+  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
+  /** Runs once, after a definite commit of the whole; not when the outcome is ambiguous. */
+  onCommit(hook: () => void | Promise<void>): void;
+  /** Runs for each failed attempt; not when the outcome is ambiguous. */
+  onRollback(hook: () => void | Promise<void>): void;
+}
+
+export type { CompiledQuery };

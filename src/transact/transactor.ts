@@ -1,0 +1,366 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import { checkOptions, type DriverConnection, type Engine, type Pool } from '../database/index.ts';
+import {
+  AmbiguousCommitError,
+  CommittedWithSchemaErrorsError,
+  DeadlineExceededError,
+  RetriesExhaustedError,
+  TransactionRestartError,
+} from '../errors/index.ts';
+import type { Observer, TransactionObserver } from '../telemetry/observer.ts';
+import { Attempt } from './attempt.ts';
+import { pause, retryDelayMs } from './backoff.ts';
+import { beginText, usesRestartSavepoint } from './begin.ts';
+import { classify } from './classify.ts';
+import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
+import type { Fence } from './fence.ts';
+import { DEFAULT_MAX_RETRIES, type TransactOptions, transactOptionsSchema } from './options.ts';
+import { Scope } from './scope.ts';
+import type { TransactionBody } from './transaction.ts';
+
+/** What a transaction runs with besides its options. */
+export interface TransactContext {
+  readonly fence?: Fence | undefined;
+  readonly processor?: string | undefined;
+  /** Aborts when the session expires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline. */
+const RESOLVE_WITHIN_MS = 30_000;
+
+/**
+ * The retry loop. Promises:
+ * - the callback's effects are committed exactly once, or not at all and the reason is thrown; when that is
+ *   not known it says so with AmbiguousCommitError
+ * - serialization failures and deadlocks are retried wherever they show: in a statement, swallowed by the
+ *   callback, wrapped by it, at RELEASE, at COMMIT
+ * - a connection goes back to the pool only when it is idle
+ * - no pause inside an open transaction, none past the deadline
+ *
+ * After cockroach-go's ExecuteTx and CockroachDB's client-side retry protocol.
+ */
+export class Transactor {
+  readonly #pool: Pool;
+  readonly #engine: Engine;
+  readonly #observer: Observer;
+  readonly #current = new AsyncLocalStorage<Scope>();
+
+  constructor(pool: Pool, engine: Engine, observer: Observer) {
+    this.#pool = pool;
+    this.#engine = engine;
+    this.#observer = observer;
+  }
+
+  async transact<T>(
+    body: TransactionBody<T>,
+    options?: TransactOptions,
+    context: TransactContext = {},
+  ): Promise<T> {
+    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+    const outer = this.#current.getStore();
+    if (outer && !outer.closed) return outer.join(body, checked, context.fence);
+    const name = checked.name ?? (body.name || 'transaction');
+    const observer = this.#observer.transaction({
+      name,
+      processor: context.processor,
+      readOnly: checked.readOnly ?? false,
+    });
+    return observer.run(() =>
+      new Run(this.#pool, this.#engine, this.#current, observer, name, body, checked, context).run(),
+    );
+  }
+}
+
+/** One call of transact. */
+class Run<T> {
+  readonly #pool: Pool;
+  readonly #engine: Engine;
+  readonly #current: AsyncLocalStorage<Scope>;
+  readonly #observer: TransactionObserver;
+  readonly #name: string;
+  readonly #body: TransactionBody<T>;
+  readonly #options: TransactOptions;
+  readonly #context: TransactContext;
+  readonly #started = performance.now();
+  readonly #deadline: number;
+  readonly #stop = new AbortController();
+  #connection: DriverConnection | undefined;
+
+  constructor(
+    pool: Pool,
+    engine: Engine,
+    current: AsyncLocalStorage<Scope>,
+    observer: TransactionObserver,
+    name: string,
+    body: TransactionBody<T>,
+    options: TransactOptions,
+    context: TransactContext,
+  ) {
+    this.#pool = pool;
+    this.#engine = engine;
+    this.#current = current;
+    this.#observer = observer;
+    this.#name = name;
+    this.#body = body;
+    this.#options = options;
+    this.#context = context;
+    this.#deadline = this.#started + (options.deadlineMs ?? Infinity);
+  }
+
+  async run(): Promise<T> {
+    const { signal, deadlineMs } = this.#options;
+    const stop = (reason: unknown) => this.#stop.abort(reason);
+    const onAbort = () => stop(signal?.reason);
+    const onExpire = () => stop(this.#context.signal?.reason);
+    const timer =
+      deadlineMs === undefined
+        ? undefined
+        : setTimeout(
+            () =>
+              stop(
+                new DeadlineExceededError(`transaction ${this.#name} did not finish within ${deadlineMs} ms`),
+              ),
+            deadlineMs,
+          );
+    try {
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#context.fence?.assertAlive();
+      this.#context.signal?.addEventListener('abort', onExpire, { once: true });
+      return await this.#loop();
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      this.#context.signal?.removeEventListener('abort', onExpire);
+      if (this.#connection) this.#pool.discard(this.#connection);
+    }
+  }
+
+  async #loop(): Promise<T> {
+    const maxRetries = this.#options.maxRetries ?? DEFAULT_MAX_RETRIES;
+    let renewed = false;
+    let lastError: unknown;
+    for (let number = 1; ; number++) {
+      this.#stop.signal.throwIfAborted();
+      this.#context.fence?.assertAlive();
+      this.#connection ??= await this.#acquire();
+      this.#observer.attempt(number);
+      const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
+      renewed = false;
+      if (outcome.kind === 'committed') {
+        this.#observer.end('committed', number);
+        return outcome.value;
+      }
+      const { error, attempt } = outcome;
+      if (outcome.kind === 'ambiguous') {
+        this.#observer.end('ambiguous', number, error);
+        throw error;
+      }
+      const verdict = this.#stop.signal.aborted ? 'definite' : classify(error);
+      const fatal = verdict === 'definite' || verdict === 'schema-committed';
+      if (fatal || number > maxRetries) {
+        if (outcome.open) await this.#leave(attempt);
+        await attempt.runHooks('rollback');
+        const thrown = fatal
+          ? verdict === 'schema-committed'
+            ? new CommittedWithSchemaErrorsError(
+                'the transaction is committed, but a schema change in it failed',
+                { cause: error },
+              )
+            : error
+          : new RetriesExhaustedError(this.#name, number, performance.now() - this.#started, error);
+        this.#observer.end('failed', number, thrown);
+        throw thrown;
+      }
+      this.#observer.retry(number, error);
+      renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
+      await attempt.runHooks('rollback');
+      lastError = error;
+      if (!renewed) await this.#pause(number);
+    }
+  }
+
+  async #acquire(): Promise<DriverConnection> {
+    return this.#pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+  }
+
+  /** Runs the callback once and, if nothing failed, the commit flight. */
+  async #attempt(
+    connection: DriverConnection,
+    number: number,
+    lastError: unknown,
+    renewed: boolean,
+  ): Promise<AttemptOutcome<T>> {
+    const restartSavepoint = usesRestartSavepoint(this.#engine, this.#options);
+    const markerId = this.#options.commitMarker ? randomUUID() : undefined;
+    const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
+    const remainingMs = this.#deadline === Infinity ? undefined : this.#deadline - performance.now();
+    const attempt = new Attempt(
+      connection,
+      {
+        beginText: beginText(this.#engine, this.#options, remainingMs),
+        restartSavepoint,
+        sealFences: this.#engine.capabilities.lockDetectsDelete,
+        allowDdl: this.#options.allowDdl ?? false,
+        readOnly,
+        marker: markerId === undefined ? undefined : markerStatement(markerId),
+      },
+      this.#observer,
+    );
+    attempt.open(this.#context.fence, renewed);
+    let value: T;
+    try {
+      value = await this.#callBody(attempt, number, lastError);
+      await attempt.opened();
+      await attempt.drain();
+      if (attempt.poison) throw attempt.poison.error;
+      this.#stop.signal.throwIfAborted();
+      this.#context.fence?.assertAlive();
+    } catch (thrown) {
+      attempt.close();
+      const error = this.#decide(attempt, thrown);
+      if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
+      return { kind: 'failed', error, attempt, open: true };
+    }
+    attempt.close();
+    const outcome = await attempt.commit();
+    if (outcome.kind === 'committed') {
+      this.#return(connection, outcome.connectionIdle);
+      await attempt.runHooks('commit');
+      return { kind: 'committed', value };
+    }
+    if (outcome.kind === 'not-committed') {
+      this.#return(connection, outcome.connectionIdle);
+      return { kind: 'failed', error: outcome.error, attempt, open: false };
+    }
+    this.#return(connection, false);
+    return this.#resolve(attempt, outcome.error, markerId, value);
+  }
+
+  /** The callback, raced against abortion: an aborted transaction does not wait for it. */
+  async #callBody(attempt: Attempt, number: number, lastError: unknown): Promise<T> {
+    const info = { attempt: number, lastError };
+    const enter = <R>(scope: Scope, body: () => Promise<R>) => this.#current.run(scope, body);
+    const scope = new Scope(attempt, info, this.#options, this.#stop.signal, enter);
+    const { signal } = this.#stop;
+    const running = enter(scope, async () => this.#body(scope, info));
+    running.catch(() => {});
+    let abort: (() => void) | undefined;
+    try {
+      return await Promise.race([
+        running,
+        new Promise<never>((_, reject) => {
+          abort = () => reject(signal.reason);
+          if (signal.aborted) abort();
+          else signal.addEventListener('abort', abort, { once: true });
+        }),
+      ]);
+    } finally {
+      if (abort) signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Which of several errors tells the truth: the abort, then what the database said first, then the callback's. */
+  #decide(attempt: Attempt, thrown: unknown): unknown {
+    if (this.#stop.signal.aborted) return this.#stop.signal.reason;
+    const poison = attempt.poison?.error;
+    if (poison === undefined || poison === thrown) return thrown;
+    return classify(poison) !== 'definite' ? poison : thrown;
+  }
+
+  /** Cancels what runs on the server, waits for it to settle; the connection is not used again. */
+  async #cancel(attempt: Attempt, connection: DriverConnection): Promise<void> {
+    await connection.cancel();
+    await attempt.drain();
+    await attempt.rollback();
+    this.#return(connection, false);
+  }
+
+  async #leave(attempt: Attempt): Promise<void> {
+    const connection = this.#connection;
+    if (connection) this.#return(connection, await attempt.rollback());
+  }
+
+  #return(connection: DriverConnection, idle: boolean): void {
+    this.#connection = undefined;
+    if (idle) this.#pool.release(connection);
+    else this.#pool.discard(connection);
+  }
+
+  /** Gets ready for the next attempt; true when the transaction was renewed in place. */
+  async #prepareRetry(
+    attempt: Attempt,
+    number: number,
+    verdict: string,
+    open: boolean,
+    error: unknown,
+  ): Promise<boolean> {
+    const connection = this.#connection;
+    if (!open || !connection) return false;
+    if (verdict === 'connection' || verdict === 'stale-plan' || connection.dead) {
+      // Closing a connection deallocates its statements; it is the surest way to heal a stale plan.
+      await attempt.drain();
+      this.#return(connection, false);
+      return false;
+    }
+    if (number === 1 && usesRestartSavepoint(this.#engine, this.#options)) {
+      try {
+        await attempt.restart();
+        return true;
+      } catch (failure) {
+        this.#return(connection, false);
+        if (classify(failure) === 'connection') return false;
+        throw new TransactionRestartError(error, failure);
+      }
+    }
+    if (!(await attempt.rollback())) this.#return(connection, false);
+    return false;
+  }
+
+  async #pause(retry: number): Promise<void> {
+    const delay = retryDelayMs(retry);
+    if (delay <= 0) return;
+    const connection = this.#connection;
+    // A pause is no reason to keep others from a connection.
+    if (connection) this.#return(connection, true);
+    await pause(Math.min(delay, Math.max(0, this.#deadline - performance.now())), this.#stop.signal);
+  }
+
+  async #resolve(
+    attempt: Attempt,
+    error: unknown,
+    markerId: string | undefined,
+    value: T,
+  ): Promise<AttemptOutcome<T>> {
+    if (markerId !== undefined) {
+      const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
+      for (let tries = 1; performance.now() < deadline; tries++) {
+        try {
+          if (!(await resolveAmbiguity(this.#pool, markerId, deadline)))
+            return { kind: 'failed', error, attempt, open: false };
+          await attempt.runHooks('commit');
+          return { kind: 'committed', value };
+        } catch {
+          await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, deadline - performance.now())));
+        }
+      }
+    }
+    if (this.#options.idempotent) return { kind: 'failed', error, attempt, open: false };
+    return {
+      kind: 'ambiguous',
+      attempt,
+      error: new AmbiguousCommitError(
+        `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
+          (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
+        { cause: error },
+      ),
+    };
+  }
+}
+
+type AttemptOutcome<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly attempt: Attempt; readonly open: boolean }
+  | { readonly kind: 'ambiguous'; readonly error: unknown; readonly attempt: Attempt };

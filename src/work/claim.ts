@@ -1,0 +1,112 @@
+import { InvalidOptionError, WorkConflictError } from '../errors/index.ts';
+import { claimWork } from '../queries/work.ts';
+import type { Executor } from '../query/index.ts';
+
+/** One lock row that a claim holds: the work's own, or a key of an exclusion group. */
+export interface HeldKey {
+  readonly process: string;
+  readonly target: string;
+  readonly token: bigint;
+}
+
+/** What a claim got: the work's own key first. */
+export interface Claimed {
+  readonly target: string;
+  readonly token: bigint;
+  /** Last backoff period, when the work failed before and has not finished since. */
+  readonly backoffSeconds: number | undefined;
+  /** The dead session that it was taken over from. */
+  readonly takenFrom: string | undefined;
+  readonly keys: readonly HeldKey[];
+}
+
+/** A further key that the claim must hold, shared by every process that names it. */
+export interface ExclusionKey {
+  readonly group: string;
+  readonly key: string;
+}
+
+/** Something to work on. A plain string is a target without further keys. */
+export type Candidate = string | { readonly target: string; readonly exclude?: readonly ExclusionKey[] };
+
+export interface ClaimRequest {
+  readonly process: string;
+  readonly sessionId: string;
+  readonly candidates: readonly Candidate[];
+  readonly wanted: number;
+}
+
+const GROUP = 'group:';
+
+export function checkProcess(process: string): string {
+  if (typeof process !== 'string' || process === '' || process.length > 200)
+    throw new InvalidOptionError('process', 'expected a name of 1 to 200 characters');
+  if (process.startsWith(GROUP))
+    throw new InvalidOptionError(
+      'process',
+      `"${process}" begins with "${GROUP}", which names exclusion groups`,
+    );
+  return process;
+}
+
+/**
+ * Claims up to `wanted` of the candidates, in their order, each with all of its keys or not at all. One
+ * statement; must run in the transaction that retrieved the candidates, so that what made them candidates
+ * still holds. Gives an empty list when there are none or all are backing off; throws WorkConflictError when a
+ * live session holds the others.
+ */
+export async function claim(tx: Executor, request: ClaimRequest): Promise<Claimed[]> {
+  const wishes = independent(request.candidates, request.process);
+  if (wishes.length === 0) return [];
+  const flat = wishes.flatMap((keys, ord) => keys.map((key) => ({ ord: BigInt(ord), ...key })));
+  const rows = await claimWork(tx, {
+    ords: flat.map(({ ord }) => ord),
+    processes: flat.map(({ process }) => process),
+    targets: flat.map(({ target }) => target),
+    process: request.process,
+    sessionId: request.sessionId,
+    wanted: BigInt(request.wanted),
+  });
+  const taken = new Map<bigint, typeof rows>();
+  for (const row of rows) {
+    if (row.token !== null) taken.set(row.ord, [...(taken.get(row.ord) ?? []), row]);
+  }
+  if (taken.size === 0) {
+    const held = rows.filter((row) => row.held).map(({ process, target }) => `${process} of ${target}`);
+    if (held.length === 0) return [];
+    throw new WorkConflictError(`held by a live session: ${held.slice(0, 5).join(', ')}`);
+  }
+  return [...taken].map(([ord, keys]) => {
+    const wish = wishes[Number(ord)]!;
+    // Another claimer came between the statement's reading and its writing: none of it must stand.
+    if (keys.length !== wish.length) throw new WorkConflictError(`${request.process} of ${wish[0]!.target}`);
+    const own = keys.find((key) => key.process === request.process)!;
+    return {
+      target: own.target,
+      token: own.token!,
+      backoffSeconds: own.backoffSeconds === null ? undefined : Number(own.backoffSeconds),
+      takenFrom: own.takenFrom ?? undefined,
+      keys: keys.map(({ process, target, token }) => ({ process, target, token: token! })),
+    };
+  });
+}
+
+/** Each candidate's keys; a candidate that shares a key with an earlier one waits for another claim. */
+function independent(candidates: readonly Candidate[], process: string) {
+  const seen = new Set<string>();
+  const wishes: { process: string; target: string }[][] = [];
+  for (const candidate of candidates) {
+    const { target, exclude = [] } = typeof candidate === 'string' ? { target: candidate } : candidate;
+    if (typeof target !== 'string' || target === '')
+      throw new InvalidOptionError('retrieve', `a candidate is not a non-empty string: ${String(target)}`);
+    const keys = [
+      { process, target },
+      ...exclude.map(({ group, key }) => ({ process: GROUP + group, target: key })),
+    ];
+    const names = keys.map((key) => JSON.stringify([key.process, key.target]));
+    if (names.some((name) => seen.has(name))) continue;
+    for (const name of names) seen.add(name);
+    wishes.push(keys);
+  }
+  return wishes;
+}
