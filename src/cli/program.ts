@@ -7,7 +7,10 @@ import { UsageError } from './support/usage-error.ts';
 export type Register = (program: Command) => void;
 
 /** Every command. A new one is a line here and a file beside this one. */
-const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [() => import('./compile.ts')];
+const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [
+  () => import('./compile.ts'),
+  () => import('./migrate.ts'),
+];
 
 /** What goes wrong is thrown; `run` says it. */
 const quiet = { outputError: () => {}, writeErr: () => {} };

@@ -1,4 +1,5 @@
 export * from './database-errors.ts';
 export * from './holdfast-error.ts';
+export * from './migration-errors.ts';
 export * from './transaction-errors.ts';
 export * from './work-errors.ts';

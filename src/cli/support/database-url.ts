@@ -1,0 +1,17 @@
+import type { Command } from 'commander';
+import { UsageError } from './usage-error.ts';
+
+/** Adds `--url` to a command. */
+export function addUrlOption(command: Command): Command {
+  return command.option(
+    '--url <url>',
+    'postgresql://user@host:port/database (else HOLDFAST_DATABASE_URL, else DATABASE_URL)',
+  );
+}
+
+/** The URL of the option or the environment. Prefer the environment for one with a password. */
+export function databaseUrl(option: string | undefined): string {
+  const url = option ?? process.env['HOLDFAST_DATABASE_URL'] ?? process.env['DATABASE_URL'];
+  if (!url) throw new UsageError('which database? pass --url, or set HOLDFAST_DATABASE_URL or DATABASE_URL');
+  return url;
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { InvalidOptionError, MigrationError } from '../errors/index.ts';
+import { type SqlStatement, splitStatements } from './split.ts';
+
+/** The statements of one file. */
+export interface Script {
+  /** For messages. */
+  readonly file: string;
+  readonly statements: readonly SqlStatement[];
+}
+
+/** One numbered change of the schema. */
+export interface Migration {
+  readonly set: string;
+  readonly number: number;
+  readonly name: string;
+  readonly up: Script;
+  /** Undefined when it cannot be taken back. */
+  readonly down: Script | undefined;
+  /**
+   * False when the up file says `-- holdfast: no-transaction`: on PostgreSQL it then runs statement by
+   * statement, as every migration does on CockroachDB (CREATE INDEX CONCURRENTLY wants that).
+   */
+  readonly transactional: boolean;
+}
+
+/** The migrations of one owner, by number. */
+export interface MigrationSet {
+  readonly name: string;
+  /** SQL schema that is made first; a user's own set says in its files where things go. */
+  readonly schema: string | undefined;
+  readonly migrations: readonly Migration[];
+}
+
+/** The sets that come with Holdfast; each has an SQL schema of its own name. */
+export const shippedSets = ['holdfast', 'fleet'] as const;
+
+const fileName = /^(\d{4,})_([a-z0-9_]+)\.(up|down)\.sql$/;
+const noTransaction = /^--\s*holdfast:\s*no-transaction\s*$/m;
+
+/**
+ * Reads a set: one that is shipped, by name, or a folder of `NNNN_name.up.sql` and `NNNN_name.down.sql`,
+ * whose set is called after the folder.
+ *
+ * @throws InvalidOptionError when there is no such folder.
+ * @throws MigrationError `invalid-file` naming the file.
+ */
+export async function readMigrationSet(nameOrFolder: string): Promise<MigrationSet> {
+  const shipped = shippedSets.find((name) => name === nameOrFolder);
+  const folder =
+    shipped === undefined
+      ? resolve(nameOrFolder)
+      : fileURLToPath(new URL(`../../schema/${shipped}`, import.meta.url));
+  const name = basename(folder);
+  if (shipped === undefined && shippedSets.some((taken) => taken === name)) {
+    throw new InvalidOptionError(
+      'sets',
+      `a folder called ${name} would be taken for Holdfast's own: rename it`,
+    );
+  }
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (shipped !== undefined && error.code === 'ENOENT') return [];
+    throw new InvalidOptionError('sets', `cannot read the folder ${folder} (${error.code})`, {
+      cause: error,
+    });
+  });
+  const ups = new Map<number, string>();
+  const downs = new Map<number, string>();
+  for (const file of files.filter((each) => each.endsWith('.sql')).sort()) {
+    const [, digits, , direction] = fileName.exec(file) ?? [];
+    const number = Number(digits);
+    const path = join(folder, file);
+    if (direction === undefined || number === 0) {
+      throw invalid(path, 'name it NNNN_name.up.sql or NNNN_name.down.sql, counted from 0001');
+    }
+    const found = direction === 'up' ? ups : downs;
+    const other = found.get(number);
+    if (other !== undefined) throw invalid(path, `${basename(other)} has the same number: renumber one`);
+    found.set(number, path);
+  }
+  for (const [number, path] of downs) {
+    const up = ups.get(number);
+    if (up === undefined || up.replace(/up\.sql$/, '') !== path.replace(/down\.sql$/, '')) {
+      throw invalid(path, 'there is no up file of the same number and name');
+    }
+  }
+  const migrations = await Promise.all(
+    [...ups].sort(([a], [b]) => a - b).map(([number, path]) => read(name, number, path, downs.get(number))),
+  );
+  return { name, schema: shipped, migrations };
+}
+
+async function read(
+  set: string,
+  number: number,
+  path: string,
+  downPath: string | undefined,
+): Promise<Migration> {
+  const [upText, downText] = await Promise.all([
+    readFile(path, 'utf8'),
+    downPath === undefined ? undefined : readFile(downPath, 'utf8'),
+  ]);
+  return {
+    set,
+    number,
+    name: basename(path).replace(/^\d+_|\.up\.sql$/g, ''),
+    up: script(path, upText),
+    down: downPath === undefined || downText === undefined ? undefined : script(downPath, downText),
+    transactional: !noTransaction.test(upText),
+  };
+}
+
+function script(file: string, text: string): Script {
+  const statements = splitStatements(text);
+  for (const { text: statement, line } of statements) {
+    if (/^(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE)\b/i.test(statement)) {
+      throw invalid(`${file}:${line}`, 'a migration has no transaction statements: the runner adds them');
+    }
+  }
+  return { file, statements };
+}
+
+function invalid(file: string, message: string): MigrationError {
+  return new MigrationError('invalid-file', `${file}: ${message}`);
+}
+
+/** `0002_work`, as in the file name. */
+export function label({ number, name }: { readonly number: number; readonly name: string }): string {
+  return `${String(number).padStart(4, '0')}_${name}`;
+}
+
+/** Of the first `count` statements; comments, blank lines and line endings do not count. */
+export function checksum(script: Script, count: number = script.statements.length): string {
+  const hash = createHash('sha256');
+  for (const { text } of script.statements.slice(0, count)) hash.update(text).update('\0');
+  return hash.digest('hex');
+}
