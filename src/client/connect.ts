@@ -31,6 +31,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Database> {
   const { startEmbedded } = await import('../database/embedded/index.ts');
   const server = await startEmbedded(settings.embeddedDir === undefined ? {} : { dir: settings.embeddedDir });
   try {
+    const { migrate } = await import('../migrate/index.ts');
+    await migrate(server.url);
     return await open(server.url, settings, () => server.stop());
   } catch (error) {
     await server.stop();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors/index.ts';
 import type { MigrationTarget } from './connection.ts';
-import { urlTarget } from './pg-target.ts';
+import { urlTarget } from './url-target.ts';
 
 /** What happened, for a log. */
 export interface MigrationEvent {

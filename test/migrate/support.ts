@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ConnectionLostError } from '../../src/errors/index.ts';
 import type { MigrationConnection, MigrationTarget } from '../../src/migrate/index.ts';
-import { urlTarget } from '../../src/migrate/pg-target.ts';
+import { urlTarget } from '../../src/migrate/url-target.ts';
 
 /** A folder of migrations, called `app`, removed at the end. */
 export async function migrationFolder(

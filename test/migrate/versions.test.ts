@@ -6,7 +6,7 @@ import {
   migrateDown,
   migrationStatus,
 } from '../../src/migrate/index.ts';
-import { urlTarget } from '../../src/migrate/pg-target.ts';
+import { urlTarget } from '../../src/migrate/url-target.ts';
 import { createEmptyTestDatabase } from '../support/database.ts';
 import { migrationFolder } from './support.ts';
 
