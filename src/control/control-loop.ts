@@ -195,7 +195,8 @@ class Loop implements ControlLoop {
   }
 }
 
-const jittered = (ms: number) => ms * (0.75 + Math.random() * 0.5);
+/** Never longer than asked for: the poll interval is a promise about take-over. */
+const jittered = (ms: number) => ms * (0.75 + Math.random() * 0.25);
 
 /** An error as an operator wants to read it in the history: message and code, no stack. */
 function describe(error: unknown): string {

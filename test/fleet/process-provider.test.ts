@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findAgent, listEpochs, makeAgentDirectory } from '../../src/fleet/provider/agent-directory.ts';
+import { ProcessProvider } from '../../src/fleet/provider/process-provider.ts';
+import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
+import { AgentStartError, MachineNotFoundError, StaleEpochError } from '../../src/fleet/provider/provider.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const never = new AbortController().signal;
+// Nothing listens there: these agents are never accepted, and retry until the end of their machine.
+const agentCommand = [
+  process.execPath,
+  main,
+  'fleet',
+  'agent',
+  '--agent-api',
+  'http://127.0.0.1:1',
+  '--agent-heartbeat-ms',
+  '50',
+] as const;
+
+let directory: string;
+let provider: ProcessProvider;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-machines-'));
+  provider = new ProcessProvider({ directory, agentCommand });
+});
+afterEach(async () => {
+  for (const { providerId } of await provider.listMachines()) await provider.destroyMachine(providerId);
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function createMachine() {
+  const machineId = randomUUID();
+  const { providerId } = await provider.createMachine({ machineId, name: 'node' });
+  return { machineId, providerId, directory: join(directory, providerId) };
+}
+
+test('a machine is created once however often it is asked for, also at the same time', async () => {
+  const request = { machineId: randomUUID(), name: 'node' };
+  const machines = await Promise.all(Array.from({ length: 8 }, () => provider.createMachine(request)));
+  expect(new Set(machines.map(({ providerId }) => providerId)).size).toBe(1);
+  expect(await provider.listMachines()).toEqual([machines[0]]);
+  expect(await readdir(directory)).toHaveLength(1);
+});
+
+test('an agent is a process of its own with a key of its own, and a higher epoch deposes it', async () => {
+  const machine = await createMachine();
+  const first = await provider.startAgent({ ...machine, epoch: 1n }, never);
+  const agent = await findAgent(machine.directory, 1n);
+  expect(agent?.pid).not.toBe(process.pid);
+  expect(Buffer.from(first.publicKey).toString('base64')).toBe(agent?.publicKey);
+
+  const second = await provider.startAgent({ ...machine, epoch: 2n }, never);
+  expect(second.publicKey).not.toEqual(first.publicKey);
+  expect(await findAgent(machine.directory, 1n)).toBeUndefined();
+  expect(await findAgent(machine.directory, 2n)).toBeDefined();
+
+  await expect(provider.startAgent({ ...machine, epoch: 1n }, never)).rejects.toBeInstanceOf(StaleEpochError);
+  await expect(provider.startAgent({ ...machine, epoch: 2n }, never)).rejects.toBeInstanceOf(StaleEpochError);
+  expect(await findAgent(machine.directory, 2n)).toBeDefined();
+});
+
+test('an agent ends by itself when a higher epoch appears, whoever started it', async () => {
+  const machine = await createMachine();
+  await provider.startAgent({ ...machine, epoch: 1n }, never);
+  await makeAgentDirectory(machine.directory, 2n);
+  await waitFor(async () => !(await findAgent(machine.directory, 1n)), { what: 'the agent to end' });
+  expect(await readFile(join(machine.directory, 'agents/1/agent.log'), 'utf8')).toContain('"end":"unwanted"');
+});
+
+test('destroying a machine ends its agents, and succeeds when there is none', async () => {
+  const machine = await createMachine();
+  await provider.startAgent({ ...machine, epoch: 1n }, never);
+  const agent = await findAgent(machine.directory, 1n);
+  await provider.destroyMachine(machine.providerId);
+  await provider.destroyMachine(machine.providerId);
+  expect(() => process.kill(agent!.pid, 0)).toThrow(/ESRCH/);
+  expect(await provider.listMachines()).toEqual([]);
+  expect(await listEpochs(machine.directory)).toEqual([]);
+  await expect(provider.startAgent({ ...machine, epoch: 2n }, never)).rejects.toBeInstanceOf(
+    MachineNotFoundError,
+  );
+});
+
+test('an agent that does not start is an error with its last words', async () => {
+  provider = new ProcessProvider({
+    directory,
+    agentCommand: [process.execPath, '-e', 'console.error("no disk here"); process.exit(3)', '--'],
+  });
+  const machine = await createMachine();
+  const start = provider.startAgent({ ...machine, epoch: 1n }, never);
+  await expect(start).rejects.toBeInstanceOf(AgentStartError);
+  await expect(start).rejects.toThrow(/no disk here$/);
+});
+
+test('a start that is called off leaves no agent', async () => {
+  const script =
+    'require("fs").writeFileSync(process.argv.at(-1) + "/up", String(process.pid)); setInterval(() => {}, 1000)';
+  provider = new ProcessProvider({ directory, agentCommand: [process.execPath, '-e', script, '--'] });
+  const machine = await createMachine();
+  const calledOff = new AbortController();
+  const start = provider.startAgent({ ...machine, epoch: 1n }, calledOff.signal).catch((error) => error);
+  const pid = Number(
+    await waitFor(() => readFile(join(machine.directory, 'agents/1/up'), 'utf8').catch(() => '')),
+  );
+  calledOff.abort(new Error('called off'));
+  expect(await start).toMatchObject({ message: 'called off' });
+  await waitFor(async () => (await commandLineOf(pid)) === '', { what: 'the agent to end' });
+});

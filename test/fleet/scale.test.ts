@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import {
+  runAgentApi,
+  runFleetJanitor,
+  runInitializer,
+  runInstaller,
+  runProvisioner,
+  runRecoverer,
+  SimulatedProvider,
+} from '../../src/fleet/index.ts';
+import { finishedPerMachine, overlappingWork, workCounts } from '../../src/fleet/queries/audit.ts';
+import { connect } from '../../src/index.ts';
+import { createTestDatabase, waitFor } from '../support/database.ts';
+import { log, pace, Replicas, states, writeInventory } from './support/fleet.ts';
+
+test('200 machines with three replicas of each component reach running, none initialized twice', async () => {
+  await using database = await createTestDatabase();
+  await using db = await connect({ url: database.url, pool: { max: 1 } });
+  const names = Array.from({ length: 200 }, (_, index) => `node-${index + 1}`);
+  await using inventory = await writeInventory(names);
+
+  await using replicas = new Replicas(database.url);
+  const api = await replicas.start((own) => runAgentApi(own, { log, host: '127.0.0.1', port: 0 }), 6);
+  await using provider = new SimulatedProvider({
+    apiUrls: [api.url],
+    heartbeatIntervalMs: 2_000,
+    lostAfterMs: 60_000,
+    latencyMs: 1,
+  });
+  const bounds = { silentMs: 30_000, firstHeartbeatMs: 30_000, retryMs: 60_000, sweepIntervalMs: 500 };
+  const options = { ...pace, ...bounds, parallelism: 16, provider };
+  for (let replica = 0; replica < 3; replica++) {
+    await replicas.start((own) =>
+      runProvisioner(own, { ...options, inventoryFile: inventory.file, reconcileIntervalMs: 500 }),
+    );
+    await replicas.start((own) => runInitializer(own, options));
+    await replicas.start((own) => runRecoverer(own, options));
+    await replicas.start((own) => runInstaller(own, options));
+    await replicas.start((own) => runFleetJanitor(own, options));
+  }
+
+  await waitFor(async () => (await states(db))['running'] === 200, { timeoutMs: 25_000, intervalMs: 100 });
+
+  const once = names.toSorted().map((name) => ({ name, finished: 1n }));
+  expect(await finishedPerMachine(db, { process: 'FleetInitialize' })).toEqual(once);
+  expect(await finishedPerMachine(db, { process: 'FleetProvision' })).toEqual(once);
+  expect(await overlappingWork(db)).toEqual([]);
+  const counts = await workCounts(db, { since: new Date(0) });
+  expect(counts.filter(({ process }) => process === 'FleetRecover')).toEqual([]);
+  // What the database says is what the provider saw.
+  expect(provider.startsByName()).toEqual(new Map(names.map((name) => [name, 1])));
+}, 60_000);
