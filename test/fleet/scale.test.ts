@@ -27,8 +27,8 @@ test('200 machines with three replicas of each component reach running, none ini
     lostAfterMs: 60_000,
     latencyMs: 1,
   });
-  const bounds = { silentMs: 30_000, firstHeartbeatMs: 30_000, retryMs: 60_000, sweepIntervalMs: 500 };
-  const options = { ...pace, ...bounds, parallelism: 16, provider };
+  const bounds = { silentMs: 60_000, firstHeartbeatMs: 60_000, retryMs: 60_000, sweepIntervalMs: 1_000 };
+  const options = { ...pace, ...bounds, parallelism: 16, pollIntervalMs: 300, provider };
   for (let replica = 0; replica < 3; replica++) {
     await replicas.start((own) =>
       runProvisioner(own, { ...options, inventoryFile: inventory.file, reconcileIntervalMs: 500 }),
@@ -39,7 +39,10 @@ test('200 machines with three replicas of each component reach running, none ini
     await replicas.start((own) => runFleetJanitor(own, options));
   }
 
-  await waitFor(async () => (await states(db))['running'] === 200, { timeoutMs: 25_000, intervalMs: 100 });
+  await waitFor(async () => (await states(db, bounds.silentMs))['running'] === 200, {
+    timeoutMs: 60_000,
+    intervalMs: 200,
+  });
 
   const once = names.toSorted().map((name) => ({ name, finished: 1n }));
   expect(await finishedPerMachine(db, { process: 'FleetInitialize' })).toEqual(once);
@@ -49,4 +52,4 @@ test('200 machines with three replicas of each component reach running, none ini
   expect(counts.filter(({ process }) => process === 'FleetRecover')).toEqual([]);
   // What the database says is what the provider saw.
   expect(provider.startsByName()).toEqual(new Map(names.map((name) => [name, 1])));
-}, 60_000);
+}, 90_000);
