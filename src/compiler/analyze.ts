@@ -1,6 +1,7 @@
 import { DatabaseError } from '../errors/index.ts';
-import type { AnalyzedColumn, AnalyzedParam, AnalyzedQuery } from './analyzed.ts';
-import type { CompileTarget } from './config.ts';
+import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam, AnalyzedQuery } from './analyzed.ts';
+import { bulkInsert } from './bulk.ts';
+import type { ColumnOverride, CompileTarget } from './config.ts';
 import { type Diagnostic, SourceError } from './diagnostic.ts';
 import type { CatalogColumn, CatalogTable } from './engine/catalog.ts';
 import type { CompileDatabase } from './engine/engine.ts';
@@ -12,6 +13,8 @@ import { acceptsNull, type ParameterUse, parameterUses } from './nullability/par
 import { Prover, type Verdict } from './nullability/prove.ts';
 import type { EngineQuery } from './source/parameters.ts';
 import { statementShape } from './source/shape.ts';
+import { expandStars } from './stars.ts';
+import { JsonTypes } from './types/json-types.ts';
 import { TypeResolver, typeName } from './types/resolve-type.ts';
 
 /** Offset in UTF-16 units of the n-th character (from 1). */
@@ -42,36 +45,32 @@ function originOf(
   return table && found ? { table, column: found } : undefined;
 }
 
+/** A query that the engine accepted, with the text that is to be sent. */
+interface Accepted {
+  readonly query: EngineQuery;
+  readonly description: WireDescription;
+  readonly tree: TreeNode | undefined;
+  text: string;
+  /** Table of sqlc.embed by output column. */
+  embeds: ReadonlyMap<number, string>;
+}
+
+type Report = (diagnostic: Diagnostic) => void;
+
 /** Describes the queries of one target and works out types, nullability and names. Problems are reported. */
 export async function analyze(
   queries: readonly EngineQuery[],
   database: CompileDatabase,
   target: CompileTarget,
-  report: (diagnostic: Diagnostic) => void,
+  report: Report,
 ): Promise<AnalyzedQuery[]> {
   const resolver = new TypeResolver(database.catalog, target);
-  const descriptions = await database.describe(queries.map((query) => query.text));
+  const accepted = await describeQueries(queries, database, report);
+  await rewriteAccepted(accepted, database, report);
   const analyzed: AnalyzedQuery[] = [];
-  for (const [i, query] of queries.entries()) {
-    const description = descriptions[i]!;
-    if (description instanceof DatabaseError) {
-      const at =
-        description.position === undefined
-          ? query.source.tokens[0]!.at
-          : query.toSource(characterOffset(query.text, description.position));
-      report({
-        severity: 'error',
-        code: description.code,
-        message: description.message,
-        hint: description.hint ?? engineHint(description, database.engine.cockroach),
-        file: query.source.file,
-        at,
-        query: query.source.name,
-      });
-      continue;
-    }
+  for (const item of accepted) {
     try {
-      analyzed.push(analyzeOne(query, description, database, target, resolver));
+      analyzed.push(analyzeOne(item, database, target, resolver));
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
       report(error.diagnostic);
@@ -80,112 +79,237 @@ export async function analyze(
   return analyzed;
 }
 
-function analyzeOne(
+async function describeQueries(
+  queries: readonly EngineQuery[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<Accepted[]> {
+  const descriptions = await database.describe(queries.map((query) => query.text));
+  const accepted: Accepted[] = [];
+  for (const [i, query] of queries.entries()) {
+    const description = descriptions[i]!;
+    if (description instanceof DatabaseError) {
+      const { position } = description;
+      report({
+        severity: 'error',
+        code: description.code,
+        message: description.message,
+        hint: description.hint ?? engineHint(description, database.engine.cockroach),
+        file: query.source.file,
+        at:
+          position === undefined
+            ? query.source.tokens[0]!.at
+            : query.toSource(characterOffset(query.text, position)),
+        query: query.source.name,
+      });
+    } else
+      accepted.push({ query, description, tree: mainTree(description), text: query.text, embeds: new Map() });
+  }
+  return accepted;
+}
+
+/** Expands stars and turns :copyfrom into one statement, and has the engine judge what came of it. */
+async function rewriteAccepted(
+  accepted: Accepted[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<void> {
+  const changed: Accepted[] = [];
+  for (const item of accepted) {
+    const { query, description, tree } = item;
+    if (query.source.command === 'copyfrom') {
+      const bulk = bulkInsert(query, description.params, database.catalog);
+      if ('problem' in bulk)
+        report(
+          problem(
+            query,
+            'HF050',
+            `${query.source.name} cannot be :copyfrom: ${bulk.problem}`,
+            'write INSERT INTO t (a, b) VALUES (@a, @b)',
+          ),
+        );
+      else {
+        item.text = bulk.text;
+        changed.push(item);
+      }
+      continue;
+    }
+    const expanded = expandStars(query, description, tree);
+    if (!expanded) continue;
+    item.text = expanded.text;
+    item.embeds = expanded.embeds;
+    changed.push(item);
+  }
+  const again = await database.describe(changed.map((item) => item.text));
+  for (const [i, item] of changed.entries()) {
+    const after = again[i]!;
+    const names = (description: WireDescription) =>
+      JSON.stringify(description.columns.map((c) => [c.name, c.typeOid]));
+    if (after instanceof DatabaseError || names(after) !== names(item.description)) {
+      accepted.splice(accepted.indexOf(item), 1);
+      const what = item.query.source.command === 'copyfrom' ? 'be inserted in bulk' : 'have its * expanded';
+      const why = after instanceof DatabaseError ? `: ${after.message}` : '';
+      report(
+        problem(
+          item.query,
+          'HF035',
+          `${item.query.source.name} could not ${what}${why}`,
+          'list the columns by name',
+        ),
+      );
+    }
+  }
+}
+
+function problem(
   query: EngineQuery,
-  description: WireDescription,
+  code: string,
+  message: string,
+  hint: string,
+  at = query.source.nameAt,
+): Diagnostic {
+  return { severity: 'error', code, message, hint, file: query.source.file, at, query: query.source.name };
+}
+
+function analyzeOne(
+  { query, description, tree, text, embeds }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
-  const { catalog } = database;
-  const fail = (code: string, message: string, hint: string, at: number) =>
-    new SourceError({
-      severity: 'error',
-      code,
-      message,
-      hint,
-      file: query.source.file,
-      at,
-      query: query.source.name,
-    });
-  const tree = mainTree(description);
-  const uses = tree ? parameterUses(tree, catalog) : new Map<number, ParameterUse>();
-  const sqlName = (oid: number) => {
-    const type = catalog.types.get(oid);
-    return type === undefined
-      ? 'unknown'
-      : type.kind === 'array'
-        ? `${typeName(catalog.types.get(type.element) ?? type)}[]`
-        : typeName(type);
+  const params = analyzeParams(query, description, tree, database, target, resolver);
+  const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
+  const columns = analyzeColumns(query, description, tree, params, embeds, database, target, resolver);
+  checkCommand(query, description.columns.length);
+  return {
+    source: query.source,
+    engineQuery: query,
+    text,
+    ...statementShape(query.source.tokens),
+    params,
+    columns: silent ? [] : columns.columns,
+    embeds: silent ? [] : columns.embeds,
+    tree,
   };
+}
 
+function sqlTypeName(oid: number, database: CompileDatabase): string {
+  const { types } = database.catalog;
+  const type = types.get(oid);
+  if (!type) return 'unknown';
+  return type.kind === 'array' ? `${typeName(types.get(type.element) ?? type)}[]` : typeName(type);
+}
+
+function analyzeParams(
+  query: EngineQuery,
+  description: WireDescription,
+  tree: TreeNode | undefined,
+  database: CompileDatabase,
+  target: CompileTarget,
+  resolver: TypeResolver,
+): AnalyzedParam[] {
+  const uses = tree ? parameterUses(tree, database.catalog) : new Map<number, ParameterUse>();
   const fields = new Set<string>();
-  const params: AnalyzedParam[] = description.params.map((oid, i) => {
+  return description.params.map((oid, i) => {
     const source = query.params[i];
     const use = uses.get(i + 1);
     const column = use?.assigned[0] ?? use?.compared[0];
     let field = camelCase(source?.name ?? column?.column.name ?? `param${i + 1}`);
-    if (source?.name === undefined)
-      for (let n = 2; fields.has(field); n++) field = `${field.replace(/\d+$/, '')}${n}`;
-    else if (fields.has(field))
-      throw fail(
-        'HF032',
-        `two parameters would be called ${field}`,
-        'name one of them differently',
-        source.at,
+    if (source?.name === undefined) {
+      const base = field;
+      for (let n = 2; fields.has(field); n++) field = `${base}${n}`;
+    } else if (fields.has(field))
+      throw new SourceError(
+        problem(
+          query,
+          'HF032',
+          `two parameters would be called ${field}`,
+          'name one of them differently',
+          source.at,
+        ),
       );
     fields.add(field);
-    const override = target.overrideFor(
-      query.source.name,
-      source?.name ?? field,
-      column && `${column.table.schema}.${column.table.name}.${column.column.name}`,
-    );
+    const origin = column && `${column.table.schema}.${column.table.name}.${column.column.name}`;
+    const override = target.overrideFor(query.source.name, source?.name ?? field, origin);
     const typmod = column && column.column.typeOid === oid ? column.column.typmod : -1;
     const nullable = override?.nullable ?? (source?.nullable || acceptsNull(use));
     return {
       field,
-      sqlType: sqlName(oid),
+      sqlType: sqlTypeName(oid, database),
       use:
         override && hasType(override)
           ? resolver.override(override, oid, typmod)
           : resolver.resolve(oid, typmod, true),
       nullable,
       reason: source?.nullable
-        ? 'sqlc.narg'
+        ? 'asked for by sqlc.narg'
         : nullable
           ? 'stored in a column that takes NULL, or tested for NULL'
-          : 'not nullable',
+          : 'used where NULL has no meaning',
     };
   });
+}
 
-  const prover = new Prover(catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
+function analyzeColumns(
+  query: EngineQuery,
+  description: WireDescription,
+  tree: TreeNode | undefined,
+  params: readonly AnalyzedParam[],
+  embedded: ReadonlyMap<number, string>,
+  database: CompileDatabase,
+  target: CompileTarget,
+  resolver: TypeResolver,
+): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[] } {
+  const fail = (code: string, message: string, hint: string, at?: number) =>
+    new SourceError(problem(query, code, message, hint, at));
+  const name = query.source.name;
+  const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
   const verdicts = tree ? prover.columns(tree) : undefined;
   const elements = tree ? prover.elements(tree) : undefined;
+  const outputs = tree && !isNode(tree.fields['setOperations']) ? prover.outputs(tree) : undefined;
   const marked = new Set<string>();
-  const seen = new Map<string, number>();
-  const columns: AnalyzedColumn[] = description.columns.map((column, i) => {
-    if (column.name === '?column?' || column.name === '')
+  const seen = new Set<string>();
+  const embeds: AnalyzedEmbed[] = [];
+  const columns = description.columns.map((column, i): AnalyzedColumn => {
+    if (column.name === '?column?' || camelCase(column.name) === '')
       throw fail(
         'HF030',
-        `column ${i + 1} of ${query.source.name} has no name`,
+        `column ${i + 1} of ${name} has no name that TypeScript takes`,
         'give it one with AS',
-        query.source.nameAt,
       );
     const field = camelCase(column.name);
-    if (field === '')
-      throw fail(
-        'HF030',
-        `column ${column.name} has no name that TypeScript takes`,
-        'give it one with AS',
-        query.source.nameAt,
-      );
-    if (seen.has(field))
+    const embed = embedded.get(i);
+    const key = embed === undefined ? field : `${camelCase(embed)}.${field}`;
+    if (seen.has(key))
       throw fail(
         'HF031',
-        `two columns of ${query.source.name} would be called ${field}`,
+        `two columns of ${name} would be called ${field}`,
         'give one of them another name with AS',
-        query.source.nameAt,
       );
-    seen.set(field, i);
+    seen.add(key);
+    let proved: Verdict = verdicts?.[i] ?? { nullable: true, reason: 'no proof was found' };
+    if (embed !== undefined && tree) {
+      const { missing, inner } = prover.embedded(tree, i);
+      proved = inner;
+      const last = embeds.at(-1);
+      if (last && last.to === i && last.field === camelCase(embed))
+        embeds[embeds.length - 1] = { ...last, to: i + 1, nullable: last.nullable || missing };
+      else {
+        if (seen.has(camelCase(embed)))
+          throw fail(
+            'HF031',
+            `two columns of ${name} would be called ${camelCase(embed)}`,
+            'give one of them another name with AS',
+          );
+        seen.add(camelCase(embed));
+        embeds.push({ field: camelCase(embed), from: i, to: i + 1, nullable: missing });
+      }
+    }
     const origin = originOf(column, database);
     const mark = query.marks.get(column.name);
     if (mark) marked.add(column.name);
-    const override = target.overrideFor(
-      query.source.name,
-      column.name,
-      origin && `${origin.table.schema}.${origin.table.name}.${origin.column.name}`,
-    );
-    const proved: Verdict = verdicts?.[i] ?? { nullable: true, reason: 'no proof was found' };
+    const path = origin && `${origin.table.schema}.${origin.table.name}.${origin.column.name}`;
+    const override = target.overrideFor(name, column.name, path);
     const verdict: Verdict = mark
       ? {
           nullable: mark.nullable,
@@ -194,56 +318,63 @@ function analyzeOne(
       : override?.nullable !== undefined
         ? { nullable: override.nullable, reason: 'the configuration says so' }
         : proved;
-    const noNullElements = elements?.[i]?.nullable === false;
+    const expression = outputs?.[i];
+    const sqlType = sqlTypeName(column.typeOid, database);
+    const json =
+      expression && (sqlType === 'json' || sqlType === 'jsonb')
+        ? new JsonTypes(database.catalog, target, expression.verdict).use(expression.expression, sqlType)
+        : undefined;
+    const catalogSays = origin?.column.notNull;
     return {
       name: column.name,
       field,
-      sqlType: sqlName(column.typeOid),
+      sqlType,
       use:
         override && hasType(override)
           ? resolver.override(override, column.typeOid, column.typmod)
-          : resolver.resolve(column.typeOid, column.typmod, noNullElements),
+          : (json ?? resolver.resolve(column.typeOid, column.typmod, elements?.[i]?.nullable === false)),
       nullable: verdict.nullable,
       reason: verdict.reason,
+      disagreement: disagreement(catalogSays, proved, verdict),
       doc: origin?.column.comment,
     };
   });
-  for (const [name, mark] of query.marks)
-    if (!marked.has(name))
+  for (const [column, mark] of query.marks)
+    if (!marked.has(column))
       throw fail(
         'HF033',
-        `no column of ${query.source.name} is called ${name}`,
+        `no column of ${name} is called ${column}`,
         'the mark ! or ? belongs to a column of the result',
         mark.at,
       );
-  checkCommand(query, columns.length, fail);
-  return {
-    source: query.source,
-    engineQuery: query,
-    text: query.text,
-    ...statementShape(query.source.tokens),
-    params,
-    columns: query.source.command === 'exec' || query.source.command === 'execrows' ? [] : columns,
-    tree,
-  };
+  return { columns, embeds };
 }
 
-function hasType(override: { as?: unknown; type?: unknown; codec?: unknown; zod?: unknown }): boolean {
+/** Where the catalog, the query tree and the author do not say the same, each of them in a line. */
+function disagreement(catalog: boolean | undefined, tree: Verdict, final: Verdict): string | undefined {
+  const word = (nullable: boolean) => (nullable ? 'may be null' : 'never null');
+  const voices = [
+    ...(catalog === undefined ? [] : [`catalog: ${word(!catalog)}`]),
+    `query tree: ${word(tree.nullable)} (${tree.reason})`,
+    ...(final === tree ? [] : [`author: ${word(final.nullable)}`]),
+  ];
+  const disagree = (catalog !== undefined && catalog === tree.nullable) || final.nullable !== tree.nullable;
+  return disagree ? voices.join('; ') : undefined;
+}
+
+function hasType(override: ColumnOverride): boolean {
   return [override.as, override.type, override.codec, override.zod].some((part) => part !== undefined);
 }
 
-function checkCommand(
-  query: EngineQuery,
-  columns: number,
-  fail: (code: string, message: string, hint: string, at: number) => SourceError,
-): void {
-  const { command, name, nameAt } = query.source;
-  const wantsRows = command === 'one' || command === 'maybe' || command === 'many' || command === 'iter';
-  if (wantsRows && columns === 0)
-    throw fail(
-      'HF034',
-      `${name} is :${command} but returns no columns`,
-      'add RETURNING, or make it :exec or :execrows',
-      nameAt,
+function checkCommand(query: EngineQuery, columns: number): void {
+  const { command, name } = query.source;
+  if (['one', 'maybe', 'many', 'iter', 'batchone', 'batchmany'].includes(command) && columns === 0)
+    throw new SourceError(
+      problem(
+        query,
+        'HF034',
+        `${name} is :${command} but returns no columns`,
+        'add RETURNING, or make it :exec or :execrows',
+      ),
     );
 }

@@ -14,6 +14,8 @@ export interface AnalyzedQuery {
   readonly collection: string | undefined;
   readonly params: readonly AnalyzedParam[];
   readonly columns: readonly AnalyzedColumn[];
+  /** Runs of columns that are objects of their own, from sqlc.embed. */
+  readonly embeds: readonly AnalyzedEmbed[];
   /** PostgreSQL's rewritten tree, where the engine gave one. */
   readonly tree: TreeNode | undefined;
 }
@@ -37,12 +39,13 @@ export interface AnalyzedColumn {
   /** Where sources disagree, what each of them says. */
   readonly disagreement?: string | undefined;
   readonly doc?: string | undefined;
-  /** Field of the row that this column is in, from sqlc.embed. */
-  readonly embed?: Embed | undefined;
 }
 
-export interface Embed {
+export interface AnalyzedEmbed {
   readonly field: string;
+  /** Index of the first column, and of the one after the last. */
+  readonly from: number;
+  readonly to: number;
   /** The embedded row may be missing as a whole. */
   readonly nullable: boolean;
 }

@@ -5,15 +5,26 @@ import type { SharedType, TypeUse } from '../types/resolve-type.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
 
-const builders: Readonly<Record<string, string>> = {
-  one: 'one',
-  maybe: 'maybe',
-  many: 'many',
-  exec: 'exec',
-  execrows: 'execRows',
-  iter: 'iter',
-  batch: 'batch',
-};
+/** The runtime's function for a query, and what it is wrapped in. */
+function builderOf(query: AnalyzedQuery): readonly string[] {
+  const rows = query.columns.length > 0;
+  switch (query.source.command) {
+    case 'execrows':
+      return ['execRows'];
+    case 'batch':
+      return ['batch', rows ? 'many' : 'execRows'];
+    case 'batchone':
+      return ['batch', 'one'];
+    case 'batchmany':
+      return ['batch', 'many'];
+    case 'batchexec':
+      return ['batch', 'exec'];
+    case 'copyfrom':
+      return [rows ? 'insertRowsReturning' : 'insertRows'];
+    default:
+      return [query.source.command];
+  }
+}
 
 export function functionName(query: AnalyzedQuery): string {
   return identifier(camelCase(query.source.name));
@@ -30,60 +41,112 @@ export function emitModule(path: string, queries: readonly AnalyzedQuery[], targ
     const name = pascalCase(query.source.name);
     return [functionName(query), `${name}Params`, `${name}Row`];
   });
+  own.push('bind');
   const imports = new ModuleImports(own);
   const shared = `./types${target.importExtension}`;
   const body = queries.map((query) => emitQuery(query, imports, target.runtime, shared)).join('\n');
-  return `${header(path)}${imports.render()}\n${body}`;
+  const bind = emitBind(queries, imports, target.runtime);
+  return `${header(path)}${imports.render()}\n${body}${bind}`;
 }
 
 function specEntry(field: string, codec: string, nullable: boolean): string {
   return `[${stringLiteral(field)}, ${codec}${nullable ? ", 'null'" : ''}]`;
 }
 
+type Shown<T> = T & { readonly ts: string; readonly codec: string };
+
 function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string, shared: string): string {
   const base = pascalCase(query.source.name);
-  const use = (type: TypeUse) => useType(type, imports, runtime, shared);
+  const show = <T extends { readonly use: TypeUse }>(item: T): Shown<T> => ({
+    ...item,
+    ...useType(item.use, imports, runtime, shared),
+  });
   const out: string[] = [];
-  const params = query.params.map((param) => ({ ...param, ...use(param.use) }));
-  const columns = query.columns.map((column) => ({ ...column, ...use(column.use) }));
+  const params = query.params.map(show);
+  const columns = query.columns.map(show);
   let paramsType = `${base}Params`;
   if (params.length === 0) paramsType = imports.type(runtime, 'NoParams');
   else {
-    const fields = params.map(
-      (param) => `  readonly ${propertyName(param.field)}: ${param.ts}${param.nullable ? ' | null' : ''};\n`,
-    );
+    const fields = params.map((param) => `  readonly ${propertyName(param.field)}: ${nullableTs(param)};\n`);
     out.push(`export interface ${paramsType} {\n${fields.join('')}}\n\n`);
   }
-  if (columns.length > 0) out.push(`export interface ${base}Row {\n${rowFields(columns)}}\n\n`);
-  const builder = imports.value(runtime, builders[query.source.command]!);
+  if (columns.length > 0) out.push(`export interface ${base}Row {\n${rowFields(query, columns)}}\n\n`);
   const types = columns.length > 0 ? [paramsType, `${base}Row`] : [paramsType];
+  const builders = builderOf(query).map((name) => imports.value(runtime, name));
+  const wrapped = builders.length > 1;
   const name = functionName(query);
-  let open = `export const ${name} = ${builder}<${types.join(', ')}>({`;
-  if (open.length > lineWidth)
-    open = `export const ${name} = ${builder}<\n${types.map((type) => `  ${type}`).join(',\n')}\n>({`;
+  const call = builders.at(-1)!;
+  let open = `export const ${name} = ${wrapped ? `${builders[0]}(` : ''}${call}<${types.join(', ')}>({`;
+  let indent = 2;
+  let close = `})${wrapped ? ')' : ''};\n`;
+  if (wrapped) {
+    // Biome puts the inner call on a line of its own.
+    open = `export const ${name} = ${builders[0]}(\n  ${call}<${types.join(', ')}>({`;
+    indent = 4;
+    close = '  }),\n);\n';
+  } else if (open.length > lineWidth)
+    open = `export const ${name} = ${call}<\n${types.map((type) => `  ${type}`).join(',\n')}\n>({`;
   out.push(docComment(query.source.doc), `${open}\n`);
-  out.push(`  name: ${stringLiteral(query.source.name)},\n`);
-  out.push(`  text: ${stringLiteral(query.text)},\n`);
-  out.push(`  operation: ${stringLiteral(query.operation)},\n`);
-  if (query.collection !== undefined) out.push(`  collection: ${stringLiteral(query.collection)},\n`);
-  const list = (key: string, items: readonly { field: string; codec: string; nullable: boolean }[]) =>
-    `  ${key}: ${arrayLiteral(
-      items.map((i) => specEntry(i.field, i.codec, i.nullable)),
-      2,
-      `${key}: `,
-      true,
-    )},\n`;
-  out.push(list('params', params), list('columns', columns), '});\n');
+  const pad = ' '.repeat(indent);
+  const field = (key: string, value: string) => out.push(`${pad}${key}: ${value},\n`);
+  field('name', stringLiteral(query.source.name));
+  field('text', stringLiteral(query.text));
+  field('operation', stringLiteral(query.operation));
+  if (query.collection !== undefined) field('collection', stringLiteral(query.collection));
+  const list = (key: string, items: readonly string[]) =>
+    field(key, arrayLiteral(items, indent, `${key}: `, true));
+  list(
+    'params',
+    params.map((item) => specEntry(item.field, item.codec, item.nullable)),
+  );
+  list(
+    'columns',
+    columns.map((item) => specEntry(item.field, item.codec, item.nullable)),
+  );
+  if (query.embeds.length > 0)
+    list(
+      'embeds',
+      query.embeds.map(
+        (e) => `[${stringLiteral(e.field)}, ${e.from}, ${e.to}${e.nullable ? ", 'null'" : ''}]`,
+      ),
+    );
+  out.push(close);
   return out.join('');
 }
 
-function rowFields(columns: readonly (AnalyzedColumn & { readonly ts: string })[]): string {
-  return columns
-    .map((column) => {
-      const doc = docComment(column.doc === undefined ? [] : column.doc.split('\n'), 2);
-      return `${doc}  readonly ${propertyName(column.field)}: ${column.ts}${column.nullable ? ' | null' : ''};\n`;
-    })
-    .join('');
+const nullableTs = (item: { readonly ts: string; readonly nullable: boolean }) =>
+  item.nullable && item.ts !== 'unknown' ? `${item.ts} | null` : item.ts;
+
+function rowFields(query: AnalyzedQuery, columns: readonly Shown<AnalyzedColumn>[]): string {
+  const lines: string[] = [];
+  const line = (column: Shown<AnalyzedColumn>, indent: number) =>
+    lines.push(
+      `${docComment(column.doc === undefined ? [] : column.doc.split('\n'), indent)}${' '.repeat(indent)}readonly ${propertyName(column.field)}: ${nullableTs(column)};\n`,
+    );
+  for (let i = 0; i < columns.length; i++) {
+    const embed = query.embeds.find((candidate) => candidate.from === i);
+    if (!embed) {
+      line(columns[i]!, 2);
+      continue;
+    }
+    lines.push(`  readonly ${propertyName(embed.field)}: {\n`);
+    for (; i < embed.to; i++) line(columns[i]!, 4);
+    i--;
+    lines.push(embed.nullable ? '  } | null;\n' : '  };\n');
+  }
+  return lines.join('');
+}
+
+/** The functions of a module as methods: `bind(tx).getMachine({ machineId })`. */
+function emitBind(queries: readonly AnalyzedQuery[], imports: ModuleImports, runtime: string): string {
+  const names = queries.map(functionName);
+  if (names.includes('bind')) return '';
+  const bindAll = imports.value(runtime, 'bindAll');
+  return `
+/** The queries of this module as methods of one transaction or connection. */
+export const bind = ${bindAll}({
+${names.map((name) => `  ${name},\n`).join('')}});
+`;
 }
 
 /** Every type of the schema that these queries use, nested ones too, by name. */

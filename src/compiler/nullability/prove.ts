@@ -126,6 +126,23 @@ export class Prover {
     }));
   }
 
+  /**
+   * For a column of an embedded table: whether the table's row may be missing as a whole, and whether the
+   * column may be null when it is there.
+   */
+  embedded(query: TreeNode, i: number): { readonly missing: boolean; readonly inner: Verdict } {
+    const scope = this.#scope(query, undefined);
+    const expression = targets(scope)[i]?.fields['expr'];
+    const plain = { missing: false, inner: this.#output(scope, i) };
+    if (!isNode(expression) || expression.type !== 'VAR' || isNode(query.fields['setOperations']))
+      return plain;
+    const varno = numberOf(expression.fields['varno']);
+    const rte = scope.rte(varno);
+    const nulling = this.#nulling(expression, scope, scope).length > 0;
+    if (!nulling || !rte) return plain;
+    return { missing: true, inner: this.#column(rte, numberOf(expression.fields['varattno']), scope, varno) };
+  }
+
   #outputs(scope: Scope): Verdict[] {
     return targets(scope).map((_, i) => this.#output(scope, i));
   }
@@ -479,6 +496,15 @@ export class Prover {
       return yes(`a ${word} JOIN may leave ${aliasOf(rte)} without a row`);
     }
     return this.#column(rte, attribute, scope, varno);
+  }
+
+  /** Outer joins (and grouping sets) that may null a variable and are not known to have matched. */
+  #nulling(node: TreeNode, scope: Scope, from: Scope): number[] {
+    const f = node.fields;
+    const varno = numberOf(f['varno']);
+    const marked =
+      'varnullingrels' in f ? setOf(f['varnullingrels']) : [...(scope.nulledBy.get(varno) ?? [])];
+    return marked.filter((index) => !scope.matched.has(index) || scope !== from);
   }
 
   #column(rte: TreeNode, attribute: number, scope: Scope, varno: number): Verdict {

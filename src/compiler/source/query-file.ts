@@ -3,8 +3,31 @@ import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** What comes back, as the annotation says it. */
-export type Command = 'one' | 'maybe' | 'many' | 'exec' | 'execrows' | 'iter' | 'batch';
-export const commands: readonly Command[] = ['one', 'maybe', 'many', 'exec', 'execrows', 'iter', 'batch'];
+export type Command =
+  | 'one'
+  | 'maybe'
+  | 'many'
+  | 'exec'
+  | 'execrows'
+  | 'iter'
+  | 'batch'
+  | 'batchone'
+  | 'batchmany'
+  | 'batchexec'
+  | 'copyfrom';
+export const commands: readonly Command[] = [
+  'one',
+  'maybe',
+  'many',
+  'exec',
+  'execrows',
+  'iter',
+  'batch',
+  'batchone',
+  'batchmany',
+  'batchexec',
+  'copyfrom',
+];
 
 /** One named query, not yet understood: its tokens and what its comments say about it. */
 export interface SourceQuery {
@@ -58,13 +81,12 @@ function annotation(file: SourceFile, token: Token) {
         `${name} cannot be a function's name`,
         'use letters, digits and underscores, a letter first',
       );
-    const word = command?.replace(/^batch(exec|one|many)$/, 'batch');
-    if (!commands.includes(word as Command))
+    if (!commands.includes(command as Command))
       throw fail(
         command === undefined ? `${name} does not say what comes back` : `:${command} is not known`,
         `write -- name: ${name} :many (or ${commands.map((c) => `:${c}`).join(', ')})`,
       );
-    return { name: name!, command: word as Command, at };
+    return { name: name!, command: command as Command, at };
   }
   return undefined;
 }

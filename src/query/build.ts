@@ -1,0 +1,107 @@
+import { HoldfastError } from '../errors/index.ts';
+import type { QueryDefinition } from './definition.ts';
+import { statementText } from './dynamic.ts';
+import { InvalidParameterError } from './invalid-parameter.ts';
+import type { Executor, RawResult, Statement } from './statement.ts';
+
+/** No argument for a query without parameters; one that may be left out when every field may. */
+export type ParamsArgument<P> = keyof P extends never
+  ? []
+  : Record<never, never> extends P
+    ? [params?: P]
+    : [params: P];
+
+/** A compiled query: call it with whatever runs it. The parts are there for batches and for telemetry. */
+export interface CompiledQuery<P, Row, Result> {
+  (executor: Executor, ...params: ParamsArgument<P>): Promise<Result>;
+  readonly definition: QueryDefinition;
+  /** Encodes the parameters; throws InvalidParameterError naming the query and the field. */
+  statement(params: P): Statement;
+  decodeRows(raw: RawResult): Row[];
+  result(raw: RawResult): Result;
+}
+
+/** A query returned another number of rows than its annotation promises. */
+export class RowCountError extends HoldfastError {
+  readonly code = 'HOLDFAST_ROW_COUNT';
+}
+
+/** A column's value is not what its type promises: the schema and the compiled query have parted. */
+export class InvalidColumnError extends HoldfastError {
+  readonly code = 'HOLDFAST_INVALID_COLUMN';
+}
+
+/** Encodes one parameter of a set. */
+export function encodeParam(
+  definition: QueryDefinition,
+  index: number,
+  params: Readonly<Record<string, unknown>>,
+): string | null {
+  const [field, codec, nullable] = definition.params[index]!;
+  const value = params[field];
+  if (value === null || value === undefined) {
+    if (nullable) return null;
+    throw new InvalidParameterError(`${definition.name}: parameter ${field} is missing`);
+  }
+  try {
+    return codec.encode(value as never);
+  } catch (cause) {
+    throw new InvalidParameterError(`${definition.name}: parameter ${field} is not a valid ${codec.type}`, {
+      cause,
+    });
+  }
+}
+
+/** Gives a function from the values of a row to the row object. */
+export function rowDecoder<Row>(definition: QueryDefinition): (values: readonly (string | null)[]) => Row {
+  const { name, columns, embeds } = definition;
+  const decodeColumn = (values: readonly (string | null)[], i: number): unknown => {
+    const value = values[i];
+    const [field, codec, nullable] = columns[i]!;
+    if (value === null || value === undefined) {
+      if (nullable) return null;
+      throw new InvalidColumnError(`${name}: column ${field} is NULL, which it was proved never to be`);
+    }
+    try {
+      return codec.decode(value);
+    } catch (cause) {
+      throw new InvalidColumnError(`${name}: column ${field} is not a valid ${codec.type}`, { cause });
+    }
+  };
+  const object = (values: readonly (string | null)[], from: number, to: number) => {
+    const row: Record<string, unknown> = {};
+    for (let i = from; i < to; i++) row[columns[i]![0]] = decodeColumn(values, i);
+    return row;
+  };
+  if (!embeds) return (values) => object(values, 0, columns.length) as Row;
+  return (values) => {
+    const row: Record<string, unknown> = {};
+    let at = 0;
+    for (const [field, from, to, nullable] of embeds) {
+      Object.assign(row, object(values, at, from));
+      const missing = nullable === 'null' && values.slice(from, to).every((value) => value === null);
+      row[field] = missing ? null : object(values, from, to);
+      at = to;
+    }
+    return Object.assign(row, object(values, at, columns.length)) as Row;
+  };
+}
+
+/** Puts a compiled query together from its definition and from what its annotation makes of the rows. */
+export function build<P, Row, Result>(
+  definition: QueryDefinition,
+  toResult: (raw: RawResult, decode: (raw: RawResult) => Row[]) => Result,
+): CompiledQuery<P, Row, Result> {
+  const { name, operation, collection } = definition;
+  const statement = (given: P): Statement => {
+    const params = (given ?? {}) as Readonly<Record<string, unknown>>;
+    const { text, used } = statementText(definition, params);
+    return { text, name, operation, collection, values: used.map((i) => encodeParam(definition, i, params)) };
+  };
+  const decodeRow = rowDecoder<Row>(definition);
+  const decodeRows = (raw: RawResult): Row[] => raw.rows.map(decodeRow);
+  const result = (raw: RawResult) => toResult(raw, decodeRows);
+  const run = async (executor: Executor, params?: P) =>
+    result(await executor.execute(statement(params as P)));
+  return Object.assign(run, { definition, statement, decodeRows, result }) as CompiledQuery<P, Row, Result>;
+}

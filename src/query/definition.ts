@@ -1,0 +1,27 @@
+import type { Codec } from './codec.ts';
+import type { DynamicPart } from './dynamic.ts';
+
+/** The half of a codec that a parameter needs. */
+export type Encoder = Pick<Codec<never>, 'type' | 'encode'>;
+/** A parameter: field name of the parameter object, its codec, whether null is allowed. */
+export type ParamSpec = readonly [field: string, codec: Encoder, nullable?: 'null'];
+/** A column: field name of the row object, its codec, whether it can be null. */
+export type ColumnSpec = readonly [field: string, codec: Codec<unknown>, nullable?: 'null'];
+/** Columns `from` up to (not with) `to` are an object of their own; `null` when all of them are NULL. */
+export type EmbedSpec = readonly [field: string, from: number, to: number, nullable?: 'null'];
+/** Parameters of a query that takes none. */
+export type NoParams = Readonly<Record<never, never>>;
+
+/** What the compiler writes down for one query. */
+export interface QueryDefinition {
+  readonly name: string;
+  /** The statement; for a query with optional parts, the one with all of them. */
+  readonly text: string;
+  readonly operation?: string;
+  readonly collection?: string;
+  readonly params: readonly ParamSpec[];
+  readonly columns: readonly ColumnSpec[];
+  readonly embeds?: readonly EmbedSpec[];
+  /** The pieces that variants are put together from; each variant was prepared when it was compiled. */
+  readonly parts?: readonly DynamicPart[];
+}

@@ -1,0 +1,40 @@
+import { encodeParam, rowDecoder } from './build.ts';
+import { arrayText } from './composite-text.ts';
+import type { QueryDefinition } from './definition.ts';
+import type { Executor } from './statement.ts';
+
+/** An INSERT of many rows in one statement: each parameter travels as an array of its column. */
+export interface InsertRows<P, Result> {
+  /** No rows, no round trip. */
+  (executor: Executor, rows: readonly P[]): Promise<Result>;
+  readonly definition: QueryDefinition;
+}
+
+function columnsOf<P>(definition: QueryDefinition, rows: readonly P[]): string[] {
+  return definition.params.map((_, i) =>
+    arrayText(rows.map((row) => encodeParam(definition, i, row as Readonly<Record<string, unknown>>))),
+  );
+}
+
+/** `:copyfrom`: gives the number of rows inserted. */
+export function insertRows<P>(definition: QueryDefinition): InsertRows<P, number> {
+  const { name, text, operation, collection } = definition;
+  const run = async (executor: Executor, rows: readonly P[]) => {
+    if (rows.length === 0) return 0;
+    const values = columnsOf(definition, rows);
+    return (await executor.execute({ text, name, operation, collection, values })).rowCount;
+  };
+  return Object.assign(run, { definition });
+}
+
+/** `:copyfrom` with RETURNING: gives what was returned. The order of the rows is the server's affair. */
+export function insertRowsReturning<P, Row>(definition: QueryDefinition): InsertRows<P, Row[]> {
+  const { name, text, operation, collection } = definition;
+  const decode = rowDecoder<Row>(definition);
+  const run = async (executor: Executor, rows: readonly P[]) => {
+    if (rows.length === 0) return [];
+    const values = columnsOf(definition, rows);
+    return (await executor.execute({ text, name, operation, collection, values })).rows.map(decode);
+  };
+  return Object.assign(run, { definition });
+}

@@ -1,0 +1,6 @@
+import { HoldfastError } from '../errors/index.ts';
+
+/** A parameter is missing, null where null is not allowed, or of the wrong shape. */
+export class InvalidParameterError extends HoldfastError {
+  readonly code = 'HOLDFAST_INVALID_PARAMETER';
+}
