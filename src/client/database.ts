@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { v4 as uuidv4 } from 'uuid';
-import { checkOptions, type Engine, type Pool } from '../database/index.ts';
+import { checkOptions, type Engine, type Pool, runGuarded } from '../database/index.ts';
 import { DatabaseError, SchemaVersionError } from '../errors/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -27,13 +27,14 @@ export class Database implements Executor {
   readonly #parts: DatabaseParts;
   readonly #transactor: Transactor;
   readonly #heart: Heart;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<string, Session>();
+  #deletion: { readonly ids: string[]; readonly done: Promise<unknown> } | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: DatabaseParts) {
     this.#parts = parts;
     this.#transactor = new Transactor(parts.pool, parts.engine, parts.telemetry);
-    this.#heart = new Heart(parts.heartPool);
+    this.#heart = new Heart(parts.heartPool, parts.engine);
   }
 
   /** Which server this is and what it can do. */
@@ -61,6 +62,14 @@ export class Database implements Executor {
     return this.#parts.pool.use({}, (connection) => connection.send(statement));
   }
 
+  /**
+   * Runs statements whose own conditions make them right whatever runs beside them, each on its own, in one
+   * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures.
+   */
+  readonly guarded: Executor = {
+    execute: (statement) => runGuarded(this.#parts.pool, this.#parts.engine, statement),
+  };
+
   /** A transaction that no session fences. Most code wants `session.transact`. */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     return this.#transactor.transact(body, options);
@@ -73,7 +82,7 @@ export class Database implements Executor {
     const sessionId = uuidv4();
     const sentAt = performance.now();
     try {
-      await startSession(this, {
+      await startSession(this.guarded, {
         sessionId,
         component,
         runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
@@ -86,7 +95,7 @@ export class Database implements Executor {
     this.#heart.add(live);
     this.#parts.telemetry.sessionStarted(live.processor);
     const session = new Session(live, this.#host);
-    this.#sessions.add(session);
+    this.#sessions.set(session.id, session);
     return session;
   }
 
@@ -101,10 +110,24 @@ export class Database implements Executor {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()));
+    await Promise.allSettled([...this.#sessions.values()].map((session) => session.close()));
     await this.#heart.stop();
     await Promise.all([this.#parts.pool.close(), this.#parts.heartPool.close()]);
     await this.#parts.onClose();
+  }
+
+  /** Sessions that are closed at the same time go in one statement. */
+  async #deleteSession(id: string): Promise<void> {
+    if (!this.#deletion) {
+      const ids: string[] = [];
+      const done = new Promise((resolve) => setImmediate(resolve)).then(() => {
+        this.#deletion = undefined;
+        return closeSessions(this.guarded, { sessionIds: ids });
+      });
+      this.#deletion = { ids, done };
+    }
+    this.#deletion.ids.push(id);
+    await this.#deletion.done;
   }
 
   readonly #host: SessionHost = {
@@ -116,8 +139,8 @@ export class Database implements Executor {
       }),
     close: async (live) => {
       this.#heart.remove(live);
-      for (const session of this.#sessions) if (session.id === live.id) this.#sessions.delete(session);
-      await closeSessions(this, { sessionIds: [live.id] });
+      this.#sessions.delete(live.id);
+      await this.#deleteSession(live.id);
     },
     workStarted: (live: LiveSession, work: Work) =>
       this.#parts.telemetry.workStarted(live.processor, work.process),

@@ -3,5 +3,6 @@ export type { Driver, DriverConnection, DriverOptions, DriverTls } from './drive
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
 export { type Capabilities, detectEngine, type Engine, engineOf } from './engine.ts';
+export { runGuarded, sendGuarded } from './guarded.ts';
 export { type ConnectOptions, checkOptions, connectOptionsSchema, withEnvironment } from './options.ts';
 export { type AcquireOptions, Pool, type PoolOptions } from './pool.ts';

@@ -71,19 +71,19 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
       }
     };
     const size = BigInt(page);
-    const sessions = await pages(async () => (await evictExpiredSessions(db, { page: size })).length);
-    const abandoned = await pages(async () => (await closeAbandonedWork(db, { page: size })).length);
+    const sessions = await pages(async () => (await evictExpiredSessions(db.guarded, { page: size })).length);
+    const abandoned = await pages(async () => (await closeAbandonedWork(db.guarded, { page: size })).length);
     const markers = await pages(() =>
-      deleteMarkers(db, { page: size, olderThanMs: BigInt(markerRetentionMs) }),
+      deleteMarkers(db.guarded, { page: size, olderThanMs: BigInt(markerRetentionMs) }),
     );
     let history = 0;
     if (historyRetentionMs !== Infinity && performance.now() >= historyDueAt) {
       historyDueAt = performance.now() + (checked.historyIntervalMs ?? 3_600_000);
       history = await pages(() =>
-        deleteOldHistory(db, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
+        deleteOldHistory(db.guarded, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
       );
     }
-    gauges.update(await countWork(db), await countSessions(db));
+    gauges.update(await countWork(db.guarded), await countSessions(db.guarded));
     return { sessions, abandoned, history, markers };
   };
 

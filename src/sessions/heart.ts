@@ -1,4 +1,4 @@
-import type { Pool } from '../database/index.ts';
+import { type Engine, type Pool, sendGuarded } from '../database/index.ts';
 import { heartbeat } from '../queries/sessions.ts';
 import type { LiveSession } from './live-session.ts';
 
@@ -17,14 +17,16 @@ const TIMEOUT_FRACTION = 0.25;
  */
 export class Heart {
   readonly #pool: Pool;
+  readonly #engine: Engine;
   readonly #sessions = new Map<string, LiveSession>();
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
   #failures = 0;
   #beats = 0;
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, engine: Engine) {
     this.#pool = pool;
+    this.#engine = engine;
   }
 
   /** How many heartbeat statements were sent; for tests and metrics. */
@@ -108,7 +110,7 @@ export class Heart {
     let timer: NodeJS.Timeout | undefined;
     try {
       const statement = heartbeat.statement({ sessionIds: sessions.map(({ id }) => id) });
-      const sent = connection.send(statement);
+      const sent = sendGuarded(connection, this.#engine, statement);
       sent.catch(() => {});
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(

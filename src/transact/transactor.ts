@@ -338,7 +338,7 @@ class Run<T> {
       const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
       for (let tries = 1; performance.now() < deadline; tries++) {
         try {
-          if (!(await resolveAmbiguity(this.#pool, markerId, deadline)))
+          if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, deadline)))
             return { kind: 'failed', error, attempt, open: false };
           await attempt.runHooks('commit');
           return { kind: 'committed', value };

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect, type Database, runJanitor } from '../../src/index.ts';
+import { insertMarker } from '../../src/queries/markers.ts';
+import { workHistory } from '../../src/queries/work.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { rows } from '../support/sql.ts';
+
+describe.each(DRIVERS)('%s', (driver) => {
+  let database: TestDatabase;
+  let db: Database;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    db = await connect({ url: database.url, driver });
+  });
+  afterAll(() => db?.close());
+
+  test('sweeps expired sessions, closes their work as abandoned once, and leaves the living alone', async () => {
+    const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
+    await using alive = await db.startSession({ component: 'alive', intervalMs: 60_000 });
+    const lost = (await dead.work('sweep', () => ['lost']))!;
+    const kept = (await alive.work('sweep', () => ['kept']))!;
+    await rows(
+      db,
+      "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
+      dead.id,
+    );
+    const janitors = [1, 2, 3].map(() => runJanitor(db, { intervalMs: 3_600_000, page: 1 }));
+    const sweeps = await Promise.all(janitors.map((janitor) => janitor.sweep()));
+    await Promise.all(janitors.map((janitor) => janitor.stop()));
+    expect(sweeps.every(({ sessions }) => sessions <= 1)).toBe(true);
+    expect((await workHistory(db, { target: 'lost' })).map(({ event, token }) => [event, token])).toEqual([
+      ['started', lost.token],
+      ['abandoned', lost.token],
+    ]);
+    expect(
+      await rows(db, "SELECT component FROM holdfast.session WHERE component IN ('dead', 'alive')"),
+    ).toEqual([['alive']]);
+    const again = (await alive.work('sweep', () => ['lost']))!;
+    expect(again.token).toBe(lost.token + 1n);
+    expect((await workHistory(db, { target: 'lost' })).map(({ event }) => event)).toEqual([
+      'started',
+      'abandoned',
+      'started',
+    ]);
+    await kept.finish();
+    await dead.close();
+  });
+
+  test('a janitor and a take-over that race for a dead holder write "abandoned" once between them', async () => {
+    for (let round = 0; round < 8; round++) {
+      const target = `race-${round}`;
+      const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
+      await dead.work('race', () => [target]);
+      await rows(
+        db,
+        "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
+        dead.id,
+      );
+      await using heir = await db.startSession({ component: 'heir' });
+      const janitor = runJanitor(db, { intervalMs: 3_600_000 });
+      const [work] = await Promise.all([heir.work('race', () => [target]), janitor.sweep()]);
+      await janitor.stop();
+      expect(work?.token).toBe(2n);
+      const events = (await workHistory(db, { target })).map(({ event, token }) => `${event} ${token}`);
+      expect(events.sort()).toEqual(['abandoned 1', 'started 1', 'started 2']);
+      await dead.close();
+    }
+  });
+
+  test('old history and old commit markers go, in pages; new ones stay', async () => {
+    for (let i = 0; i < 25; i++) {
+      await rows(
+        db,
+        "INSERT INTO holdfast.work_history (target, process, token, event, session_id, at) VALUES ($1, 'old', 1, 'started', gen_random_uuid(), now() - INTERVAL '100 days')",
+        `old-${i}`,
+      );
+    }
+    const markerId = '11111111-1111-4111-8111-111111111111';
+    await insertMarker(db, { markerId });
+    await rows(
+      db,
+      "INSERT INTO holdfast.commit_marker (marker_id, committed, created_at) VALUES (gen_random_uuid(), true, now() - INTERVAL '3 days')",
+    );
+    const janitor = runJanitor(db, { intervalMs: 3_600_000, page: 10 });
+    const first = await janitor.sweep();
+    await janitor.stop();
+    const left = await rows(db, "SELECT count(*) FROM holdfast.work_history WHERE process = 'old'");
+    expect(left).toEqual([['0']]);
+    expect(first.history + first.markers).toBeGreaterThanOrEqual(0);
+    expect(await rows(db, 'SELECT marker_id FROM holdfast.commit_marker')).toEqual([[markerId]]);
+    const recent = await rows(db, "SELECT count(*) > 0 FROM holdfast.work_history WHERE process = 'sweep'");
+    expect(recent).toEqual([['t']]);
+  });
+
+  test('take-over needs no janitor: nothing of it runs here', async () => {
+    const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
+    await dead.work('alone', () => ['x']);
+    await rows(
+      db,
+      "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
+      dead.id,
+    );
+    await using heir = await db.startSession({ component: 'heir' });
+    expect((await heir.work('alone', () => ['x']))?.takenFrom).toBe(dead.id);
+    await dead.close();
+  });
+});

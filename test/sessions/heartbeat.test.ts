@@ -1,0 +1,144 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { connect, type Database, type Session, SessionExpiredError } from '../../src/index.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { killConnections } from '../support/kill-connections.ts';
+import { rows } from '../support/sql.ts';
+
+const expired = (session: Session) =>
+  new Promise<unknown>((resolve) => {
+    const done = () => resolve(session.signal.reason);
+    if (session.signal.aborted) done();
+    else session.signal.addEventListener('abort', done, { once: true });
+  });
+
+describe.each(DRIVERS)('%s', (driver) => {
+  let database: TestDatabase;
+  let db: Database;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    db = await connect({ url: database.url, driver, applicationName: `beaten-${driver}` });
+  });
+  afterAll(() => db?.close());
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const deadlineOf = async (session: Session) =>
+    (
+      await rows(db, 'SELECT deadline FROM holdfast.session_deadline WHERE session_id = $1', session.id)
+    )[0]?.[0];
+
+  test('the deadline in the database moves at twice the needed rate', async () => {
+    await using session = await db.startSession({ component: 'test', intervalMs: 600 });
+    const before = db.stats.heartbeats;
+    const started = performance.now();
+    await waitFor(() => db.stats.heartbeats >= before + 4);
+    const elapsed = performance.now() - started;
+    expect(elapsed / 4).toBeGreaterThan(150);
+    expect(session.expired).toBe(false);
+  });
+
+  test('connections killed again and again do not end a session that can still be reached', async () => {
+    await using session = await db.startSession({ component: 'test', intervalMs: 1_500 });
+    const before = await deadlineOf(session);
+    const until = performance.now() + 2_500;
+    await waitFor(
+      async () => {
+        await killConnections(database.url, `beaten-${driver}`);
+        return performance.now() > until;
+      },
+      { intervalMs: 100 },
+    );
+    await waitFor(async () => (await deadlineOf(session)) !== before);
+    expect(session.expired).toBe(false);
+    expect(await session.transact((tx) => rows(tx, 'SELECT 1'))).toEqual([['1']]);
+  });
+
+  test('a heartbeat that is not answered lets the session expire on the local clock, before the database does', async () => {
+    const session = await db.startSession({ component: 'test', intervalMs: 800 });
+    const release = Promise.withResolvers<void>();
+    const locked = Promise.withResolvers<void>();
+    const blocker = db.transact(async (tx) => {
+      await rows(tx, 'SELECT 1 FROM holdfast.session_deadline WHERE session_id = $1 FOR UPDATE', session.id);
+      locked.resolve();
+      await release.promise;
+    });
+    await locked.promise;
+    expect(await expired(session)).toBeInstanceOf(SessionExpiredError);
+    release.resolve();
+    await blocker;
+    await expect(session.transact((tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
+    await session.close();
+  });
+
+  test('a process that was stopped past its deadline finds itself expired at its first look', async () => {
+    const session = await db.startSession({ component: 'test', intervalMs: 300 });
+    // Blocks this thread as SIGSTOP would: no timer runs meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    expect(session.expired).toBe(true);
+    await expect(session.transact((tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
+    await session.close();
+  });
+
+  test('wall clocks that are minutes off, and jump, change nothing', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10 * 60_000 });
+    await using session = await db.startSession({ component: 'skewed', intervalMs: 400 });
+    const work = (await session.work('skewed', () => ['machine']))!;
+    vi.setSystemTime(Date.now() - 30 * 60_000);
+    const before = db.stats.heartbeats;
+    await waitFor(() => db.stats.heartbeats >= before + 3);
+    vi.setSystemTime(Date.now() + 90 * 60_000);
+    expect(session.expired).toBe(false);
+    await work.finish();
+    vi.useRealTimers();
+    const [row] = await rows(
+      db,
+      "SELECT abs(extract(epoch FROM max(at) - now())) < 60 FROM holdfast.work_history WHERE process = 'skewed'",
+    );
+    expect(row).toEqual(['t']);
+  });
+
+  test('a closed session is gone from the database at once, and closing twice is harmless', async () => {
+    const session = await db.startSession({ component: 'test' });
+    await Promise.all([session.close(), session.close()]);
+    expect(await rows(db, 'SELECT 1 FROM holdfast.session WHERE session_id = $1', session.id)).toEqual([]);
+    expect(await deadlineOf(session)).toBeUndefined();
+    await expect(session.transact((tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
+  });
+});
+
+test('10,000 sessions of one process are kept alive by one statement a beat', async () => {
+  const database = await createTestDatabase();
+  const db = await connect({ url: database.url, pool: { max: 8 } });
+  const intervalMs = 10_000;
+  const sessions: Session[] = [];
+  const starter = async () => {
+    while (sessions.length < 10_000) {
+      const batch = Array.from({ length: 25 }, () => db.startSession({ component: 'crowd', intervalMs }));
+      sessions.push(...(await Promise.all(batch)));
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, starter));
+  const started = performance.now();
+  const before = db.stats.heartbeats;
+  await waitFor(() => db.stats.heartbeats >= before + 2, { timeoutMs: 20_000 });
+  await waitFor(
+    async () => {
+      const [row] = await rows(
+        db,
+        `SELECT count(*) FROM holdfast.session_deadline WHERE deadline > now() + INTERVAL '6 seconds'`,
+      );
+      return Number(row![0]) === sessions.length;
+    },
+    { timeoutMs: 20_000 },
+  );
+  const intervals = (performance.now() - started) / intervalMs;
+  expect(sessions.filter((session) => session.expired)).toEqual([]);
+  // Two beats an interval for all of them together.
+  expect(db.stats.heartbeats - before).toBeLessThanOrEqual(Math.ceil(2 * intervals) + 1);
+  const [live] = await rows(db, 'SELECT count(*) FROM holdfast.live_session');
+  expect(Number(live![0])).toBe(sessions.length);
+  await rows(db, 'DELETE FROM holdfast.session');
+  await rows(db, 'DELETE FROM holdfast.session_deadline');
+  await db.close();
+}, 90_000);
