@@ -1,10 +1,11 @@
 /** The flags of the fleet's commands. Each that configures a component has its environment variable. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addUrlOption } from './support/database-url.ts';
 import { wholeNumber } from './support/numbers.ts';
 
 /** Flags whose values are the same wherever they appear; each has its environment variable. */
 export interface CommonFlags {
-  databaseUrl: string;
+  url?: string;
   driver?: 'pg' | 'postgres';
   connections: number;
   parallelism: number;
@@ -21,6 +22,7 @@ export interface ProviderFlags {
   agentApi: string[];
   agentHeartbeatMs: number;
   agentLostAfterMs: number;
+  createDelayMs: number;
   bootDelayMs: number;
 }
 
@@ -48,12 +50,7 @@ export const option = (flags: string, description: string) =>
   new Option(flags, description).env(variable(flags));
 
 export function withCommon(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--database-url <url>', 'the database that all components share')
-        .env('DATABASE_URL')
-        .makeOptionMandatory(),
-    )
+  return addUrlOption(command)
     .addOption(option('--driver <name>', 'database driver').choices(['pg', 'postgres']))
     .addOption(
       option('--connections <n>', 'database connections at most').argParser(wholeNumber(1)).default(4),
@@ -111,6 +108,11 @@ export function withProvider(command: Command): Command {
       option('--agent-lost-after-ms <ms>', 'an agent ends when the API accepted nothing for so long')
         .argParser(wholeNumber(1_000))
         .default(600_000),
+    )
+    .addOption(
+      option('--create-delay-ms <ms>', 'how long it takes to get a machine')
+        .argParser(wholeNumber(0))
+        .default(0),
     )
     .addOption(
       option('--boot-delay-ms <ms>', 'how long a machine takes before its agent comes up')

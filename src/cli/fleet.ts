@@ -1,6 +1,5 @@
 /** `holdfast fleet <component>`: the reference fleet's components, each a process of its own. */
 import type { Command } from 'commander';
-import { Option } from 'commander';
 import type { Provider, ServeOptions } from '../fleet/index.ts';
 import {
   address,
@@ -12,6 +11,7 @@ import {
   withCommon,
   withProvider,
 } from './fleet-options.ts';
+import { addUrlOption, databaseUrl } from './support/database-url.ts';
 import { wholeNumber } from './support/numbers.ts';
 import { UsageError } from './support/usage-error.ts';
 
@@ -21,6 +21,7 @@ async function createProvider(flags: ProviderFlags): Promise<Provider> {
   const main = process.argv[1] as string;
   return new ProcessProvider({
     directory: flags.machinesDirectory,
+    createDelayMs: flags.createDelayMs,
     bootDelayMs: flags.bootDelayMs,
     agentCommand: [
       process.execPath,
@@ -38,7 +39,7 @@ async function createProvider(flags: ProviderFlags): Promise<Provider> {
   });
 }
 
-const serving = (flags: CommonFlags): ServeOptions => ({ ...flags });
+const serving = (flags: CommonFlags): ServeOptions => ({ ...flags, databaseUrl: databaseUrl(flags.url) });
 
 /** Adds `fleet` and its commands. */
 export function register(program: Command): void {
@@ -164,16 +165,12 @@ export function register(program: Command): void {
     )
     .action(runAgent);
 
-  fleet
-    .command('machines')
+  addUrlOption(fleet.command('machines'))
     .description('list the machines and their states')
-    .addOption(
-      new Option('--database-url <url>', "the fleet's database").env('DATABASE_URL').makeOptionMandatory(),
-    )
     .addOption(silentOption())
-    .action(async (flags: { databaseUrl: string; silentMs: number }) => {
+    .action(async (flags: { url?: string; silentMs: number }) => {
       const { printMachines } = await import('./fleet-machines.ts');
-      await printMachines(flags.databaseUrl, flags.silentMs);
+      await printMachines(databaseUrl(flags.url), flags.silentMs);
     });
 }
 

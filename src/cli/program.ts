@@ -11,6 +11,7 @@ const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [
   () => import('./compile.ts'),
   () => import('./migrate.ts'),
   () => import('./fleet.ts'),
+  () => import('./demo.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

@@ -32,6 +32,8 @@ export interface ProcessProviderOptions {
   readonly directory: string;
   /** The program that is an agent, with its first arguments; the machine's own are appended. */
   readonly agentCommand: readonly [string, ...string[]];
+  /** How long it takes to get a machine, in milliseconds: real ones are ordered. */
+  readonly createDelayMs?: number | undefined;
   /** How long a machine takes before its agent comes up, in milliseconds: real ones boot. */
   readonly bootDelayMs?: number | undefined;
 }
@@ -42,11 +44,13 @@ export class ProcessProvider implements Provider {
   readonly name = 'process';
   readonly #directory: string;
   readonly #agentCommand: readonly [string, ...string[]];
+  readonly #createDelayMs: number;
   readonly #bootDelayMs: number;
 
   constructor(options: ProcessProviderOptions) {
     this.#directory = options.directory;
     this.#agentCommand = options.agentCommand;
+    this.#createDelayMs = options.createDelayMs ?? 0;
     this.#bootDelayMs = options.bootDelayMs ?? 0;
   }
 
@@ -57,7 +61,11 @@ export class ProcessProvider implements Provider {
   }
 
   /** The id is made from the idempotency key, and a rename brings the machine about whole: a repeat finds it. */
-  async createMachine({ machineId, name }: CreateMachineRequest): Promise<ProvidedMachine> {
+  async createMachine(
+    { machineId, name }: CreateMachineRequest,
+    signal?: AbortSignal,
+  ): Promise<ProvidedMachine> {
+    if (this.#createDelayMs > 0) await sleep(this.#createDelayMs, undefined, { signal });
     const providerId = `process-${machineId}`;
     const draft = join(
       this.#directory,

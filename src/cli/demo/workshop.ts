@@ -1,0 +1,44 @@
+/** The demo's folder in the system's temporary one, and the guard that removes it with all that lives in it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Workshop {
+  readonly directory: string;
+  readonly machines: string;
+  readonly logs: string;
+  /** Ends every agent and removes the folder; with `keepLogs` the logs stay. Resolves when that is done. */
+  close(options: { readonly keepLogs: boolean }): Promise<void>;
+}
+
+export async function openWorkshop(): Promise<Workshop> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
+  const machines = join(directory, 'machines');
+  const logs = join(directory, 'logs');
+  await Promise.all([mkdir(machines), mkdir(logs)]);
+  const guard = startGuard(directory);
+  const exited = new Promise<void>((resolve) => guard.once('exit', () => resolve()));
+  return {
+    directory,
+    machines,
+    logs,
+    close: async ({ keepLogs }) => {
+      guard.stdin?.end(keepLogs ? 'keep' : '');
+      await exited;
+    },
+  };
+}
+
+function startGuard(directory: string): ChildProcess {
+  const script = fileURLToPath(new URL(`./guard${extname(import.meta.url)}`, import.meta.url));
+  const guard = spawn(process.execPath, [...process.execArgv, script, directory], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    // Out of the terminal's reach: Ctrl-C must not end it.
+    detached: true,
+    cwd: tmpdir(),
+  });
+  guard.stdin?.on('error', () => {});
+  return guard;
+}
