@@ -1,4 +1,5 @@
 import {
+  type Address,
   type ConnectOptions,
   checkOptions,
   connectOptionsSchema,
@@ -10,8 +11,10 @@ import {
   withEnvironment,
 } from '../database/index.ts';
 import { InvalidOptionError } from '../errors/index.ts';
-import { silentTelemetry } from '../telemetry/index.ts';
+import { openTelemetry } from '../telemetry/index.ts';
 import { Database } from './database.ts';
+
+const HEART_CONNECTIONS = 2;
 
 /**
  * Opens a database. With a URL (option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
@@ -52,12 +55,41 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   };
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);
-  const heartPool = new Pool(implementation, address, { ...settings, max: 2 });
+  const heartPool = new Pool(implementation, address, { ...settings, max: HEART_CONNECTIONS });
   try {
     const engine = await detectEngine(main);
-    return new Database({ pool: main, heartPool, engine, telemetry: silentTelemetry, url, onClose });
+    const telemetry = openTelemetry({
+      system: engine.system,
+      namespace: address.database,
+      hosts: address.hosts,
+      pools: observedPools(address, { main: [main, settings.max], heart: [heartPool, HEART_CONNECTIONS] }),
+    });
+    return new Database({
+      pool: main,
+      heartPool,
+      engine,
+      telemetry,
+      url,
+      onClose: () => {
+        telemetry.close();
+        return onClose();
+      },
+    });
   } catch (error) {
     await main.close();
     throw error;
   }
+}
+
+/** The pools under the names that the semantic conventions propose: host:port/database, then which one. */
+function observedPools(
+  { hosts, database }: Address,
+  pools: Readonly<Record<string, readonly [pool: Pool, max: number]>>,
+) {
+  const at = `${hosts.map(({ host, port }) => `${host}:${port}`).join(',')}/${database}`;
+  return Object.entries(pools).map(([name, [pool, max]]) => ({
+    name: `${at} ${name}`,
+    max,
+    read: () => pool.stats,
+  }));
 }

@@ -6,7 +6,7 @@ import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
 import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
-import type { Telemetry } from '../telemetry/index.ts';
+import { COMPONENT, inSpan, PROCESSOR, type Telemetry } from '../telemetry/index.ts';
 import { type TransactionBody, type TransactOptions, Transactor } from '../transact/index.ts';
 import type { Work, WorkResult } from '../work/index.ts';
 import { Session, type SessionHost } from './session.ts';
@@ -59,7 +59,10 @@ export class Database implements Executor {
 
   /** One implicit statement on its own: one round trip, not retried. */
   execute(statement: Statement): Promise<RawResult> {
-    return this.#parts.pool.use({}, (connection) => connection.send(statement));
+    const { pool, telemetry } = this.#parts;
+    return pool.use({}, (connection) =>
+      telemetry.statement(statement, connection, () => connection.send(statement)),
+    );
   }
 
   /**
@@ -67,7 +70,10 @@ export class Database implements Executor {
    * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures.
    */
   readonly guarded: Executor = {
-    execute: (statement) => runGuarded(this.#parts.pool, this.#parts.engine, statement),
+    execute: (statement) => {
+      const { pool, engine, telemetry } = this.#parts;
+      return telemetry.statement(statement, undefined, () => runGuarded(pool, engine, statement));
+    },
   };
 
   /** A transaction that no session fences. Most code wants `session.transact`. */
@@ -81,13 +87,16 @@ export class Database implements Executor {
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
     const sentAt = performance.now();
+    const names = { [COMPONENT]: component, [PROCESSOR]: processor ?? component };
     try {
-      await startSession(this.guarded, {
-        sessionId,
-        component,
-        runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
-        intervalMs: BigInt(interval),
-      });
+      await inSpan('start session', names, () =>
+        startSession(this.guarded, {
+          sessionId,
+          component,
+          runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
+          intervalMs: BigInt(interval),
+        }),
+      );
     } catch (error) {
       throw unmigrated(error);
     }

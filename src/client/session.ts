@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../errors/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
+import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import { type Candidate, checkProcess, claim, Work, type WorkResult } from '../work/index.ts';
 
@@ -44,6 +45,11 @@ export class Session {
     return this.#live.component;
   }
 
+  /** Whose work this is, in spans and metrics. */
+  get processor(): string {
+    return this.#live.processor;
+  }
+
   get intervalMs(): number {
     return this.#live.intervalMs;
   }
@@ -86,13 +92,18 @@ export class Session {
     checkProcess(process);
     if (!Number.isInteger(wanted) || wanted < 1 || wanted > 10_000)
       throw new InvalidOptionError('wanted', `${wanted} is not a whole number from 1 to 10000`);
-    const claimed = await this.transact(
-      async (tx) => {
-        const candidates = await retrieve(tx, wanted);
-        return claim(tx, { process, sessionId: this.id, candidates, wanted });
-      },
-      { name: `${process} claim` },
-    );
+    const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
+    const claimed = await inSpan(`claim ${process}`, names, async (span) => {
+      const got = await this.transact(
+        async (tx) => {
+          const candidates = await retrieve(tx, wanted);
+          return claim(tx, { process, sessionId: this.id, candidates, wanted });
+        },
+        { name: `${process} claim` },
+      );
+      span.set({ [WORK_CLAIMED]: got.length });
+      return got;
+    });
     return claimed.map((one) => {
       const work = new Work(this, process, one, {
         ended: (ended, result) => {

@@ -1,6 +1,7 @@
 import type { Session } from '../client/index.ts';
 import { checkOptions } from '../database/index.ts';
 import { LeaseLostError, SessionExpiredError, WorkConflictError } from '../errors/index.ts';
+import { inSpan, type OperationSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import { pause } from '../transact/index.ts';
 import { type Backoff, checkProcess, type Work } from '../work/index.ts';
 import {
@@ -116,14 +117,16 @@ class Loop implements ControlLoop {
   }
 
   #start(work: Work): void {
-    const running = this.#handle(work).finally(() => {
+    const names = { [PROCESS]: work.process, [PROCESSOR]: this.#options.processor ?? work.process };
+    const handled = inSpan(`handle ${work.process}`, names, (span) => this.#handle(work, span));
+    const running = handled.finally(() => {
       this.#active.delete(running);
       this.#wake.resolve();
     });
     this.#active.add(running);
   }
 
-  async #handle(work: Work): Promise<void> {
+  async #handle(work: Work, span: OperationSpan): Promise<void> {
     const signal = AbortSignal.any([work.signal, this.#graceOver.signal]);
     const abandoned = Promise.withResolvers<void>();
     const abandon = () => abandoned.resolve();
@@ -136,6 +139,7 @@ class Loop implements ControlLoop {
       else if (!work.ended) await this.#fail(work, 'the handler returned without ending the work');
     } catch (error) {
       this.#report(error, 'handle');
+      span.fail(error);
       if (!work.ended) await this.#fail(work, describe(error));
     } finally {
       this.#graceOver.signal.removeEventListener('abort', abandon);

@@ -1,2 +1,18 @@
-export { type Observer, silentObserver, type TransactionInfo, type TransactionObserver } from './observer.ts';
+export {
+  COMPONENT,
+  PROCESS,
+  PROCESSOR,
+  TRANSACTION_NESTED,
+  WORK_CLAIMED,
+  WORK_WANTED,
+} from './attributes.ts';
+export {
+  type Observer,
+  type ServerAddress,
+  silentObserver,
+  type TransactionInfo,
+  type TransactionObserver,
+} from './observer.ts';
+export { type ObservedDatabase, openTelemetry } from './open-telemetry.ts';
+export { inSpan, type OperationSpan } from './span.ts';
 export { silentTelemetry, type Telemetry } from './telemetry.ts';

@@ -1,12 +1,23 @@
 import type { RawResult, Statement } from '../query/index.ts';
 
+/** The host that a connection goes to. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the core reports of one transaction. The default does nothing and costs nothing. */
 export interface TransactionObserver {
   /** Runs the whole in the context of its span. */
   run<T>(body: () => Promise<T>): Promise<T>;
-  attempt(attempt: number): void;
+  /** An attempt begins on a connection to `server`. */
+  attempt(attempt: number, server: ServerAddress): void;
+  /** An attempt failed with `error` and another one will follow. */
   retry(attempt: number, error: unknown): void;
+  /** Calls `run` at once, so that statements keep their order and share a flight. */
   statement(statement: Statement, run: () => Promise<RawResult>): Promise<RawResult>;
+  /** The same for statements that are sent as one. */
+  batch<T>(statements: readonly Statement[], run: () => Promise<T>): Promise<T>;
   end(outcome: 'committed' | 'failed' | 'ambiguous', attempts: number, error?: unknown): void;
 }
 
@@ -21,11 +32,12 @@ export interface Observer {
   transaction(info: TransactionInfo): TransactionObserver;
 }
 
-const silentTransaction: TransactionObserver = {
+export const silentTransaction: TransactionObserver = {
   run: (body) => body(),
   attempt: () => {},
   retry: () => {},
   statement: (_, run) => run(),
+  batch: (_, run) => run(),
   end: () => {},
 };
 

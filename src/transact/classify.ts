@@ -1,3 +1,4 @@
+import { errorChain } from '../errors/chain.ts';
 import { ConnectionLostError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
 
 /**
@@ -16,7 +17,7 @@ export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'schema-committed'
  */
 export function classify(error: unknown): Verdict {
   let connection = false;
-  for (const link of chain(error)) {
+  for (const link of errorChain(error)) {
     if (link instanceof DatabaseError || isSqlState(link)) {
       const { code } = link as { code: string };
       if (code === '40001' || code === '40P01') return 'retry';
@@ -32,23 +33,10 @@ export function classify(error: unknown): Verdict {
 
 /** The SQLSTATE that decided, for telemetry. */
 export function sqlStateOf(error: unknown): string | undefined {
-  for (const link of chain(error)) if (isSqlState(link)) return link.code;
+  for (const link of errorChain(error)) if (isSqlState(link)) return link.code;
   return undefined;
 }
 
 const isSqlState = (link: unknown): link is { code: string } =>
   typeof (link as { code?: unknown } | null)?.code === 'string' &&
   /^[0-9A-Z]{5}$/.test((link as { code: string }).code);
-
-function* chain(error: unknown): Generator<unknown> {
-  const seen = new Set<unknown>();
-  const open = [error];
-  while (open.length > 0) {
-    const link = open.shift();
-    if (link === null || typeof link !== 'object' || seen.has(link)) continue;
-    seen.add(link);
-    yield link;
-    const { cause, errors, error: wrapped } = link as { cause?: unknown; errors?: unknown; error?: unknown };
-    open.push(cause, wrapped, ...(Array.isArray(errors) ? errors : []));
-  }
-}

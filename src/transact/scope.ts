@@ -1,5 +1,6 @@
 import { NestedOptionsError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
+import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
@@ -62,7 +63,10 @@ export class Scope implements Transaction {
   /** A nested transact: joins this transaction under a savepoint, with the nested session's fence if any. */
   join<T>(body: TransactionBody<T>, options: TransactOptions, fence: Fence | undefined): Promise<T> {
     refuseConflict(this.#options, options);
-    const mine = this.#turn.then(() => this.#nested(body, options, fence));
+    const name = options.name ?? (body.name || 'transaction');
+    const mine = this.#turn.then(() =>
+      inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(body, options, fence)),
+    );
     this.#turn = mine.catch(() => {});
     return mine;
   }

@@ -146,7 +146,7 @@ class Run<T> {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
       this.#connection ??= await this.#acquire();
-      this.#observer.attempt(number);
+      this.#observer.attempt(number, this.#connection);
       const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
       renewed = false;
       if (outcome.kind === 'committed') {

@@ -2,6 +2,7 @@ import { checkOptions } from '../database/index.ts';
 import { LeaseLostError, SessionExpiredError, WorkEndedError } from '../errors/index.ts';
 import { holdWork, releaseWork } from '../queries/work.ts';
 import { raised } from '../sessions/index.ts';
+import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
@@ -9,6 +10,7 @@ import type { Claimed } from './claim.ts';
 /** What a work handle needs of its session. */
 export interface WorkSession {
   readonly id: string;
+  readonly processor: string;
   readonly signal: AbortSignal;
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
 }
@@ -21,6 +23,7 @@ export interface WorkHooks {
 }
 
 const SENTINEL = 'holdfast:lease-lost';
+const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel' } as const;
 
 /**
  * Exclusive work on one target, held until it ends or its session dies. Ends exactly once: by `finish`, `fail`
@@ -131,18 +134,21 @@ export class Work {
     this.#assertOpen(event);
     this.#state = 'ending';
     try {
-      const value = await this.#translated(() =>
-        this.#session.transact(
-          async (tx, info) => {
-            const released = this.#release(tx, event, outcome);
-            released.catch(() => {});
-            // Without awaiting: the body's first statement leaves in the same flight.
-            const result = Promise.resolve(body?.(tx, info));
-            result.catch(() => {});
-            await released;
-            return (await result) as T;
-          },
-          { name: `${this.process} ${event}` },
+      const names = { [PROCESS]: this.process, [PROCESSOR]: this.#session.processor };
+      const value = await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
+        this.#translated(() =>
+          this.#session.transact(
+            async (tx, info) => {
+              const released = this.#release(tx, event, outcome);
+              released.catch(() => {});
+              // Without awaiting: the body's first statement leaves in the same flight.
+              const result = Promise.resolve(body?.(tx, info));
+              result.catch(() => {});
+              await released;
+              return (await result) as T;
+            },
+            { name: `${this.process} ${event}` },
+          ),
         ),
       );
       this.#state = 'ended';

@@ -1,0 +1,30 @@
+/**
+ * Attribute names. Those of OpenTelemetry's stable semantic conventions for database clients are written down
+ * here, so that production code needs only the API package; the rest is Holdfast's own.
+ */
+export const DB_SYSTEM_NAME = 'db.system.name';
+export const DB_NAMESPACE = 'db.namespace';
+export const DB_QUERY_TEXT = 'db.query.text';
+export const DB_QUERY_SUMMARY = 'db.query.summary';
+export const DB_OPERATION_NAME = 'db.operation.name';
+export const DB_OPERATION_BATCH_SIZE = 'db.operation.batch.size';
+export const DB_COLLECTION_NAME = 'db.collection.name';
+export const DB_RESPONSE_STATUS_CODE = 'db.response.status_code';
+export const ERROR_TYPE = 'error.type';
+export const SERVER_ADDRESS = 'server.address';
+export const SERVER_PORT = 'server.port';
+export const POOL_NAME = 'db.client.connection.pool.name';
+export const POOL_STATE = 'db.client.connection.state';
+
+export const TRANSACTION_NAME = 'holdfast.transaction.name';
+export const TRANSACTION_READ_ONLY = 'holdfast.transaction.read_only';
+export const TRANSACTION_NESTED = 'holdfast.transaction.nested';
+export const TRANSACTION_ATTEMPTS = 'holdfast.transaction.attempts';
+export const TRANSACTION_OUTCOME = 'holdfast.transaction.outcome';
+export const ATTEMPT = 'holdfast.attempt';
+export const RETRY_REASON = 'holdfast.retry.reason';
+export const COMPONENT = 'holdfast.component';
+export const PROCESSOR = 'holdfast.processor';
+export const PROCESS = 'holdfast.process';
+export const WORK_WANTED = 'holdfast.work.wanted';
+export const WORK_CLAIMED = 'holdfast.work.claimed';

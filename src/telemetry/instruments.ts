@@ -1,0 +1,49 @@
+import type { Meter } from '@opentelemetry/api';
+import { observePools } from './pool-gauges.ts';
+
+/** The bounds that the semantic conventions ask for, in seconds. */
+const DURATION_BOUNDS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+const RETRY_BOUNDS = [0, 1, 2, 3, 5, 8, 12, 16, 32, 64];
+
+export type Instruments = ReturnType<typeof createInstruments>;
+
+/** Every metric of the core, once a meter provider. The janitor publishes its own gauges. */
+export function createInstruments(meter: Meter) {
+  observePools(meter);
+  return {
+    duration: meter.createHistogram('db.client.operation.duration', {
+      unit: 's',
+      description: 'Duration of database client operations.',
+      advice: { explicitBucketBoundaries: DURATION_BOUNDS_S },
+    }),
+    retries: meter.createHistogram('holdfast.transaction.retries', {
+      unit: '{retry}',
+      description: 'Retries of a transaction until its end.',
+      advice: { explicitBucketBoundaries: RETRY_BOUNDS },
+    }),
+    started: meter.createCounter('holdfast.transactions.started', {
+      unit: '{transaction}',
+      description: 'Transactions started.',
+    }),
+    retried: meter.createCounter('holdfast.transactions.retried', {
+      unit: '{retry}',
+      description: 'Attempts of transactions that failed and were retried, by cause.',
+    }),
+    failed: meter.createCounter('holdfast.transactions.failed', {
+      unit: '{transaction}',
+      description: 'Transactions that ended without a known commit, by cause.',
+    }),
+    sessions: meter.createCounter('holdfast.sessions.started', {
+      unit: '{session}',
+      description: 'Sessions started.',
+    }),
+    workStarted: meter.createCounter('holdfast.work.started', {
+      unit: '{work}',
+      description: 'Pieces of work claimed.',
+    }),
+    workEnded: meter.createCounter('holdfast.work.ended', {
+      unit: '{work}',
+      description: 'Pieces of work that ended, by result.',
+    }),
+  };
+}

@@ -1,0 +1,132 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  type Span,
+  SpanKind,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { RawResult, Statement } from '../query/index.ts';
+import {
+  ATTEMPT,
+  DB_RESPONSE_STATUS_CODE,
+  ERROR_TYPE,
+  PROCESSOR,
+  RETRY_REASON,
+  TRANSACTION_ATTEMPTS,
+  TRANSACTION_NAME,
+  TRANSACTION_OUTCOME,
+  TRANSACTION_READ_ONLY,
+} from './attributes.ts';
+import { errorFacts } from './error-facts.ts';
+import type { Instruments } from './instruments.ts';
+import type { ServerAddress, TransactionInfo, TransactionObserver } from './observer.ts';
+import { markFailed } from './span.ts';
+import { recordStatement } from './statement.ts';
+import { batchFacts, factsOf, type StatementFacts } from './statement-facts.ts';
+
+/** One transaction while something records: an INTERNAL span, its statements, its retries, its counts. */
+export class RecordedTransaction implements TransactionObserver {
+  readonly #info: TransactionInfo;
+  readonly #database: Attributes;
+  readonly #instruments: Instruments | undefined;
+  readonly #byProcessor: Attributes;
+  /** Undefined when the span is not sampled: its statements get none either. */
+  readonly #tracer: Tracer | undefined;
+  readonly #span: Span | undefined;
+  readonly #context: Context | undefined;
+  #server: ServerAddress | undefined;
+  #attempts = 0;
+  #ended = false;
+
+  constructor(
+    info: TransactionInfo,
+    database: Attributes,
+    tracer: Tracer | undefined,
+    instruments: Instruments | undefined,
+  ) {
+    this.#info = info;
+    this.#database = database;
+    this.#instruments = instruments;
+    this.#byProcessor = info.processor === undefined ? {} : { processor: info.processor };
+    if (!tracer) return;
+    this.#span = tracer.startSpan(info.name, {
+      kind: SpanKind.INTERNAL,
+      attributes: {
+        ...database,
+        [TRANSACTION_NAME]: info.name,
+        ...(info.readOnly ? { [TRANSACTION_READ_ONLY]: true } : {}),
+        ...(info.processor === undefined ? {} : { [PROCESSOR]: info.processor }),
+      },
+    });
+    // Also when it is not sampled: what the callback starts must inherit that decision.
+    this.#context = trace.setSpan(context.active(), this.#span);
+    this.#tracer = this.#span.isRecording() ? tracer : undefined;
+  }
+
+  async run<T>(body: () => Promise<T>): Promise<T> {
+    this.#instruments?.started.add(1, this.#byProcessor);
+    try {
+      return await (this.#context ? context.with(this.#context, body) : body());
+    } catch (error) {
+      // What failed before or between attempts: an abort, a pool timeout, an expired session.
+      this.end('failed', this.#attempts, error);
+      throw error;
+    }
+  }
+
+  attempt(attempt: number, server: ServerAddress): void {
+    this.#attempts = attempt;
+    this.#server = server;
+  }
+
+  retry(attempt: number, error: unknown): void {
+    const { type, sqlState, retryReason } = errorFacts(error);
+    const cause: Attributes = {
+      [ERROR_TYPE]: sqlState ?? type,
+      ...(retryReason === undefined ? {} : { [RETRY_REASON]: retryReason }),
+    };
+    this.#instruments?.retried.add(1, { ...this.#byProcessor, ...cause });
+    this.#span?.addEvent('retry', {
+      [ATTEMPT]: attempt,
+      ...cause,
+      ...(sqlState === undefined ? {} : { [DB_RESPONSE_STATUS_CODE]: sqlState }),
+    });
+  }
+
+  statement(statement: Statement, run: () => Promise<RawResult>): Promise<RawResult> {
+    if (!this.#tracer && !this.#instruments) return run();
+    return this.#record(factsOf(statement), 1, run);
+  }
+
+  batch<T>(statements: readonly Statement[], run: () => Promise<T>): Promise<T> {
+    if (statements.length === 0 || (!this.#tracer && !this.#instruments)) return run();
+    return this.#record(batchFacts(statements), statements.length, run);
+  }
+
+  end(outcome: 'committed' | 'failed' | 'ambiguous', attempts: number, error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#instruments?.retries.record(Math.max(0, attempts - 1), { transaction: this.#info.name });
+    if (outcome !== 'committed')
+      this.#instruments?.failed.add(1, { ...this.#byProcessor, [ERROR_TYPE]: errorFacts(error).type });
+    if (!this.#span) return;
+    this.#span.setAttributes({ [TRANSACTION_ATTEMPTS]: attempts, [TRANSACTION_OUTCOME]: outcome });
+    if (outcome !== 'committed') markFailed(this.#span, error);
+    this.#span.end();
+  }
+
+  #record<T>(facts: StatementFacts, count: number, run: () => Promise<T>): Promise<T> {
+    const active = context.active();
+    const recorder = {
+      tracer: this.#tracer,
+      instruments: this.#instruments,
+      database: this.#database,
+      server: this.#server,
+      // Without a context manager nothing is active; the statement is the transaction's child all the same.
+      parent: trace.getSpan(active) ? active : this.#context,
+    };
+    return recordStatement(recorder, facts, count, run);
+  }
+}

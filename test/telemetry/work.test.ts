@@ -1,0 +1,125 @@
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect, type Database, LeaseLostError, runControlLoop } from '../../src/index.ts';
+import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { isChildOf, only, type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
+import { rows } from '../support/sql.ts';
+
+let telemetry: RecordedTelemetry;
+beforeAll(() => {
+  telemetry = recordTelemetry();
+});
+afterAll(() => telemetry.stop());
+
+describe.each(DRIVERS)('%s', (driver) => {
+  let db: Database;
+  beforeAll(async () => {
+    const { url } = await createTestDatabase();
+    db = await connect({ url, driver });
+  });
+  afterAll(() => db?.close());
+
+  const processor = `builder ${driver}`;
+  const start = () => db.startSession({ component: 'indexer', processor });
+  const counted = (metric: string, attributes: object) => telemetry.value(metric, { ...attributes });
+
+  test('a session start is a span with its statement inside, and is counted by processor', async () => {
+    const before = await counted('holdfast.sessions.started', { processor });
+    const spans = await telemetry.during(async () => {
+      await using session = await start();
+      expect(session.processor).toBe(processor);
+    });
+    const started = only(spans, 'start session');
+    expect(started.kind).toBe(SpanKind.INTERNAL);
+    expect(started.attributes).toEqual({ 'holdfast.component': 'indexer', 'holdfast.processor': processor });
+    expect(isChildOf(only(spans, 'StartSession'), started)).toBe(true);
+    expect(await counted('holdfast.sessions.started', { processor })).toBe(before + 1);
+  });
+
+  test('claim, finish, fail and cancel are spans around their transactions, and are counted by result', async () => {
+    await using session = await start();
+    const by = { processor, process: 'index' };
+    const spans = await telemetry.during(async () => {
+      const [one, two, three] = await session.workMany('index', 3, () => ['1', '2', '3']);
+      await one!.finish((tx) => rows(tx, 'SELECT 1'));
+      await two!.fail(undefined, 'no');
+      await three!.cancel();
+    });
+    const claim = only(spans, 'claim index');
+    expect(claim.attributes).toEqual({
+      'holdfast.process': 'index',
+      'holdfast.processor': processor,
+      'holdfast.work.wanted': 3,
+      'holdfast.work.claimed': 3,
+    });
+    for (const [outer, inner, statement] of [
+      ['claim index', 'index claim', 'ClaimWork'],
+      ['finish index', 'index finished', undefined],
+      ['fail index', 'index failed', undefined],
+      ['cancel index', 'index canceled', undefined],
+    ] as const) {
+      expect(only(spans, outer).kind).toBe(SpanKind.INTERNAL);
+      expect(isChildOf(only(spans, inner), only(spans, outer))).toBe(true);
+      expect(only(spans, inner).attributes['holdfast.processor']).toBe(processor);
+      if (statement) expect(isChildOf(only(spans, statement), only(spans, inner))).toBe(true);
+    }
+    expect(await counted('holdfast.work.started', by)).toBe(3);
+    for (const result of ['finished', 'failed', 'canceled'])
+      expect(await counted('holdfast.work.ended', { ...by, result })).toBe(1);
+    expect(await counted('holdfast.transactions.started', { processor })).toBeGreaterThanOrEqual(4);
+  });
+
+  test('the span of lost work says so by code', async () => {
+    await using session = await start();
+    const work = await session.work('lose', () => ['x']);
+    await rows(db, `UPDATE holdfast.work SET token = token + 1 WHERE process = 'lose'`);
+    const spans = await telemetry.during(() => expect(work!.finish()).rejects.toThrow(LeaseLostError));
+    const finish = only(spans, 'finish lose');
+    expect(finish.status).toEqual({ code: SpanStatusCode.ERROR });
+    expect(finish.attributes['error.type']).toBe('HOLDFAST_LEASE_LOST');
+    const failed = { processor, 'error.type': '22P02' };
+    expect(await counted('holdfast.transactions.failed', failed)).toBe(1);
+  });
+
+  test('a control loop keeps the context of its starter, and its handler runs inside a span', async () => {
+    const handled: string[] = [];
+    const todo = new Set(['good', 'bad']);
+    const both = Promise.withResolvers<void>();
+    const spans = await telemetry.during(() =>
+      trace.getTracer('test').startActiveSpan('caller', async (caller) => {
+        const loop = runControlLoop(db, {
+          process: 'paint',
+          processor,
+          parallelism: 2,
+          pollIntervalMs: 10,
+          retrieve: () => [...todo],
+          handle: async (work) => {
+            handled.push(trace.getActiveSpan()!.spanContext().spanId);
+            todo.delete(work.target);
+            if (todo.size === 0) both.resolve();
+            await both.promise;
+            if (work.target === 'bad') throw new TypeError('no paint');
+            await work.finish((tx) => rows(tx, 'SELECT 2'));
+          },
+        });
+        await both.promise;
+        await loop.stop();
+        caller.end();
+      }),
+    );
+    const caller = only(spans, 'caller');
+    const handles = spans.filter(({ name }) => name === 'handle paint');
+    expect(handles.map((span) => span.spanContext().spanId).sort()).toEqual(handled.sort());
+    for (const span of handles) {
+      expect(isChildOf(span, caller)).toBe(true);
+      expect(span.attributes).toMatchObject({ 'holdfast.process': 'paint', 'holdfast.processor': processor });
+    }
+    const threw = handles.find(({ status }) => status.code === SpanStatusCode.ERROR)!;
+    expect(threw.attributes['error.type']).toBe('TypeError');
+    expect(isChildOf(only(spans, 'fail paint'), threw)).toBe(true);
+    const finished = handles.find((span) => span !== threw)!;
+    expect(isChildOf(only(spans, 'finish paint'), finished)).toBe(true);
+    const { traceId } = caller.spanContext();
+    expect(spans.every((span) => span.spanContext().traceId === traceId)).toBe(true);
+  });
+});
