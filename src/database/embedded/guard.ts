@@ -6,7 +6,8 @@ import { passwordFileName } from './cluster.ts';
 /**
  * A small shell that owns the server and outlives us by a moment: it holds the read end of a pipe from
  * this process and, at its end (this process stopped, exited or was killed, SIGKILL included), stops what
- * runs and removes the throw-away folder. It has a session of its own, so that Ctrl-C does not reach it.
+ * runs and removes the throw-away folder. It has a session of its own, so that Ctrl-C does not reach it, and
+ * outlasts a SIGTERM to everything, so that this process can drain first.
  *
  * SIGTERM goes first because a shell starts background programs with SIGINT and SIGQUIT ignored: a server
  * that has no handlers yet would miss those two.
@@ -23,6 +24,10 @@ finish() {
   sweep
   exit 0
 }
+ended() {
+  while wait $!; status=$?; [ "$status" -gt 128 ] && kill -s 0 $! 2>/dev/null; do :; done
+  return "$status"
+}
 fail() {
   kill -s KILL "$watcher"
   [ ! -f "$LOG" ] || tail -n 30 -- "$LOG" >&2
@@ -31,21 +36,22 @@ fail() {
   exit 1
 }
 IFS= read -r PASSWORD <&3
-trap finish USR1 HUP INT TERM
-( cat <&3 >/dev/null; kill -s USR1 $$ ) 2>/dev/null &
+trap finish USR1
+trap : HUP INT TERM
+( trap '' HUP INT TERM; cat <&3 >/dev/null; kill -s USR1 $$ ) 2>/dev/null &
 watcher=$!
 if [ -n "$INITDB" ]; then
   mkdir -- "$SCRATCH" "$DATA" || fail
   printf %s "$PASSWORD" > "$SCRATCH/password" || fail
   ( cd -P -- "$DATA" && exec "$INITDB" -D "$DATA_ARGUMENT" --pwfile=../password $INITDB_OPTIONS ) \\
     >"$LOG" 2>&1 3<&- </dev/null &
-  wait $! || fail
+  ended || fail
   mv -- "$SCRATCH/password" "$DATA/$PASSWORD_FILE" || fail
 fi
 unset PASSWORD
 [ -n "$POSTGRES" ] || { kill -s KILL "$watcher"; exit 0; }
 ( cd -P -- "$DATA" && exec "$POSTGRES" -D "$DATA_ARGUMENT" "$@" ) >>"$LOG" 2>&1 3<&- </dev/null &
-wait $!
+ended
 fail
 `;
 
