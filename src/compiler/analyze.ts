@@ -266,7 +266,6 @@ function analyzeColumns(
   const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
   const verdicts = tree ? prover.columns(tree) : undefined;
   const elements = tree ? prover.elements(tree) : undefined;
-  const outputs = tree && !isNode(tree.fields['setOperations']) ? prover.outputs(tree) : undefined;
   const marked = new Set<string>();
   const seen = new Set<string>();
   const embeds: AnalyzedEmbed[] = [];
@@ -318,11 +317,11 @@ function analyzeColumns(
       : override?.nullable !== undefined
         ? { nullable: override.nullable, reason: 'the configuration says so' }
         : proved;
-    const expression = outputs?.[i];
+    const expression = tree && prover.locate(tree, i);
     const sqlType = sqlTypeName(column.typeOid, database);
     const json =
       expression && (sqlType === 'json' || sqlType === 'jsonb')
-        ? new JsonTypes(database.catalog, target, expression.verdict).use(expression.expression, sqlType)
+        ? new JsonTypes(database.catalog, target, prover).use(expression, sqlType)
         : undefined;
     const catalogSays = origin?.column.notNull;
     return {

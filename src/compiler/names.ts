@@ -29,5 +29,5 @@ export function identifier(name: string): string {
 
 /** A property name, quoted when it has to be. */
 export function propertyName(name: string): string {
-  return /^[A-Za-z_$][A-Za-z0-9_$]*$/.test(name) ? name : `'${name.replace(/[\\']/g, '\\$&')}'`;
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? name : `'${name.replace(/[\\']/g, '\\$&')}'`;
 }

@@ -33,6 +33,11 @@ function plain(value: unknown): unknown {
 }
 
 export const jsonString: JsonShape<string> = { fromJson: text };
+/** A string that is one of an enum's labels, as the engine's type says. */
+export function jsonLabel<T extends string>(): JsonShape<T> {
+  return jsonString as JsonShape<T>;
+}
+
 export const jsonNumber: JsonShape<number> = { fromJson: (value) => Number(digits(value)) };
 export const jsonBigint: JsonShape<bigint> = { fromJson: (value) => BigInt(digits(value)) };
 /** A number's digits as text: NUMERIC loses none. */

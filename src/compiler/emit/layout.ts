@@ -24,23 +24,17 @@ export function importStatement(names: readonly string[], from: string, typesOnl
   return `${head} {\n${shown.map((name) => `  ${name},\n`).join('')}} from '${from}';`;
 }
 
-/** Natural order, case second, as Biome sorts. */
+/** Natural order as Biome sorts: letter by letter, a capital right before its small letter, numbers by value. */
 export function compareNames(a: string, b: string): number {
-  const x = a.toLowerCase();
-  const y = b.toLowerCase();
-  if (x !== y) return naturalCompare(x, y);
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function naturalCompare(a: string, b: string): number {
-  const parts = (text: string) => text.match(/\d+|\D+/g) ?? [];
+  const parts = (text: string) => text.match(/\d+|\D/g) ?? [];
   const left = parts(a);
   const right = parts(b);
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
     const [l, r] = [left[i]!, right[i]!];
     if (l === r) continue;
-    if (/^\d/.test(l) && /^\d/.test(r) && Number(l) !== Number(r)) return Number(l) - Number(r);
-    return l < r ? -1 : 1;
+    if (/^\d/.test(l) && /^\d/.test(r)) return Number(l) - Number(r);
+    const [x, y] = [l.toLowerCase(), r.toLowerCase()];
+    return x === y ? (l < r ? -1 : 1) : x < y ? -1 : 1;
   }
   return left.length - right.length;
 }

@@ -1,6 +1,7 @@
 import type { AnalyzedColumn, AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
+import { shapeCode, shapeTs } from '../types/json-types.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
@@ -63,7 +64,20 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
   });
   const out: string[] = [];
   const params = query.params.map(show);
-  const columns = query.columns.map(show);
+  const name = functionName(query);
+  const shapes: string[] = [];
+  const columns = query.columns.map((column) => {
+    const shown = show(column);
+    if (!column.use.json) return shown;
+    const shape = `${camelCase(query.source.name)}${pascalCase(column.field)}Shape`;
+    shapes.push(`const ${shape} = ${shapeCode(column.use.json, 0)};\n\n`);
+    const inside = query.embeds.some((embed) => query.columns.indexOf(column) >= embed.from);
+    return {
+      ...shown,
+      ts: shapeTs(column.use.json, inside ? 4 : 2),
+      codec: shown.codec.replace('SHAPE', () => shape),
+    };
+  });
   let paramsType = `${base}Params`;
   if (params.length === 0) paramsType = imports.type(runtime, 'NoParams');
   else {
@@ -74,7 +88,6 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
   const types = columns.length > 0 ? [paramsType, `${base}Row`] : [paramsType];
   const builders = builderOf(query).map((name) => imports.value(runtime, name));
   const wrapped = builders.length > 1;
-  const name = functionName(query);
   const call = builders.at(-1)!;
   let open = `export const ${name} = ${wrapped ? `${builders[0]}(` : ''}${call}<${types.join(', ')}>({`;
   let indent = 2;
@@ -86,7 +99,7 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
     close = '  }),\n);\n';
   } else if (open.length > lineWidth)
     open = `export const ${name} = ${call}<\n${types.map((type) => `  ${type}`).join(',\n')}\n>({`;
-  out.push(docComment(query.source.doc), `${open}\n`);
+  out.push(...shapes, docComment(query.source.doc), `${open}\n`);
   const pad = ' '.repeat(indent);
   const field = (key: string, value: string) => out.push(`${pad}${key}: ${value},\n`);
   field('name', stringLiteral(query.source.name));

@@ -162,6 +162,8 @@ class ServerEngine implements Engine {
 
   async #connect(database: string | undefined): Promise<pg.Client> {
     const client = await connect(this.#url, database);
+    // A user called like a schema would have unqualified names land there.
+    if (database !== undefined) await client.query('SET search_path = public');
     this.#clients.push(client);
     return client;
   }

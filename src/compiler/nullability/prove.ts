@@ -22,6 +22,12 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** An expression and the query level that it stands in. */
+export interface Located {
+  readonly node: TreeNode;
+  readonly scope: object;
+}
+
 /** What the prover may assume about the statement's parameters. */
 export interface ParameterFacts {
   /** Parameter n (from 1) may be null. */
@@ -115,15 +121,50 @@ export class Prover {
     return this.#outputs(this.#scope(query, undefined));
   }
 
-  /** The output expressions with their scope, for those who look at more than nullability. */
-  outputs(
-    query: TreeNode,
-  ): { readonly expression: TreeNode; readonly verdict: (node: TreeNode) => Verdict }[] {
+  /** The i-th output expression with where it stands, for those who look at more than nullability. */
+  locate(query: TreeNode, i: number): Located | undefined {
+    if (isNode(query.fields['setOperations'])) return undefined;
     const scope = this.#scope(query, undefined);
-    return targets(scope).map((entry) => ({
-      expression: entry.fields['expr'] as TreeNode,
-      verdict: (node: TreeNode) => this.#prove(node, scope),
-    }));
+    const expression = targets(scope)[i]?.fields['expr'];
+    return isNode(expression) ? { node: expression, scope } : undefined;
+  }
+
+  verdict({ node, scope }: Located): Verdict {
+    return this.#prove(node, scope as Scope);
+  }
+
+  /** What a column of a subquery, a CTE, or a scalar subquery is made from; the same when it is neither. */
+  follow(located: Located): Located {
+    const scope = located.scope as Scope;
+    const { node } = located;
+    let inner: Scope | undefined;
+    let index = 0;
+    if (
+      node.type === 'SUBLINK' &&
+      numberOf(node.fields['subLinkType']) === 4 &&
+      isNode(node.fields['subselect'])
+    )
+      inner = this.#scope(node.fields['subselect'], scope);
+    else if (node.type === 'VAR') {
+      const at = scope.up(numberOf(node.fields['varlevelsup']));
+      const rte = at.rte(numberOf(node.fields['varno']));
+      index = numberOf(node.fields['varattno']) - 1;
+      const group = nodesOf(rte?.fields['groupexprs'])[index];
+      if (numberOf(rte?.fields['rtekind']) === rteGroup && group)
+        return this.follow({ node: group, scope: at });
+      if (isNode(rte?.fields['subquery'])) inner = this.#scope(rte.fields['subquery'], at);
+      else if (numberOf(rte?.fields['rtekind']) === rteCte && rte) {
+        const owner = at.up(numberOf(rte.fields['ctelevelsup']));
+        const cte = nodesOf(owner.query.fields['cteList']).find(
+          (item) => item.fields['ctename'] === rte.fields['ctename'],
+        );
+        const query = cte?.fields['ctequery'];
+        if (isNode(query) && !flag(cte?.fields['cterecursive'])) inner = this.#scope(query, owner);
+      }
+    }
+    if (!inner || isNode(inner.query.fields['setOperations'])) return located;
+    const expression = targets(inner)[index]?.fields['expr'];
+    return isNode(expression) ? this.follow({ node: expression, scope: inner }) : located;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
 import { camelCase, pascalCase } from '../names.ts';
 import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
+import type { Shape } from './json-types.ts';
 
 /** Choices of a configuration that bear on types. */
 export interface TypeChoices {
@@ -39,6 +40,8 @@ export interface TypeUse {
   readonly imports: readonly { readonly from: string; readonly name: string; readonly isType: boolean }[];
   /** An array whose elements may be null as it stands. */
   readonly elements?: TypeUse | undefined;
+  /** JSON whose shape is known: declared apart, `SHAPE` in the codec stands for its name. */
+  readonly json?: Shape | undefined;
 }
 
 /** A type that the schema defines, declared once in the output's `types.ts`. */

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
+import { accept, actualOf, expectedOf, goldenCases, goldenRoot } from './support/golden.ts';
+
+const cases = await goldenCases();
+const update = process.env['UPDATE_GOLDEN'] === '1';
+
+describe('a golden folder gives the modules or the messages that are in it', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await openEngine({ url: inject('holdfast').url });
+  });
+  afterAll(() => engine.close());
+
+  test.each(cases)('$name', async (golden) => {
+    const actual = await actualOf(golden, engine);
+    if (update) await accept(golden, actual);
+    expect(actual).toEqual(await expectedOf(golden));
+  });
+
+  test('there are at least 150 of them', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(150);
+  });
+});
+
+test('every generated module passes the strict type check', async () => {
+  const tsc = path.resolve(goldenRoot, '../../node_modules/typescript/bin/tsc');
+  const run = promisify(execFile)(process.execPath, [tsc, '--project', goldenRoot], { encoding: 'utf8' });
+  const said = await run.then(
+    () => '',
+    (error: { stdout: string }) => error.stdout,
+  );
+  expect(said).toBe('');
+});
+
+test('every generated module is formatted as Biome would', async () => {
+  const biome = path.resolve(goldenRoot, '../../node_modules/@biomejs/biome/bin/biome');
+  const config = path.join(goldenRoot, 'biome.json');
+  const run = promisify(execFile)(process.execPath, [biome, 'check', '--config-path', config, goldenRoot], {
+    encoding: 'utf8',
+  });
+  const said = await run.then(
+    () => '',
+    (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
+  );
+  expect(said).toBe('');
+});

@@ -1,0 +1,2 @@
+-- name: AddOrders :copyfrom
+INSERT INTO orders (order_id, customer_id, status, note) VALUES (@order_id, @customer_id, @status, 'new');

@@ -1,0 +1,2 @@
+-- name: FindName :maybe
+SELECT name FROM customer WHERE customer_id = @customer_id;

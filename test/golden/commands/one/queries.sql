@@ -1,0 +1,2 @@
+-- name: GetName :one
+SELECT name FROM customer WHERE customer_id = @customer_id;

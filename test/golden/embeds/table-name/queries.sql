@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT sqlc.embed(customer) FROM customer;

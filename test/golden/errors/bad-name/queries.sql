@@ -1,0 +1,2 @@
+-- name: 1st :one
+SELECT 1 AS x;

@@ -1,0 +1,2 @@
+-- name: A :copyfrom
+SELECT name FROM customer WHERE name = @name;

@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT name FROM customer WHERE name = $1 AND email = @email;

@@ -1,0 +1,2 @@
+-- name: A :exec
+BEGIN; SELECT;

@@ -1,0 +1,2 @@
+-- name: A :one
+DELETE FROM order_line WHERE order_id = @order_id;

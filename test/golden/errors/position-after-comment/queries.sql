@@ -1,0 +1,4 @@
+-- name: A :many
+SELECT -- comment
+  name, /* more */ nam
+FROM customer;

@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT c.name, c.name FROM customer c;

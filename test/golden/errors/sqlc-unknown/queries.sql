@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT name FROM customer WHERE name = sqlc.var(name);

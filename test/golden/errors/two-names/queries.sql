@@ -1,0 +1,3 @@
+-- name: A :one
+-- name: B :one
+SELECT 1 AS x;

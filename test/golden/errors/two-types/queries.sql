@@ -1,0 +1,2 @@
+-- name: A :one
+SELECT @x::INT4 + length(@x) AS x;

@@ -1,0 +1,2 @@
+-- name: A :one
+SELECT 'x AS x;

@@ -1,0 +1,2 @@
+-- name: A :some
+SELECT 1 AS x;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT 'x' = ANY(tags) AS has FROM product;

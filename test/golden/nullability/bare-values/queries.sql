@@ -1,0 +1,2 @@
+-- name: Query :many
+VALUES (1, 'x'), (2, NULL);

@@ -1,0 +1,2 @@
+-- name: Query :one
+SELECT count(*) AS customers, count(email) AS emails FROM customer;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT DISTINCT email, name FROM customer ORDER BY name;

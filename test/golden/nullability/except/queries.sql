@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name AS a FROM customer EXCEPT SELECT email FROM customer;

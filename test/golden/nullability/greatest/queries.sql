@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT greatest(email, name) AS one, greatest(email, email) AS none FROM customer;

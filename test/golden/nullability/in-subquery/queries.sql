@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name, customer_id IN (SELECT customer_id FROM orders) AS buys FROM customer;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT email AS a FROM customer INTERSECT SELECT name FROM customer;

@@ -1,0 +1,2 @@
+-- name: Query :one
+SELECT max(name) AS "last!" FROM customer;

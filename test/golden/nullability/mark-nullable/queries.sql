@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name AS "name?" FROM customer;

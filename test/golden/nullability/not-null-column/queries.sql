@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name, email FROM customer ORDER BY name;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT NULLIF(name, '') AS name FROM customer;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT (name, email) < (name, name) AS less FROM customer;

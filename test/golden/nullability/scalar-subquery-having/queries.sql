@@ -1,0 +1,2 @@
+-- name: Query :one
+SELECT (SELECT count(*) FROM orders HAVING count(*) > 100) AS n;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT tableoid AS t, xmin::TEXT AS x FROM customer;

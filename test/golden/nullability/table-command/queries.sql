@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT * FROM customer WHERE false;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name AS a FROM customer UNION SELECT title FROM product;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT customer_id, name, order_id, status FROM customer_order;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT email FROM customer WHERE COALESCE(email, 'x') = 'x' ORDER BY email;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT email FROM customer WHERE (email = 'x') IS NOT TRUE;

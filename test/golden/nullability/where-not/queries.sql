@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT email FROM customer WHERE NOT (email = 'x') ORDER BY email;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT product_id, title FROM product WHERE product_id = @product_id;

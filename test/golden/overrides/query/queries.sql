@@ -1,0 +1,2 @@
+-- name: Query :one
+SELECT max(price) AS dearest FROM product;

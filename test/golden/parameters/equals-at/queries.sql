@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name FROM customer WHERE name =@name ORDER BY name;

@@ -1,0 +1,2 @@
+-- name: Query :one
+SELECT @x AS x;

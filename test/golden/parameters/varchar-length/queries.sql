@@ -1,0 +1,2 @@
+-- name: Query :exec
+INSERT INTO product (product_id, title, price, tags) VALUES (@product_id, @title, @price, @tags);

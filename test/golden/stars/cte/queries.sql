@@ -1,0 +1,2 @@
+-- name: Query :many
+WITH x AS (SELECT * FROM customer) SELECT * FROM x;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT * FROM customer FULL JOIN orders USING (customer_id);

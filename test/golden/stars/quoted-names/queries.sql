@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT * FROM "Odd Table" AS "T";

@@ -1,0 +1,1 @@
+CREATE TABLE "Odd Table" ("User" TEXT NOT NULL, "order" INT4, "with space" TEXT);

@@ -1,0 +1,2 @@
+-- name: Query :many
+DELETE FROM order_line WHERE order_id = @order_id RETURNING *;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT * FROM (SELECT name, email FROM customer) AS s;

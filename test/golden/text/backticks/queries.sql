@@ -1,0 +1,3 @@
+-- name: Query :many
+SELECT '`${x}` \\ ' AS tricky,
+  name FROM customer;

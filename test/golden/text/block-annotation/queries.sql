@@ -1,0 +1,3 @@
+/* name: A :many */
+/* Everybody. */
+SELECT name FROM customer;

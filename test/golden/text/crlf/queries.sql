@@ -1,0 +1,3 @@
+-- name: A :many
+SELECT name
+FROM customer;

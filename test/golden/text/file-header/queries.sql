@@ -1,0 +1,4 @@
+-- This file holds queries.
+
+-- name: A :many
+SELECT name FROM customer;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT /*+ SeqScan(customer) */ name FROM customer;

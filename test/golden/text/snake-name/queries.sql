@@ -1,0 +1,2 @@
+-- name: list_all_names :many
+SELECT name FROM customer;

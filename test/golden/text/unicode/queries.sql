@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT name AS "größe", '🐘' AS elephant FROM customer WHERE name = @name;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT texts, moods FROM everything;

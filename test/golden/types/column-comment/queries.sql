@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT a_text FROM everything;

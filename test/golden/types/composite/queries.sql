@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT an_address FROM everything;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT a_percent FROM everything WHERE a_percent > @percent;

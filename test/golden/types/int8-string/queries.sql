@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT id, ints FROM everything WHERE id = @id;

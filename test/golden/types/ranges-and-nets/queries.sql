@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT a_range, an_inet FROM everything;

@@ -1,0 +1,2 @@
+-- name: Query :many
+SELECT a_timestamptz FROM everything WHERE a_timestamptz > @since;
