@@ -206,13 +206,14 @@ export class Pool {
     }
   }
 
-  /** Tries every host once, beginning with the one after the last that was tried. */
+  /** Tries every host once, beginning with the one after where the attempt before this one began. */
   async #open(): Promise<DriverConnection> {
     const { hosts, user, password, database, tls } = this.#address;
     const { connectTimeoutMs, applicationName } = this.#options;
+    const first = this.#hostIndex++;
     let failure: unknown;
     for (let tries = 0; tries < hosts.length; tries++) {
-      const { host, port } = hosts[this.#hostIndex++ % hosts.length]!;
+      const { host, port } = hosts[(first + tries) % hosts.length]!;
       try {
         return await this.#driver.open({
           host,

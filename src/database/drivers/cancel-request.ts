@@ -1,10 +1,9 @@
-import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { DriverOptions } from '../driver.ts';
-import { tlsOptions } from './tls.ts';
+import { secureSocket, tlsOptions } from './tls.ts';
 
 const CANCEL_CODE = 80877102;
-const TLS_CODE = 80877103;
 const GIVE_UP_AFTER_MS = 5_000;
 
 /**
@@ -19,27 +18,18 @@ export function requestCancel(options: DriverOptions, processId: number, secret:
       socket.destroy();
       resolve();
     };
+    const ask = async () => {
+      await once(socket, 'connect');
+      const tls = tlsOptions(options);
+      const channel = tls ? await secureSocket(socket, options, tls) : socket;
+      channel.on('error', done).on('close', done);
+      channel.write(message(CANCEL_CODE, processId, secret));
+      channel.resume();
+    };
     socket.setTimeout(GIVE_UP_AFTER_MS, done);
     socket.on('error', done).on('close', done);
-    socket.once('connect', () => {
-      const tls = tlsOptions(options);
-      if (!tls) return sendCancel(socket, processId, secret);
-      socket.write(message(TLS_CODE));
-      socket.once('data', (answer) => {
-        if (answer[0] !== 0x53) return done();
-        const servername = isIP(options.host) ? {} : { servername: options.host };
-        const secure = connectTls({ ...tls, ...servername, socket }, () =>
-          sendCancel(secure, processId, secret),
-        );
-        secure.on('error', done).on('close', done);
-      });
-    });
+    ask().catch(done);
   });
-}
-
-function sendCancel(socket: Socket, processId: number, secret: number): void {
-  socket.write(message(CANCEL_CODE, processId, secret));
-  socket.resume();
 }
 
 function message(...words: number[]): Buffer {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
 import { ConnectionLostError } from '../../errors/index.ts';
@@ -6,7 +7,7 @@ import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { connectFailure, statementFailure } from './failures.ts';
 import { Mortal } from './mortal.ts';
-import { tlsOptions } from './tls.ts';
+import { secureSocket, tlsOptions } from './tls.ts';
 
 /**
  * postgres.js converts values by type; Holdfast's codecs have done that already, so every type that it would
@@ -53,7 +54,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
       password: options.password ?? '',
       database: options.database,
       connection: { application_name: options.applicationName },
-      ssl: tlsOptions(options) ?? false,
+      ssl: false,
       max: 1,
       max_lifetime: null,
       connect_timeout: options.connectTimeoutMs / 1000,
@@ -66,18 +67,28 @@ class PostgresConnection extends Mortal implements DriverConnection {
   }
 
   /** An instance connects once: a second socket would be a reconnection behind the caller's back. */
-  #openSocket(): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      if (this.#socket) return reject(new ConnectionLostError('the connection was lost'));
-      const { host, port } = this.#options;
-      const socket = connect({ host, port, keepAlive: true, noDelay: true });
-      this.#socket = socket;
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(Object.assign(socket, { host, port }));
-      });
-    });
+  async #openSocket(): Promise<Socket> {
+    if (this.#socket) throw new ConnectionLostError('the connection was lost');
+    const { host, port } = this.#options;
+    const socket = connect({ host, port, keepAlive: true, noDelay: true });
+    this.#socket = socket;
+    // postgres.js takes listeners off before the last error has come.
+    const guard = (one: Socket) => one.on('error', () => {});
+    guard(socket);
+    try {
+      await once(socket, 'connect');
+      // Its own TLS would leave the socket underneath without an error listener, and would wait for ever when
+      // the server declines.
+      const tls = tlsOptions(this.#options);
+      if (tls) {
+        this.#socket = await secureSocket(socket, this.#options, tls);
+        guard(this.#socket);
+      }
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return Object.assign(this.#socket, { host, port });
   }
 
   send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
@@ -95,6 +106,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
     // Given as arguments, the parameters of a statement's first run would cost a Describe round trip before
     // the Bind; as text that is encoded already they need none.
     query.parameters = [...values];
+    forbidRerun(query);
     try {
       const running = query.values();
       const answer = await running;
@@ -130,6 +142,24 @@ class PostgresConnection extends Mortal implements DriverConnection {
     this.#socket?.destroy();
     this.#sql.end({ timeout: 0 }).catch(() => {});
   }
+}
+
+/**
+ * postgres.js runs a prepared statement whose plan went stale a second time, behind what was piped after it:
+ * behind a COMMIT that would be outside of the transaction. It decides so by `prepared`, which it sets and
+ * uses when it sends, so that is forgotten once sent.
+ */
+function forbidRerun(query: PostgresQuery): void {
+  let prepared: unknown;
+  Object.defineProperty(query, 'prepared', {
+    get: () => prepared,
+    set: (value: unknown) => {
+      prepared = value;
+      queueMicrotask(() => {
+        prepared = false;
+      });
+    },
+  });
 }
 
 const isResultList = (answer: PostgresResult | PostgresResult[]): answer is PostgresResult[] =>

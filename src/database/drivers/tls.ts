@@ -1,5 +1,10 @@
-import type { ConnectionOptions } from 'node:tls';
+import { once } from 'node:events';
+import { isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { DriverOptions } from '../driver.ts';
+
+const REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+const YES = 'S'.charCodeAt(0);
 
 /** The options for Node's TLS that both drivers take; undefined for a plain connection. */
 export function tlsOptions({ tls, host }: DriverOptions): ConnectionOptions | undefined {
@@ -12,4 +17,21 @@ export function tlsOptions({ tls, host }: DriverOptions): ConnectionOptions | un
     // An address has no SNI name: Node verifies it against `host`.
     ...(tls.verifyName ? { host } : { checkServerIdentity: () => undefined }),
   };
+}
+
+/** Asks the server on a connected socket for TLS, and gives the secure socket once its certificate is checked. */
+export async function secureSocket(
+  socket: Socket,
+  options: DriverOptions,
+  tls: ConnectionOptions,
+): Promise<TLSSocket> {
+  socket.write(REQUEST);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  // More than the one byte would be plain text that somebody slipped in before the handshake.
+  if (answer[0] !== YES || answer.length !== 1)
+    throw Object.assign(new Error('the server does not support TLS'), { code: 'ERR_TLS_REFUSED' });
+  const servername = isIP(options.host) ? {} : { servername: options.host };
+  const secure = connect({ ...tls, ...servername, socket });
+  await once(secure, 'secureConnect');
+  return secure;
 }

@@ -1,0 +1,201 @@
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serverAccount, temporaryRoot } from '../../src/database/embedded/account.ts';
+import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/index.ts';
+import { Pool, parseUrl, pgDriver, postgresDriver } from '../../src/database/index.ts';
+import { ConnectError, ConnectionLostError } from '../../src/errors/index.ts';
+import { type FaultProxy, stall, startFaultProxy } from '../../src/testing/index.ts';
+import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { openConnection } from '../support/driver-connection.ts';
+import { sql } from '../support/sql.ts';
+import { expectNoStrayErrors } from '../support/stray-errors.ts';
+
+expectNoStrayErrors();
+
+let database: TestDatabase;
+let proxy: FaultProxy;
+let dir: string;
+let pem: Certificates;
+let secure: EmbeddedServer;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  proxy = await startFaultProxy({ url: database.url });
+  const account = await serverAccount();
+  dir = await mkdtemp(join(await temporaryRoot(account), 'holdfast-tls-'));
+  pem = await makeCertificates(dir);
+  if (account) for (const file of [dir, pem.cert, pem.key]) await chown(file, account.uid, account.gid);
+  await chmod(pem.key, 0o600);
+  secure = await startEmbedded({
+    settings: { ssl: 'on', ssl_cert_file: pem.cert, ssl_key_file: pem.key },
+  });
+});
+afterAll(async () => {
+  await proxy?.close();
+  await secure?.stop();
+  await database?.drop();
+  if (dir) await rm(dir, { recursive: true, force: true });
+});
+
+const withParts = (url: string, change: (url: URL) => void) => {
+  const changed = new URL(url);
+  change(changed);
+  return changed.href;
+};
+
+/** A server that says one error and hangs up. */
+async function refusingServer(sqlState: string): Promise<Server & { url: string }> {
+  const body = Buffer.from(`SFATAL\0VFATAL\0C${sqlState}\0Msorry\0\0`);
+  const header = Buffer.alloc(5);
+  header.write('E');
+  header.writeInt32BE(body.length + 4, 1);
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(Buffer.concat([header, body])));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  return Object.assign(server, { url: `postgresql://u:p@127.0.0.1:${port}/d?sslmode=disable` });
+}
+
+describe.each(DRIVERS)('driver %s connects', (driver) => {
+  const failure = async (url: string, connectTimeoutMs = 10_000) => {
+    const outcome = await openConnection(driver, url, { connectTimeoutMs }).catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(ConnectError);
+    const error = outcome as ConnectError;
+    expect(error.message).not.toContain('sesame');
+    expect(error.message.split('\n')).toHaveLength(1);
+    return error.reason;
+  };
+
+  test('each way of failing has its own reason, in one line, without the password', async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const { port } = closed.address() as { port: number };
+    await new Promise((resolve) => closed.close(resolve));
+    expect(await failure(`postgresql://u:sesame@127.0.0.1:${port}/d`)).toBe('refused');
+    expect(await failure('postgresql://u:sesame@no-such-host.invalid:5432/d')).toBe('unknown-host');
+    const stranger = withParts(secure.url, (url) => {
+      url.password = 'sesame';
+    });
+    expect(await failure(stranger)).toBe('authentication');
+    const elsewhere = withParts(secure.url, (url) => {
+      url.pathname = '/no_such_database';
+    });
+    expect(await failure(elsewhere)).toBe('unknown-database');
+    expect(await failure(withParts(proxy.url, (url) => url.searchParams.set('sslmode', 'require')))).toBe(
+      'tls',
+    );
+  });
+
+  test.each([
+    ['53300', 'too-many-connections'],
+    ['57P03', 'unavailable'],
+    ['28P01', 'authentication'],
+    ['28000', 'authentication'],
+    ['3D000', 'unknown-database'],
+  ])('a server that says %s: %s', async (sqlState, reason) => {
+    const server = await refusingServer(sqlState);
+    expect(await failure(server.url)).toBe(reason);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('a server that accepts and says nothing: timeout, and nothing is left open', async () => {
+    const fault = proxy.inject({ direction: 'to-server', startup: true, action: stall() });
+    expect(await failure(proxy.url, 50)).toBe('timeout');
+    fault.remove();
+    await waitFor(() => proxy.open === 0);
+  });
+
+  describe('with TLS', () => {
+    const url = (host: string, parameters: Record<string, string>) =>
+      withParts(secure.url, (one) => {
+        one.hostname = host;
+        for (const [name, value] of Object.entries(parameters)) one.searchParams.set(name, value);
+      });
+    const encrypted = async (at: string) => {
+      const connection = await openConnection(driver, at);
+      const { rows } = await connection.send(
+        sql('SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()'),
+      );
+      return { connection, ssl: rows[0]![0] };
+    };
+
+    test.each([
+      ['require trusts anyone', 'require', '127.0.0.1', undefined],
+      ['verify-ca checks the authority, not the name', 'verify-ca', '127.0.0.1', 'ca'],
+      ['verify-full checks both', 'verify-full', 'localhost', 'ca'],
+    ] as const)('%s', async (_, sslmode, host, ca) => {
+      const { connection, ssl } = await encrypted(
+        url(host, { sslmode, ...(ca ? { sslrootcert: pem[ca] } : {}) }),
+      );
+      expect(ssl).toBe('t');
+      await connection.close();
+    });
+
+    test('cancel goes over TLS as well', async () => {
+      const { connection } = await encrypted(
+        url('localhost', { sslmode: 'verify-full', sslrootcert: pem.ca }),
+      );
+      let settled = false;
+      const sleeping = connection.send(sql('SELECT pg_sleep(60)')).finally(() => {
+        settled = true;
+      });
+      sleeping.catch(() => {});
+      await waitFor(async () => {
+        await connection.cancel();
+        return settled;
+      });
+      await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+      connection.destroy();
+    });
+
+    test.each([
+      ['an authority that did not sign it', 'verify-full', 'localhost', 'otherCa'],
+      ['an authority that did not sign it', 'verify-ca', 'localhost', 'otherCa'],
+      ['a name that is not in the certificate', 'verify-full', '127.0.0.1', 'ca'],
+      ['no authority that is known to the system', 'verify-full', 'localhost', undefined],
+    ] as const)('%s: %s refuses', async (_, sslmode, host, ca) => {
+      expect(await failure(url(host, { sslmode, ...(ca ? { sslrootcert: pem[ca] } : {}) }))).toBe('tls');
+    });
+
+    test('a connection over TLS that is lost rejects what was in flight', async () => {
+      const { connection } = await encrypted(url('localhost', { sslmode: 'require' }));
+      const pending = connection.send(sql('SELECT pg_sleep(60)'));
+      connection.destroy();
+      await expect(pending).rejects.toThrow(ConnectionLostError);
+    });
+  });
+
+  test('of several hosts the first that answers is used; when none does the last reason is told', async () => {
+    const { hostname, port, username, password, pathname } = new URL(database.url);
+    const at = (hosts: string) =>
+      parseUrl(`postgresql://${username}${password ? `:${password}` : ''}@${hosts}${pathname}`);
+    const settings = {
+      max: 3,
+      acquireTimeoutMs: 10_000,
+      idleTimeoutMs: 10_000,
+      connectTimeoutMs: 5_000,
+      applicationName: 'holdfast-test',
+    };
+    const implementation = driver === 'pg' ? pgDriver : postgresDriver;
+    const pool = new Pool(
+      implementation,
+      at(`127.0.0.1:1,no-such-host.invalid:1,${hostname}:${port}`),
+      settings,
+    );
+    const connections = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);
+    for (const connection of connections) {
+      expect(connection.port).toBe(Number(port));
+      pool.release(connection);
+    }
+    await pool.close();
+    const hopeless = new Pool(implementation, at('127.0.0.1:1,127.0.0.1:2'), settings);
+    await expect(hopeless.acquire()).rejects.toMatchObject({ reason: 'refused' });
+    expect(hopeless.stats).toEqual({ idle: 0, busy: 0, opening: 0, waiting: 0 });
+    await hopeless.close();
+  });
+});

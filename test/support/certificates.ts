@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** PEM files of a certificate authority made for this test, and of what it signed. */
+export interface Certificates {
+  readonly ca: string;
+  /** Signed for `localhost`, not for an address. */
+  readonly cert: string;
+  readonly key: string;
+  /** Another authority, which signed nothing here. */
+  readonly otherCa: string;
+}
+
+/** Makes a self-signed authority and a server certificate with the openssl command. */
+export async function makeCertificates(dir: string): Promise<Certificates> {
+  const at = (name: string) => join(dir, name);
+  const openssl = (...args: string[]) => run('openssl', args, { cwd: dir });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const authority = (name: string) =>
+    openssl(
+      'req',
+      '-x509',
+      ...key,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.crt`,
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+    );
+  await Promise.all([authority('ca'), authority('other')]);
+  await openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost');
+  await writeFile(at('san'), 'subjectAltName=DNS:localhost\n');
+  await openssl(
+    ...['x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
+    ...['-days', '2', '-extfile', 'san', '-out', 'server.crt'],
+  );
+  return { ca: at('ca.crt'), cert: at('server.crt'), key: at('server.key'), otherCa: at('other.crt') };
+}
