@@ -41,7 +41,7 @@ export interface Sweep {
 
 export interface Janitor {
   readonly done: Promise<void>;
-  /** One sweep now, besides the regular ones. */
+  /** One whole sweep now, old history included, after the one that is running. */
   sweep(): Promise<Sweep>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -60,7 +60,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
   const gauges = publishGauges();
   let historyDueAt = 0;
 
-  const sweep = async (): Promise<Sweep> => {
+  const sweepOnce = async (everything: boolean): Promise<Sweep> => {
     const { page = 1_000, historyRetentionMs = 90 * DAY_MS, markerRetentionMs = DAY_MS } = checked;
     const pages = async (once: () => Promise<number>) => {
       let all = 0;
@@ -77,7 +77,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
       deleteMarkers(db.guarded, { page: size, olderThanMs: BigInt(markerRetentionMs) }),
     );
     let history = 0;
-    if (historyRetentionMs !== Infinity && performance.now() >= historyDueAt) {
+    if (historyRetentionMs !== Infinity && (everything || performance.now() >= historyDueAt)) {
       historyDueAt = performance.now() + (checked.historyIntervalMs ?? 3_600_000);
       history = await pages(() =>
         deleteOldHistory(db.guarded, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
@@ -87,10 +87,17 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
     return { sessions, abandoned, history, markers };
   };
 
+  let turn: Promise<unknown> = Promise.resolve();
+  const sweep = (everything: boolean): Promise<Sweep> => {
+    const mine = turn.then(() => sweepOnce(everything));
+    turn = mine.catch(() => {});
+    return mine;
+  };
+
   const run = async () => {
     while (!stopping.signal.aborted) {
       try {
-        await sweep();
+        await sweep(false);
       } catch (error) {
         checked.onError?.(error);
       }
@@ -105,7 +112,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
     stopping.abort();
     await done;
   };
-  return { done, sweep, stop, [Symbol.asyncDispose]: stop };
+  return { done, sweep: () => sweep(true), stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Gauges that show the last sweep's counts for as long as the janitor runs. */
