@@ -14,6 +14,17 @@ export {
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export * from './errors/index.ts';
 export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor/index.ts';
+export {
+  type MigrateDownOptions,
+  type MigrateOptions,
+  type MigrationEvent,
+  type MigrationPlace,
+  type MigrationStatus,
+  migrate,
+  migrateDown,
+  migrationStatus,
+  type StatusReport,
+} from './migrate/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
 export type { Backoff, Candidate, ExclusionKey, Work, WorkResult } from './work/index.ts';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { v4 as uuidv4 } from 'uuid';
 import { checkOptions, type Engine, type Pool, runGuarded } from '../database/index.ts';
-import { DatabaseError, SchemaVersionError } from '../errors/index.ts';
+import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
 import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
@@ -30,6 +30,7 @@ export class Database implements Executor {
   readonly #sessions = new Map<string, Session>();
   #deletion: { readonly ids: string[]; readonly done: Promise<unknown> } | undefined;
   #closing: Promise<void> | undefined;
+  #schemaChecked: Promise<void> | undefined;
 
   constructor(parts: DatabaseParts) {
     this.#parts = parts;
@@ -81,25 +82,25 @@ export class Database implements Executor {
     return this.#transactor.transact(body, options);
   }
 
-  /** Starts a session and keeps it alive until it is closed or expires. */
+  /**
+   * Starts a session and keeps it alive until it is closed or expires. The first one checks that the schema is
+   * the one that this release was made for: SchemaVersionError, which says what to run, when it is not.
+   */
   async startSession(options: SessionOptions): Promise<Session> {
     const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
+    await this.#checkSchema();
     const sentAt = performance.now();
     const names = { [COMPONENT]: component, [PROCESSOR]: processor ?? component };
-    try {
-      await inSpan('start session', names, () =>
-        startSession(this.guarded, {
-          sessionId,
-          component,
-          runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
-          intervalMs: BigInt(interval),
-        }),
-      );
-    } catch (error) {
-      throw unmigrated(error);
-    }
+    await inSpan('start session', names, () =>
+      startSession(this.guarded, {
+        sessionId,
+        component,
+        runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
+        intervalMs: BigInt(interval),
+      }),
+    );
     const live = new LiveSession(sessionId, component, processor ?? component, interval, sentAt);
     this.#heart.add(live);
     this.#parts.telemetry.sessionStarted(live.processor);
@@ -116,6 +117,19 @@ export class Database implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Once a handle; again after a failure, for somebody may have migrated meanwhile. */
+  #checkSchema(): Promise<void> {
+    const { pool } = this.#parts;
+    const executor = {
+      execute: (statement: Statement) => pool.use({}, (connection) => connection.send(statement)),
+    };
+    this.#schemaChecked ??= checkSchema(executor).catch((error) => {
+      this.#schemaChecked = undefined;
+      throw error;
+    });
+    return this.#schemaChecked;
   }
 
   async #close(): Promise<void> {
@@ -156,14 +170,4 @@ export class Database implements Executor {
     workEnded: (live: LiveSession, work: Work, result: WorkResult) =>
       this.#parts.telemetry.workEnded(live.processor, work.process, result),
   };
-}
-
-/** A missing table or schema means that nobody migrated. */
-function unmigrated(error: unknown): unknown {
-  if (error instanceof DatabaseError && (error.code === '42P01' || error.code === '3F000'))
-    return new SchemaVersionError(
-      'unmigrated',
-      'the database has no holdfast schema: run "holdfast migrate up"',
-    );
-  return error;
 }

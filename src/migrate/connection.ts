@@ -10,3 +10,6 @@ export interface MigrationConnection extends Executor {
 export interface MigrationTarget {
   open(): Promise<MigrationConnection>;
 }
+
+/** What `migrate` and its like take: a URL, something that has one (a `Database`), or a source of connections. */
+export type MigrationPlace = string | { readonly url: string } | MigrationTarget;

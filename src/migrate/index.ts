@@ -1,5 +1,5 @@
 export { checkSchema } from './check-schema.ts';
-export type { MigrationConnection, MigrationTarget } from './connection.ts';
+export type { MigrationConnection, MigrationPlace, MigrationTarget } from './connection.ts';
 export { migrate, migrateDown } from './migrate.ts';
 export { type Migration, type MigrationSet, readMigrationSet } from './migration-set.ts';
 export type { MigrateDownOptions, MigrateOptions, MigrationEvent } from './options.ts';

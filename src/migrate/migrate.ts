@@ -1,5 +1,5 @@
 import { apply } from './apply.ts';
-import type { MigrationConnection, MigrationTarget } from './connection.ts';
+import type { MigrationConnection, MigrationPlace, MigrationTarget } from './connection.ts';
 import { MigrationLock } from './lock.ts';
 import { type MigrationSet, readMigrationSet } from './migration-set.ts';
 import {
@@ -19,19 +19,19 @@ import { createBookkeeping, createSchema, type MigrationRecord, readRecords } fr
  * once: one does the work, the others wait for it. It may be stopped at any point and called again. A schema
  * that is up to date costs one read.
  *
- * @param target URL of the database, or where to get connections.
+ * @param place URL of the database, a `Database`, or where to get connections.
  * @returns what was applied by this call.
  * @throws InvalidOptionError, ConnectError
  * @throws SchemaVersionError `ahead` when the schema is newer than this release.
  * @throws MigrationError for a file or a statement that cannot be used.
  */
 export async function migrate(
-  target: string | MigrationTarget,
+  place: MigrationPlace,
   options: MigrateOptions = {},
 ): Promise<readonly MigrationEvent[]> {
   const { sets: names, to, ...rest } = check(migrateSchema, options);
   const sets = await Promise.all(names.map(readMigrationSet));
-  return runPlan(toTarget(target), 'up', sets, rest, (records) =>
+  return runPlan(toTarget(place), 'up', sets, rest, (records) =>
     sets.flatMap((set) => planUp(set, records, to)),
   );
 }
@@ -43,12 +43,12 @@ export async function migrate(
  * @throws as `migrate` does.
  */
 export async function migrateDown(
-  target: string | MigrationTarget,
+  place: MigrationPlace,
   options: MigrateDownOptions,
 ): Promise<readonly MigrationEvent[]> {
   const { set: name, to, allowDestructive: _said, ...rest } = check(migrateDownSchema, options);
   const set = await readMigrationSet(name);
-  return runPlan(toTarget(target), 'down', [set], rest, (records) => planDown(set, records, to));
+  return runPlan(toTarget(place), 'down', [set], rest, (records) => planDown(set, records, to));
 }
 
 interface RunOptions {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors/index.ts';
-import type { MigrationTarget } from './connection.ts';
+import type { MigrationPlace, MigrationTarget } from './connection.ts';
 import { urlTarget } from './url-target.ts';
 
 /** What happened, for a log. */
@@ -69,6 +69,7 @@ export function check<T>(schema: z.ZodType<T>, options: unknown): T {
   throw new InvalidOptionError(option ?? 'options', issue?.message ?? 'wrong');
 }
 
-export function toTarget(target: string | MigrationTarget): MigrationTarget {
-  return typeof target === 'string' ? urlTarget(target) : target;
+export function toTarget(place: MigrationPlace): MigrationTarget {
+  if (typeof place === 'string') return urlTarget(place);
+  return 'url' in place ? urlTarget(place.url) : place;
 }

@@ -1,4 +1,4 @@
-import type { MigrationTarget } from './connection.ts';
+import type { MigrationPlace } from './connection.ts';
 import { readMigrationSet } from './migration-set.ts';
 import { toTarget } from './options.ts';
 import { planUp, recordsOf } from './plan.ts';
@@ -30,11 +30,11 @@ export interface StatusReport {
 
 /** What is applied and what is not, without changing anything. */
 export async function migrationStatus(
-  target: string | MigrationTarget,
+  place: MigrationPlace,
   options: { readonly sets?: readonly string[] | undefined } = {},
 ): Promise<StatusReport> {
   const sets = await Promise.all((options.sets ?? ['holdfast']).map(readMigrationSet));
-  const connection = await toTarget(target).open();
+  const connection = await toTarget(place).open();
   const records = await readRecords(connection).finally(() => connection.close().catch(() => {}));
   let refusal: Error | undefined;
   const migrations: MigrationStatus[] = [];
