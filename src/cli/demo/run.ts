@@ -110,7 +110,6 @@ class Story {
       env: {
         ...process.env,
         HOLDFAST_DATABASE_URL: db.url,
-        NODE_COMPILE_CACHE: join(this.#workshop.directory, 'compile-cache'),
       },
       onFailure: (error) => this.#stopping.abort(error),
     });

@@ -30,7 +30,7 @@ export async function serveComponent(
   options: ServeOptions,
   start: (db: Database, log: Logger) => Component | Promise<Component>,
 ): Promise<void> {
-  if (options.stopOnStdinEnd) process.stdin.on('end', () => process.exit(1)).resume();
+  if (options.stopOnStdinEnd) process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
   const log = createLogger(name, options.logLevel);
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
