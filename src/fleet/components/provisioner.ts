@@ -48,6 +48,10 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     const known = await work.transact((tx) => knownMachines(tx, { provider: provider.name }));
     const plan = planReconciliation(inventory, known, await provider.listMachines(signal));
     for (const providerId of plan.destroy) await provider.destroyMachine(providerId, signal);
+    // A machine in place of one that vanished starts with nothing on it.
+    const replaced = known.filter(
+      ({ name, providerId }) => providerId !== null && plan.adopt.some((adopted) => adopted.name === name),
+    );
     await work.finish(async (tx) => {
       await Promise.all([
         wantMachines(tx, {
@@ -56,6 +60,7 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
           osImages: inventory.machines.map((machine) => machine.os ?? ''),
         }),
         ...plan.adopt.map((machine) => adoptMachine(tx, { ...machine, provider: provider.name })),
+        ...replaced.map(({ machineId }) => forgetAgent(tx, machineId)),
         markMissing(tx, { machineIds: plan.nowMissing }),
         unmarkMissing(tx, { machineIds: plan.foundAgain }),
         markUnwanted(tx, { machineIds: plan.nowUnwanted }),
@@ -78,7 +83,6 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
       await Promise.all([
         markProvided(tx, { machineId, provider: provider.name, providerId }),
         unmarkMissing(tx, { machineIds: [machineId] }),
-        // A machine in place of one that vanished starts with nothing on it.
         isAnother ? forgetAgent(tx, machineId) : undefined,
       ]);
     });

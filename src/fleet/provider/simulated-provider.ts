@@ -31,6 +31,8 @@ interface SimulatedMachine extends ProvidedMachine {
 export class SimulatedProvider implements Provider, AsyncDisposable {
   readonly name = 'simulated';
   readonly #machines = new Map<string, SimulatedMachine>();
+  /** Ids are never used again, not even those of destroyed machines. */
+  #created = 0;
   readonly #running = new Set<Promise<unknown>>();
   readonly #options: SimulatedProviderOptions;
 
@@ -50,7 +52,8 @@ export class SimulatedProvider implements Provider, AsyncDisposable {
     await this.#latency(signal);
     const existing = [...this.#machines.values()].find((machine) => machine.machineId === machineId);
     if (existing) return existing;
-    const machine = { providerId: `simulated-${this.#machines.size + 1}-${name}`, machineId, name };
+    this.#created += 1;
+    const machine = { providerId: `simulated-${this.#created}-${name}`, machineId, name };
     this.#machines.set(machine.providerId, { ...machine, epoch: 0n, starts: 0, agent: undefined });
     return machine;
   }

@@ -1,0 +1,171 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { heartbeatPath } from '../../src/fleet/agent-api/protocol.ts';
+import { rawPublicKey, signRequest } from '../../src/fleet/agent-api/signature.ts';
+import { type HardwareReport, readHardware, runAgentApi } from '../../src/fleet/index.ts';
+import { markAgentStarted } from '../../src/fleet/queries/agents.ts';
+import { requestInstallation } from '../../src/fleet/queries/installation.ts';
+import { getHardwareReport, type ListMachinesRow, listMachines } from '../../src/fleet/queries/machines.ts';
+import { knownMachines, markProvided, wantMachines } from '../../src/fleet/queries/provisioning.ts';
+import { connect, type Database } from '../../src/index.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { log, Replicas } from './support/fleet.ts';
+
+let database: TestDatabase;
+let db: Database;
+let replicas: Replicas;
+/** Two replicas of the API: what one knows, the other knows. */
+let urls: string[];
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = await connect({ url: database.url, pool: { max: 2 } });
+  replicas = new Replicas(database.url);
+  const start = () => replicas.start((own) => runAgentApi(own, { log, host: '127.0.0.1', port: 0 }));
+  urls = [(await start()).url, (await start()).url];
+});
+afterAll(async () => {
+  await replicas[Symbol.asyncDispose]();
+  await db.close();
+  await database.drop();
+});
+
+let name: string;
+let machineId: string;
+let keys: ReturnType<typeof newKeys>;
+beforeEach(async () => {
+  name = `node-${randomUUID()}`;
+  await db.transact((tx) => wantMachines(tx, { provider: 'test', names: [name], osImages: ['debian-13'] }));
+  machineId = (await knownMachines(db, { provider: 'test' })).find(
+    (machine) => machine.name === name,
+  )!.machineId;
+  await db.transact((tx) => markProvided(tx, { machineId, provider: 'test', providerId: name }));
+  keys = newKeys();
+  await startAgent(keys.publicKey, 1n);
+});
+
+function newKeys() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  return { privateKey, publicKey: rawPublicKey(publicKey) };
+}
+
+const startAgent = (agentPublicKey: Uint8Array, epoch: bigint) =>
+  db.transact((tx) => markAgentStarted(tx, { machineId, epoch, agentPublicKey }));
+
+interface Sent {
+  readonly nonce: bigint;
+  readonly body?: unknown;
+  readonly signedBody?: unknown;
+  readonly signer?: ReturnType<typeof newKeys>;
+  readonly skewMs?: number;
+  readonly replica?: 0 | 1;
+  readonly machine?: string;
+}
+
+async function send({
+  nonce,
+  body = {},
+  signedBody = body,
+  signer = keys,
+  skewMs = 0,
+  replica = 0,
+  machine = machineId,
+}: Sent) {
+  const path = heartbeatPath(machine);
+  const request = { method: 'POST', path, body: JSON.stringify(signedBody) };
+  const response = await fetch(new URL(path, urls[replica]), {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...signRequest(request, signer.privateKey, signer.publicKey, nonce, Date.now() + skewMs),
+    },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, answer: (await response.json()) as Record<string, unknown> };
+}
+
+async function machine(): Promise<ListMachinesRow> {
+  const machines = await db.transact((tx) => listMachines(tx, { silentMs: 60_000n }), { readOnly: true });
+  return machines.find((candidate) => candidate.name === name)!;
+}
+
+test('a heartbeat with this host’s hardware makes a started agent a living one', async () => {
+  const hardware: HardwareReport = await readHardware();
+  expect(hardware.cpus.length).toBeGreaterThan(0);
+  expect(hardware.memoryBytes).toBeGreaterThan(2 ** 28);
+  expect((await machine()).state).toBe('starting');
+  expect(await send({ nonce: 1n, body: { hardware } })).toEqual({ status: 200, answer: {} });
+  expect((await machine()).state).toBe('installing');
+  expect((await getHardwareReport(db, { name }))?.report).toEqual(hardware);
+});
+
+describe('a request is refused, and changes nothing,', () => {
+  test('when it was sent before, to whichever replica', async () => {
+    expect((await send({ nonce: 5n, replica: 0 })).status).toBe(200);
+    const before = await machine();
+    expect(await send({ nonce: 5n, replica: 1 })).toMatchObject({
+      status: 409,
+      answer: { error: 'replayed' },
+    });
+    expect(await send({ nonce: 4n, replica: 1 })).toMatchObject({
+      status: 409,
+      answer: { error: 'replayed' },
+    });
+    expect(await machine()).toEqual(before);
+    expect((await send({ nonce: 6n, replica: 1 })).status).toBe(200);
+  });
+
+  test.each([
+    ['its body is not the signed one', { signedBody: { other: true } }, 401, 'digest'],
+    ['it was signed too long ago', { skewMs: -120_000 }, 401, 'created'],
+    ['it was signed in the future', { skewMs: 120_000 }, 401, 'created'],
+    ['its body is no heartbeat', { body: { hardware: { cpus: 'many' } } }, 400, 'body'],
+    ['its machine is not known', { machine: randomUUID() }, 401, 'unknown-machine'],
+    ['its machine is no machine', { machine: 'x' }, 401, 'unknown-machine'],
+  ])('when %s', async (_, sent: Partial<Sent>, status, error) => {
+    expect(await send({ nonce: 1n, ...sent })).toMatchObject({ status, answer: { error } });
+    expect((await machine()).state).toBe('starting');
+  });
+
+  test('when another agent was started since: its key speaks for the machine no more', async () => {
+    expect((await send({ nonce: 1n })).status).toBe(200);
+    const successor = newKeys();
+    await startAgent(successor.publicKey, 2n);
+    expect(await send({ nonce: 2n })).toMatchObject({ status: 401, answer: { error: 'superseded' } });
+    expect((await send({ nonce: 3n, signer: successor })).status).toBe(200);
+  });
+
+  test('when it is not signed at all', async () => {
+    const response = await fetch(new URL(heartbeatPath(machineId), urls[0]), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ error: 'missing' });
+  });
+});
+
+describe('installations', () => {
+  test('are asked for until they are reported, generation by generation', async () => {
+    const request = () => db.transact((tx) => requestInstallation(tx, { machineId }));
+    await request();
+    const first = { installation: { generation: 1, image: 'debian-13' } };
+    expect((await send({ nonce: 1n })).answer).toEqual(first);
+    expect((await send({ nonce: 2n })).answer).toEqual(first);
+    await send({
+      nonce: 3n,
+      body: { installation: { generation: 1, result: 'failure', detail: 'no disk' } },
+    });
+    expect(await machine()).toMatchObject({ osReportedGeneration: 1n, osResult: 'failure' });
+    expect((await send({ nonce: 4n })).answer).toEqual({});
+
+    await request();
+    expect((await send({ nonce: 5n })).answer).toEqual({
+      installation: { generation: 2, image: 'debian-13' },
+    });
+    await send({ nonce: 6n, body: { installation: { generation: 1, result: 'success' } } });
+    expect(await machine()).toMatchObject({ osReportedGeneration: 1n, osResult: 'failure' });
+    await send({ nonce: 7n, body: { installation: { generation: 2, result: 'success' } } });
+    expect(await machine()).toMatchObject({ osReportedGeneration: 2n, osResult: 'success' });
+  });
+});
