@@ -27,3 +27,7 @@ WHERE marker_id IN (
   ORDER BY marker_id
   LIMIT @page::INT8
 );
+
+-- name: DeleteSettledMarkers :exec
+-- Markers whose transactions are known to have committed: by primary key.
+DELETE FROM holdfast.commit_marker WHERE marker_id = ANY(@marker_ids::UUID[]);

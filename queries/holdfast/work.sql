@@ -112,3 +112,11 @@ ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, even
 SELECT process, target, session_id, token, started_at
 FROM holdfast.active_work
 ORDER BY process, target;
+
+-- name: WorkEnding :maybe
+-- How the work with this token ended, if its own session ended it: by primary key prefix. Tells an end whose
+-- answer was lost from a take-over.
+SELECT event
+FROM holdfast.work_history
+WHERE target = @target AND process = @process AND token = @token AND session_id = @session_id
+  AND event IN ('finished', 'failed', 'canceled');

@@ -135,6 +135,7 @@ export class Database implements Executor {
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#sessions.values()].map((session) => session.close()));
     await this.#heart.stop();
+    await this.#transactor.close();
     await Promise.all([this.#parts.pool.close(), this.#parts.heartPool.close()]);
     await this.#parts.onClose();
   }

@@ -87,7 +87,10 @@ export class Session {
     return work;
   }
 
-  /** The same for up to `wanted` at once, in one transaction of two round trips. */
+  /**
+   * The same for up to `wanted` at once, in one transaction of two round trips. It is a transaction of its own:
+   * inside of a transact callback it is refused with NestedOptionsError.
+   */
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     checkProcess(process);
     if (!Number.isInteger(wanted) || wanted < 1 || wanted > 10_000)
@@ -99,7 +102,8 @@ export class Session {
           const candidates = await retrieve(tx, wanted);
           return claim(tx, { process, sessionId: this.id, candidates, wanted });
         },
-        { name: `${process} claim` },
+        // An ambiguous commit must not leave a target held by this session with no handle to end it.
+        { name: `${process} claim`, commitMarker: true },
       );
       span.set({ [WORK_CLAIMED]: got.length });
       return got;

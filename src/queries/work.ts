@@ -5,6 +5,7 @@ import {
   bool,
   int8,
   many,
+  maybe,
   type NoParams,
   one,
   text,
@@ -276,6 +277,38 @@ ORDER BY process, target`,
   ],
 });
 
+export interface WorkEndingParams {
+  readonly target: string;
+  readonly process: string;
+  readonly token: bigint;
+  readonly sessionId: string;
+}
+
+export interface WorkEndingRow {
+  readonly event: string;
+}
+
+/**
+ * How the work with this token ended, if its own session ended it: by primary key prefix. Tells an end whose
+ * answer was lost from a take-over.
+ */
+export const workEnding = maybe<WorkEndingParams, WorkEndingRow>({
+  name: 'WorkEnding',
+  text: `SELECT event
+FROM holdfast.work_history
+WHERE target = $1 AND process = $2 AND token = $3 AND session_id = $4
+  AND event IN ('finished', 'failed', 'canceled')`,
+  operation: 'SELECT',
+  collection: 'holdfast.work_history',
+  params: [
+    ['target', text],
+    ['process', text],
+    ['token', int8],
+    ['sessionId', uuid],
+  ],
+  columns: [['event', text]],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   claimWork,
@@ -283,4 +316,5 @@ export const bind = bindAll({
   releaseWork,
   workHistory,
   activeWork,
+  workEnding,
 });

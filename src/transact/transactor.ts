@@ -17,6 +17,7 @@ import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
 import type { Fence } from './fence.ts';
 import { DEFAULT_MAX_RETRIES, type TransactOptions, transactOptionsSchema } from './options.ts';
 import { Scope } from './scope.ts';
+import { SettledMarkers } from './settled-markers.ts';
 import type { TransactionBody } from './transaction.ts';
 
 /** What a transaction runs with besides its options. */
@@ -45,9 +46,11 @@ export class Transactor {
   readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #observer: Observer;
+  readonly #settled: SettledMarkers;
   readonly #current = new AsyncLocalStorage<Scope>();
 
   constructor(pool: Pool, engine: Engine, observer: Observer) {
+    this.#settled = new SettledMarkers(pool, engine);
     this.#pool = pool;
     this.#engine = engine;
     this.#observer = observer;
@@ -68,8 +71,23 @@ export class Transactor {
       readOnly: checked.readOnly ?? false,
     });
     return observer.run(() =>
-      new Run(this.#pool, this.#engine, this.#current, observer, name, body, checked, context).run(),
+      new Run(
+        this.#pool,
+        this.#engine,
+        this.#current,
+        this.#settled,
+        observer,
+        name,
+        body,
+        checked,
+        context,
+      ).run(),
     );
+  }
+
+  /** Deletes what is left of settled commit markers. */
+  close(): Promise<void> {
+    return this.#settled.flush();
   }
 }
 
@@ -78,6 +96,7 @@ class Run<T> {
   readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #current: AsyncLocalStorage<Scope>;
+  readonly #settled: SettledMarkers;
   readonly #observer: TransactionObserver;
   readonly #name: string;
   readonly #body: TransactionBody<T>;
@@ -92,6 +111,7 @@ class Run<T> {
     pool: Pool,
     engine: Engine,
     current: AsyncLocalStorage<Scope>,
+    settled: SettledMarkers,
     observer: TransactionObserver,
     name: string,
     body: TransactionBody<T>,
@@ -101,6 +121,7 @@ class Run<T> {
     this.#pool = pool;
     this.#engine = engine;
     this.#current = current;
+    this.#settled = settled;
     this.#observer = observer;
     this.#name = name;
     this.#body = body;
@@ -228,6 +249,7 @@ class Run<T> {
     const outcome = await attempt.commit();
     if (outcome.kind === 'committed') {
       this.#return(connection, outcome.connectionIdle);
+      if (markerId !== undefined) this.#settled.add(markerId);
       await attempt.runHooks('commit');
       return { kind: 'committed', value };
     }

@@ -1,6 +1,6 @@
 import { checkOptions } from '../database/index.ts';
 import { LeaseLostError, SessionExpiredError, WorkEndedError } from '../errors/index.ts';
-import { holdWork, releaseWork } from '../queries/work.ts';
+import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
 import { raised } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
@@ -72,20 +72,19 @@ export class Work {
   /** A transaction in the middle of the work, committed only while the work is held. */
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     this.#assertOpen('transact');
-    return this.#translated(() =>
-      this.#session.transact(
-        async (tx, info) => {
-          await holdWork(tx, {
-            process: this.process,
-            target: this.target,
-            sessionId: this.#session.id,
-            token: this.token,
-          });
-          return body(tx, info);
-        },
-        { name: `${this.process} checkpoint`, ...options },
-      ),
-    );
+    const { process, target, token } = this;
+    const proof = { process, target, token, sessionId: this.#session.id };
+    try {
+      return await this.#translated(() =>
+        this.#session.transact((tx, info) => together(holdWork(tx, proof), () => body(tx, info)), {
+          name: `${process} checkpoint`,
+          ...options,
+        }),
+      );
+    } catch (error) {
+      if (error instanceof LeaseLostError) this.#lost(error);
+      throw error;
+    }
   }
 
   /**
@@ -133,32 +132,54 @@ export class Work {
   ): Promise<T> {
     this.#assertOpen(event);
     this.#state = 'ending';
+    let value: T | undefined;
     try {
       const names = { [PROCESS]: this.process, [PROCESSOR]: this.#session.processor };
-      const value = await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
-        this.#translated(() =>
-          this.#session.transact(
-            async (tx, info) => {
-              const released = this.#release(tx, event, outcome);
-              released.catch(() => {});
-              // Without awaiting: the body's first statement leaves in the same flight.
-              const result = Promise.resolve(body?.(tx, info));
-              result.catch(() => {});
-              await released;
-              return (await result) as T;
-            },
-            { name: `${this.process} ${event}` },
-          ),
-        ),
+      const run: TransactionBody<T> = async (tx, info) => {
+        this.#state = 'ending';
+        // Inside of an outer transaction it is that one's outcome which counts.
+        tx.onCommit(() => this.#ended(event));
+        tx.onRollback(() => {
+          this.#state = 'held';
+        });
+        value = await together(this.#release(tx, event, outcome), async () => body?.(tx, info) as T);
+        return value as T;
+      };
+      // Idempotent: if an earlier attempt was committed and its answer lost, the release of the next one says so.
+      const options = { name: `${this.process} ${event}`, idempotent: true };
+      return await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
+        this.#translated(() => this.#session.transact(run, options)),
       );
-      this.#state = 'ended';
-      this.#session.signal.removeEventListener('abort', this.#onExpire);
-      this.#hooks.ended(this, event);
-      return value;
     } catch (error) {
+      if (error instanceof LeaseLostError) {
+        if (await this.#endedBefore(event)) {
+          this.#ended(event);
+          return value as T;
+        }
+        this.#lost(error);
+      }
       // Still held unless it is lost: the caller may fail or cancel it.
       this.#state = 'held';
       throw error;
+    }
+  }
+
+  #ended(event: WorkResult): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#session.signal.removeEventListener('abort', this.#onExpire);
+    this.#hooks.ended(this, event);
+  }
+
+  /** Whether this very work is in the history as ended this way by its own session. */
+  async #endedBefore(event: WorkResult): Promise<boolean> {
+    const { process, target, token } = this;
+    const key = { process, target, token, sessionId: this.#session.id };
+    try {
+      const ending = await this.#session.transact((tx) => workEnding(tx, key), { readOnly: true });
+      return ending?.event === event;
+    } catch {
+      return false;
     }
   }
 
@@ -185,16 +206,30 @@ export class Work {
       return await run();
     } catch (error) {
       if (!raised(error, SENTINEL)) throw error;
-      const lost = new LeaseLostError(
+      throw new LeaseLostError(
         `${this.process} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
       );
-      this.#abort.abort(lost);
-      throw lost;
     }
+  }
+
+  #lost(error: LeaseLostError): void {
+    if (!this.#abort.signal.aborted) this.#abort.abort(error);
   }
 
   #assertOpen(action: string): void {
     if (this.#state !== 'held')
       throw new WorkEndedError(`${action}: ${this.process} of ${this.target} has already ended`);
   }
+}
+
+/**
+ * Starts the body without waiting for the proof, so that its first statement leaves in the same flight. The proof
+ * raises on the server: what was sent behind it has no effect when it fails, and its failure is the one thrown.
+ */
+async function together<T>(proof: Promise<unknown>, body: () => Promise<T> | T): Promise<T> {
+  proof.catch(() => {});
+  const result = (async () => body())();
+  result.catch(() => {});
+  await proof;
+  return result;
 }
