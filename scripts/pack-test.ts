@@ -89,7 +89,7 @@ async function typeCheck(): Promise<void> {
 /** The first TypeScript block of the README. */
 async function firstExample(): Promise<string> {
   const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const [, example] = /^```ts\n([\s\S]*?)^```$/m.exec(readme) ?? [];
+  const [, example] = /^```ts(?: run)?\n([\s\S]*?)^```$/m.exec(readme) ?? [];
   if (example === undefined) throw new Error('README.md has no ```ts block');
   return example;
 }
