@@ -16,6 +16,7 @@ import { statementShape } from './source/shape.ts';
 import { expandStars } from './stars.ts';
 import { JsonTypes } from './types/json-types.ts';
 import { TypeResolver, typeName } from './types/resolve-type.ts';
+import { type Variant, variantsOf } from './variants.ts';
 
 /** Offset in UTF-16 units of the n-th character (from 1). */
 function characterOffset(text: string, position: number): number {
@@ -51,6 +52,8 @@ interface Accepted {
   readonly description: WireDescription;
   readonly tree: TreeNode | undefined;
   text: string;
+  /** What the other forms of a query with optional parts were found to be. */
+  variants: readonly Variant[];
   /** Table of sqlc.embed by output column. */
   embeds: ReadonlyMap<number, string>;
 }
@@ -67,6 +70,7 @@ export async function analyze(
   const resolver = new TypeResolver(database.catalog, target);
   const accepted = await describeQueries(queries, database, report);
   await rewriteAccepted(accepted, database, report);
+  await describeVariants(accepted, database, report);
   const analyzed: AnalyzedQuery[] = [];
   for (const item of accepted) {
     try {
@@ -103,7 +107,14 @@ async function describeQueries(
         query: query.source.name,
       });
     } else
-      accepted.push({ query, description, tree: mainTree(description), text: query.text, embeds: new Map() });
+      accepted.push({
+        query,
+        description,
+        tree: mainTree(description),
+        text: query.text,
+        variants: [],
+        embeds: new Map(),
+      });
   }
   return accepted;
 }
@@ -115,7 +126,7 @@ async function rewriteAccepted(
   report: Report,
 ): Promise<void> {
   const changed: Accepted[] = [];
-  for (const item of accepted) {
+  for (const item of [...accepted]) {
     const { query, description, tree } = item;
     if (query.source.command === 'copyfrom') {
       const bulk = bulkInsert(query, description.params, database.catalog);
@@ -136,6 +147,18 @@ async function rewriteAccepted(
     }
     const expanded = expandStars(query, description, tree);
     if (!expanded) continue;
+    if (query.parts) {
+      accepted.splice(accepted.indexOf(item), 1);
+      report(
+        problem(
+          query,
+          'HF061',
+          `${query.source.name} has optional parts and a *`,
+          'list the columns by name',
+        ),
+      );
+      continue;
+    }
     item.text = expanded.text;
     item.embeds = expanded.embeds;
     changed.push(item);
@@ -161,6 +184,33 @@ async function rewriteAccepted(
   }
 }
 
+/** Prepares every other form of the queries with optional parts. */
+async function describeVariants(
+  accepted: Accepted[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<void> {
+  const pending = accepted.flatMap((item) => variantsOf(item.query).map((variant) => ({ item, variant })));
+  const answers = await database.describe(pending.map(({ variant }) => variant.text));
+  const shape = ({ columns }: WireDescription) => JSON.stringify(columns.map((c) => [c.name, c.typeOid]));
+  for (const [i, { item, variant }] of pending.entries()) {
+    const answer = answers[i]!;
+    const refused = (why: string) => {
+      const index = accepted.indexOf(item);
+      if (index < 0) return;
+      accepted.splice(index, 1);
+      const hint = 'every form that the function can build is prepared by itself; this one is not valid';
+      report(problem(item.query, 'HF062', `${item.query.source.name} with ${variant.label}: ${why}`, hint));
+    };
+    if (answer instanceof DatabaseError) refused(answer.message);
+    else if (shape(answer) !== shape(item.description))
+      refused('its columns are not those of the whole query');
+    else if (answer.params.some((oid, k) => oid !== item.description.params[variant.used[k]!]))
+      refused('a parameter has another type than in the whole query; cast it');
+    else item.variants = [...item.variants, { ...variant, tree: mainTree(answer) }];
+  }
+}
+
 function problem(
   query: EngineQuery,
   code: string,
@@ -172,14 +222,24 @@ function problem(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds }: Accepted,
+  { query, description, tree, text, embeds, variants }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
   const params = analyzeParams(query, description, tree, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
-  const columns = analyzeColumns(query, description, tree, params, embeds, database, target, resolver);
+  const columns = analyzeColumns(
+    query,
+    description,
+    tree,
+    variants,
+    params,
+    embeds,
+    database,
+    target,
+    resolver,
+  );
   checkCommand(query, description.columns.length);
   return {
     source: query.source,
@@ -232,8 +292,18 @@ function analyzeParams(
     const origin = column && `${column.table.schema}.${column.table.name}.${column.column.name}`;
     const override = target.overrideFor(query.source.name, source?.name ?? field, origin);
     const typmod = column && column.column.typeOid === oid ? column.column.typmod : -1;
-    const nullable = override?.nullable ?? (source?.nullable || acceptsNull(use));
+    const nullable = override?.nullable ?? (!source?.required && (source?.nullable || acceptsNull(use)));
+    if (query.parts && field === 'orderBy')
+      throw new SourceError(
+        problem(
+          query,
+          'HF032',
+          'a parameter called orderBy',
+          'name it differently: orderBy chooses the order',
+        ),
+      );
     return {
+      optional: source?.optional ?? false,
       field,
       sqlType: sqlTypeName(oid, database),
       use:
@@ -254,6 +324,7 @@ function analyzeColumns(
   query: EngineQuery,
   description: WireDescription,
   tree: TreeNode | undefined,
+  variants: readonly Variant[],
   params: readonly AnalyzedParam[],
   embedded: ReadonlyMap<number, string>,
   database: CompileDatabase,
@@ -264,8 +335,14 @@ function analyzeColumns(
     new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
   const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
-  const verdicts = tree ? prover.columns(tree) : undefined;
-  const elements = tree ? prover.elements(tree) : undefined;
+  const verdicts = tree ? weakest(prover.columns(tree), variants, params, database) : undefined;
+  const elements = tree
+    ? prover
+        .elements(tree)
+        .map((verdict, i) =>
+          variants.every((v) => v.tree && !prover.elements(v.tree)[i]?.nullable) ? verdict : undefined,
+        )
+    : undefined;
   const marked = new Set<string>();
   const seen = new Set<string>();
   const embeds: AnalyzedEmbed[] = [];
@@ -317,7 +394,8 @@ function analyzeColumns(
       : override?.nullable !== undefined
         ? { nullable: override.nullable, reason: 'the configuration says so' }
         : proved;
-    const expression = tree && prover.locate(tree, i);
+    // The shape of JSON is read from one form only, so not where there are several.
+    const expression = tree && !query.parts ? prover.locate(tree, i) : undefined;
     const sqlType = sqlTypeName(column.typeOid, database);
     const json =
       expression && (sqlType === 'json' || sqlType === 'jsonb')
@@ -347,6 +425,24 @@ function analyzeColumns(
         mark.at,
       );
   return { columns, embeds };
+}
+
+/** A column is never null only when it is so in every form of the query. */
+function weakest(
+  whole: readonly Verdict[],
+  variants: readonly Variant[],
+  params: readonly AnalyzedParam[],
+  database: CompileDatabase,
+): Verdict[] {
+  const verdicts = [...whole];
+  for (const { tree, used, label } of variants) {
+    if (!tree) continue;
+    const prover = new Prover(database.catalog, { nullable: (n) => params[used[n - 1]!]?.nullable ?? true });
+    for (const [i, verdict] of prover.columns(tree).entries())
+      if (verdict.nullable && !verdicts[i]!.nullable)
+        verdicts[i] = { nullable: true, reason: `with ${label}: ${verdict.reason}` };
+  }
+  return verdicts;
 }
 
 /** Where the catalog, the query tree and the author do not say the same, each of them in a line. */

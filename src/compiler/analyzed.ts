@@ -26,6 +26,8 @@ export interface AnalyzedParam {
   readonly use: TypeUse;
   readonly nullable: boolean;
   readonly reason: string;
+  /** Used in optional parts only: may be left out. */
+  readonly optional: boolean;
 }
 
 export interface AnalyzedColumn {

@@ -3,10 +3,12 @@ import type { AnalyzedQuery } from './analyzed.ts';
 import { type CompiledTarget, moduleName, type TargetFiles } from './compile.ts';
 import { type Diagnostic, SourceError } from './diagnostic.ts';
 import { emitModule, functionName, sharedTypes } from './emit/module.ts';
+import { emitSchemasModule } from './emit/schemas-module.ts';
 import { emitTypesModule } from './emit/types-module.ts';
 import type { Engine } from './engine/engine.ts';
+import { runLints } from './lints/run.ts';
 import { type EngineQuery, rewrite } from './source/parameters.ts';
-import { readAnnotated } from './source/query-file.ts';
+import { readQueries } from './source/read-queries.ts';
 
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(
@@ -17,7 +19,7 @@ export async function compileTarget(
   const { target } = files;
   const engineQueries: EngineQuery[] = [];
   for (const file of files.queries) {
-    for (const query of readAnnotated(file, report)) {
+    for (const query of readQueries(file, target.dialect, report)) {
       try {
         engineQueries.push(rewrite(query));
       } catch (error) {
@@ -28,6 +30,7 @@ export async function compileTarget(
   }
   const database = await engine.database(files.schema);
   const queries = await analyze(engineQueries, database, target, report);
+  await runLints(queries, database.catalog, target, report);
   const outputs = new Map<string, string>();
   for (const file of files.queries) {
     const own = queries.filter((query) => query.source.file === file);
@@ -42,7 +45,9 @@ export async function compileTarget(
         file,
         at: 0,
       });
-    if (own.length > 0) outputs.set(name, emitModule(file.path, own, target));
+    if (own.length === 0) continue;
+    outputs.set(name, emitModule(file.path, own, target));
+    if (target.zod) outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own));
   }
   const shared = sharedTypes(queries);
   if (shared.length > 0) outputs.set('types.ts', emitTypesModule(shared, target));

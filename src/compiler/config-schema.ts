@@ -21,6 +21,7 @@ const target = z.strictObject({
   int8: z.enum(['bigint', 'number', 'string']).default('bigint'),
   timestamptz: z.enum(['Date', 'string']).default('Date'),
   arrayElements: z.enum(['nullable', 'notnull']).default('nullable'),
+  dialect: z.enum(['auto', 'sqlc', 'pgtyped', 'typedsql']).default('auto'),
   zod: z.boolean().default(false),
   largeTables: z.array(z.string()).default([]),
   hotTables: z.array(z.string()).default([]),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidOptionError } from '../errors/index.ts';
+import type { Dialect } from './source/read-queries.ts';
 import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 
 /** An override of one column or parameter. */
@@ -18,6 +19,8 @@ export interface CompileTarget extends TypeChoices {
   readonly runtime: string;
   /** How generated modules import each other: `.ts`, `.js` or nothing. */
   readonly importExtension: '.ts' | '.js' | '';
+  /** How the query files are annotated; `auto` looks. */
+  readonly dialect: Dialect;
   /** Write a module of zod schemas beside each module. */
   readonly zod: boolean;
   /** Tables large enough that a full scan is a lint. */

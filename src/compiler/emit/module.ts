@@ -1,3 +1,4 @@
+import type { DynamicPart } from '../../query/index.ts';
 import type { AnalyzedColumn, AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
@@ -20,6 +21,8 @@ function builderOf(query: AnalyzedQuery): readonly string[] {
       return ['batch', 'many'];
     case 'batchexec':
       return ['batch', 'exec'];
+    case 'auto':
+      return [rows ? 'many' : 'execRows'];
     case 'copyfrom':
       return [rows ? 'insertRowsReturning' : 'insertRows'];
     default:
@@ -79,9 +82,19 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
     };
   });
   let paramsType = `${base}Params`;
-  if (params.length === 0) paramsType = imports.type(runtime, 'NoParams');
+  const orders = query.engineQuery.parts?.filter((part) => typeof part === 'object' && 'order' in part) ?? [];
+  if (params.length === 0 && orders.length === 0) paramsType = imports.type(runtime, 'NoParams');
   else {
-    const fields = params.map((param) => `  readonly ${propertyName(param.field)}: ${nullableTs(param)};\n`);
+    const fields = params.map((param) =>
+      param.optional
+        ? `  readonly ${propertyName(param.field)}?: ${nullableTs(param)} | undefined;\n`
+        : `  readonly ${propertyName(param.field)}: ${nullableTs(param)};\n`,
+    );
+    const keys = orders.flatMap((part) => Object.keys(part.choices)).map(stringLiteral);
+    if (keys.length > 0)
+      fields.push(
+        `  readonly orderBy?: ${imports.type(runtime, 'OrderBy')}<${keys.join(' | ')}> | undefined;\n`,
+      );
     out.push(`export interface ${paramsType} {\n${fields.join('')}}\n\n`);
   }
   if (columns.length > 0) out.push(`export interface ${base}Row {\n${rowFields(query, columns)}}\n\n`);
@@ -123,8 +136,39 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
         (e) => `[${stringLiteral(e.field)}, ${e.from}, ${e.to}${e.nullable ? ", 'null'" : ''}]`,
       ),
     );
+  if (query.engineQuery.parts)
+    out.push(
+      `${pad}parts: [\n${query.engineQuery.parts.map((part) => partLiteral(part, indent + 2)).join('')}${pad}],\n`,
+    );
   out.push(close);
   return out.join('');
+}
+
+/** One piece of a query with optional parts, on lines of its own. */
+function partLiteral(part: DynamicPart, indent: number): string {
+  const pad = ' '.repeat(indent);
+  if (typeof part === 'string' || typeof part === 'number') return `${pad}${pieceLiteral(part)},\n`;
+  const entries =
+    'when' in part
+      ? [
+          `when: [${part.when.join(', ')}]`,
+          `parts: ${arrayLiteral(part.parts.map(pieceLiteral), indent + 2, 'parts: ', false)}`,
+        ]
+      : [
+          `order: ${pieceLiteral(part.order)}`,
+          `choices: {\n${Object.entries(part.choices)
+            .map(([key, sql]) => `${pad}    ${propertyName(key)}: ${pieceLiteral(sql)},\n`)
+            .join('')}${pad}  }`,
+        ];
+  return `${pad}{\n${entries.map((entry) => `${pad}  ${entry},\n`).join('')}${pad}},\n`;
+}
+
+/** Pieces begin and end anywhere, so line ends are written as escapes. */
+function pieceLiteral(piece: string | number): string {
+  if (typeof piece === 'number') return String(piece);
+  return piece.split('\n').length === 1
+    ? stringLiteral(piece)
+    : stringLiteral(piece.replaceAll('\n', '\u0000')).replaceAll('\u0000', '\\n');
 }
 
 const nullableTs = (item: { readonly ts: string; readonly nullable: boolean }) =>

@@ -1,5 +1,7 @@
+import type { DynamicPart } from '../../query/index.ts';
 import { SourceError } from '../diagnostic.ts';
 import type { Token } from './lexer.ts';
+import { PartRecorder } from './optional-parts.ts';
 import { isCode, type SourceQuery } from './query-file.ts';
 import { Rewriter } from './rewriter.ts';
 
@@ -9,6 +11,10 @@ export interface SourceParameter {
   readonly name: string | undefined;
   /** Asked for by `sqlc.narg`: null may be passed whatever the engine proves. */
   readonly nullable: boolean;
+  /** The author says that it is never null (`:name!`). */
+  readonly required?: boolean | undefined;
+  /** Used in optional parts only. */
+  readonly optional?: boolean | undefined;
   /** Offset of its first use in the file. */
   readonly at: number;
 }
@@ -24,6 +30,8 @@ export interface EngineQuery {
   readonly marks: ReadonlyMap<string, AliasMark>;
   /** Offsets in `text` of the stars that came from `sqlc.embed(table)`. */
   readonly embeds: ReadonlyMap<number, string>;
+  /** The pieces of a query with optional parts. */
+  readonly parts: readonly DynamicPart[] | undefined;
   /** Offset in the file of an offset in `text`. */
   readonly toSource: (offset: number) => number;
 }
@@ -96,11 +104,13 @@ export function rewrite(query: SourceQuery): EngineQuery {
   const byName = new Map<string, number>();
   const marks = new Map<string, AliasMark>();
   const embeds = new Map<number, string>();
+  const recorder = new PartRecorder(query);
+  const declared = new Map(query.declared.map((item) => [item.key, item]));
   const numbered = tokens.some((token) => token.kind === 'param');
   const fail = (code: string, message: string, hint: string, at: number) =>
     new SourceError({ severity: 'error', code, message, hint, file: query.file, at, query: query.name });
 
-  const named = (name: string, nullable: boolean, at: number): number => {
+  const named = (name: string, nullable: boolean, at: number, required = false): number => {
     if (numbered)
       throw fail(
         'HF011',
@@ -113,13 +123,27 @@ export function rewrite(query: SourceQuery): EngineQuery {
       if (nullable && !params[known - 1]!.nullable) params[known - 1] = { ...params[known - 1]!, nullable };
       return known;
     }
-    params.push({ name, nullable, at });
+    params.push({ name, nullable, at, required });
     byName.set(name, params.length);
     return params.length;
   };
 
+  const place = (number: number, at: number) => {
+    recorder.parameter(out.text.length, number);
+    out.add(`$${number}`, at);
+  };
+  const listed = (number: number, keywordAt: number) => {
+    // Already written: "IN (", perhaps with NOT before it.
+    const not = /\bnot\s+in\s*\(?\s*$/i.test(out.text);
+    out.cut(out.text.replace(/\s*(?:\bnot\s+)?\bin\s*\(?\s*$/i, '').length);
+    out.add(not ? ' <> ALL(' : ' = ANY(', keywordAt);
+    place(number, keywordAt);
+    out.add(')', keywordAt);
+  };
+
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!;
+    recorder.before(i, out.text);
     if (token.kind === 'comment' && !token.text.startsWith('/*+')) {
       const lastLine = /(?:^|\n)[ \t]*$/.test(out.text);
       out.trimLine();
@@ -134,12 +158,30 @@ export function rewrite(query: SourceQuery): EngineQuery {
       if (number < 1 || number > 65535)
         throw fail('HF012', `${token.text} is not a parameter number`, 'count from $1', token.at);
       for (let n = params.length; n < number; n++) params.push({ name: undefined, nullable: false, at: -1 });
-      if (params[number - 1]!.at < 0) params[number - 1] = { name: undefined, nullable: false, at: token.at };
-      out.add(token.text, token.at);
-    } else if (token.text === '@' && tokens[i + 1]?.kind === 'word') {
+      const said = declared.get(token.text);
+      if (params[number - 1]!.at < 0)
+        params[number - 1] = { name: said?.name, nullable: said?.nullable ?? false, at: token.at };
+      place(number, token.at);
+    } else if (token.text === query.marker && tokens[i + 1]?.kind === 'word') {
       const name = tokens[i + 1]!.text;
-      out.add(`$${named(name, false, token.at)}`, token.at);
+      const said = declared.get(name);
       i++;
+      const required = query.marker === ':' && tokens[i + 1]?.text === '!';
+      if (said?.fields) {
+        out.add('(', token.at);
+        for (const [k, field] of said.fields.entries()) {
+          if (k > 0) out.add(', ', token.at);
+          place(named(field.replace(/!$/, ''), false, token.at, field.endsWith('!')), token.at);
+        }
+        out.add(')', token.at);
+      } else {
+        const number = named(name, false, token.at, required);
+        const keyword = previousCode(tokens, i - 2);
+        if (said?.shape === 'list' && /^in$/i.test(tokens[keyword]?.text ?? ''))
+          listed(number, tokens[keyword]!.at);
+        else place(number, token.at);
+      }
+      if (required) i++;
     } else if (token.kind === 'word' && sqlcCall(query, i)) {
       const call = sqlcCall(query, i)!;
       if (call.kind === 'embed') {
@@ -157,15 +199,11 @@ export function rewrite(query: SourceQuery): EngineQuery {
           tokens[close]?.text === ')' &&
           /^in$/i.test(tokens[keyword]?.text ?? '')
         ) {
-          // Already written: "IN (", perhaps with NOT before it.
-          const not = /\bnot\s+in\s*\(\s*$/i.test(out.text);
-          const kept = out.text.replace(/\s*(?:\bnot\s+)?\bin\s*\(\s*$/i, '');
-          out.cut(kept.length);
-          out.add(not ? ` <> ALL($${number})` : ` = ANY($${number})`, tokens[keyword]!.at);
+          listed(number, tokens[keyword]!.at);
           i = close;
           continue;
         }
-        out.add(`$${number}`, token.at);
+        place(number, token.at);
       }
       i = call.end;
     } else if (
@@ -181,5 +219,17 @@ export function rewrite(query: SourceQuery): EngineQuery {
   const gap = params.findIndex((param) => param.at < 0);
   if (gap >= 0)
     throw fail('HF012', `$${gap + 1} is never used`, 'number the parameters without gaps', query.nameAt);
-  return { source: query, text: out.text.trimEnd(), params, marks, embeds, toSource: out.mapping() };
+  const text = out.text.trimEnd();
+  recorder.before(tokens.length, out.text);
+  const parts = recorder.parts(text);
+  const always = new Set(parts?.filter((part) => typeof part === 'number'));
+  return {
+    source: query,
+    text,
+    params: parts ? params.map((param, i) => ({ ...param, optional: !always.has(i) })) : params,
+    marks,
+    embeds,
+    parts,
+    toSource: out.mapping(),
+  };
 }

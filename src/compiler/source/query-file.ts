@@ -14,7 +14,9 @@ export type Command =
   | 'batchone'
   | 'batchmany'
   | 'batchexec'
-  | 'copyfrom';
+  | 'copyfrom'
+  /** Rows when there are columns, else a count: files that do not say. */
+  | 'auto';
 export const commands: readonly Command[] = [
   'one',
   'maybe',
@@ -42,6 +44,21 @@ export interface SourceQuery {
   readonly notes: readonly Note[];
   /** The statement, without its semicolon. */
   readonly tokens: readonly Token[];
+  /** How parameters are written: `@name` (sqlc), or `:name` (pgtyped). */
+  readonly marker: '@' | ':';
+  /** What the comments say of single parameters. */
+  readonly declared: readonly DeclaredParameter[];
+}
+
+/** A parameter that a comment describes: pgtyped's and TypedSQL's `@param`. */
+export interface DeclaredParameter {
+  /** As used in the statement: a name, or `$1`. */
+  readonly key: string;
+  readonly name: string;
+  readonly nullable?: boolean | undefined;
+  /** pgtyped: `(...)` is a list, `(a, b)` a row of fields, `((a, b)...)` a list of rows. */
+  readonly shape?: 'list' | 'row' | 'rows' | undefined;
+  readonly fields?: readonly string[] | undefined;
 }
 
 export interface Note {
@@ -51,8 +68,8 @@ export interface Note {
 }
 
 /** Annotation keys that are not documentation. */
-const noteKeys = ['lint:ignore', 'json', 'type', 'filter', 'order', 'limit', 'keyset', 'nullable', 'insert'];
-const noteLine = new RegExp(`^(?:@)?(${noteKeys.join('|')})(?::|\\s)\\s*(.*)$`);
+const noteKeys = ['lint:ignore', 'order', 'optional', 'end'];
+const noteLine = new RegExp(`^(${noteKeys.join('|')})(?:(?::|\\s)\\s*(.*))?$`);
 const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+))?\s*$/;
 
 /** The comment's lines without its marks, each with its offset. */
@@ -118,8 +135,20 @@ function leading(tokens: readonly Token[], nameIndex: number): Token[] {
   return found;
 }
 
+/** `LIMIT @limit; -- optional`: a note behind the semicolon, on its line, belongs to what is before it. */
+function withTrailingNotes(statements: Token[][]): Token[][] {
+  for (const [i, statement] of statements.entries()) {
+    const before = statements[i - 1];
+    const at = statement[0]?.kind === 'space' && !statement[0].text.includes('\n') ? 1 : 0;
+    const note = statement[at];
+    if (before && note?.kind === 'comment' && /^--\s*(optional\b|order:)/.test(note.text))
+      before.push(...statement.splice(0, at + 1));
+  }
+  return statements;
+}
+
 /** Reads a file of `-- name: X :many` queries. Problems are reported, never thrown. */
-export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic) => void): SourceQuery[] {
+export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => void): SourceQuery[] {
   const queries: SourceQuery[] = [];
   let tokens: Token[];
   try {
@@ -129,7 +158,7 @@ export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic)
     report({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
     return queries;
   }
-  for (const statement of splitStatements(tokens)) {
+  for (const statement of withTrailingNotes(splitStatements(tokens))) {
     const firstCode = statement.findIndex(isCode);
     const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
     try {
@@ -188,7 +217,7 @@ export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic)
       for (const token of [...comments, ...statement.slice(firstCode)].filter((t) => t.kind === 'comment')) {
         for (const line of commentLines(token)) {
           const note = noteLine.exec(line.text);
-          if (note) notes.push({ key: note[1]!, value: note[2]!, at: line.at });
+          if (note) notes.push({ key: note[1]!, value: note[2] ?? '', at: line.at });
           else if (comments.includes(token)) doc.push(line.text);
         }
       }
@@ -199,7 +228,9 @@ export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic)
         command: named.command,
         doc,
         notes,
-        tokens: trimTokens(statement.slice(firstCode)),
+        tokens: trimSpace(statement.slice(firstCode)),
+        marker: '@',
+        declared: [],
       });
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
@@ -209,8 +240,8 @@ export function readAnnotated(file: SourceFile, report: (diagnostic: Diagnostic)
   return queries;
 }
 
-export function trimTokens(tokens: Token[]): Token[] {
+export function trimSpace(tokens: Token[]): Token[] {
   let end = tokens.length;
-  while (end > 0 && !isCode(tokens[end - 1]!)) end--;
+  while (end > 0 && tokens[end - 1]!.kind === 'space') end--;
   return tokens.slice(0, end);
 }

@@ -30,7 +30,7 @@ export const builtinTypes: Readonly<Record<string, BuiltinType>> = {
   char: text,
   name: text,
   citext: text,
-  uuid: { ts: 'string', codec: 'uuid', zod: 'z.uuid()' },
+  uuid: { ts: 'string', codec: 'uuid', zod: 'z.guid()' },
   int2: int4,
   int4,
   oid: int4,

@@ -1,0 +1,76 @@
+import type { AnalyzedParam, AnalyzedQuery } from '../analyzed.ts';
+import { camelCase, propertyName } from '../names.ts';
+import type { SharedType, TypeUse } from '../types/resolve-type.ts';
+import { stringLiteral } from './layout.ts';
+import { header, sharedTypes } from './module.ts';
+
+/** Writes zod schemas of the parameters and rows of a module, for those who import them. */
+export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[]): string {
+  const imports = new Map<string, Set<string>>();
+  const zod = (use: TypeUse) => {
+    for (const { from, name, isType } of use.imports)
+      if (!isType) imports.set(from, (imports.get(from) ?? new Set()).add(name));
+    return use.zod;
+  };
+  const body: string[] = [];
+  for (const shared of ordered(sharedTypes(queries))) body.push(sharedSchema(shared));
+  for (const query of queries) {
+    const name = camelCase(query.source.name);
+    const field = (item: { field: string; use: TypeUse; nullable: boolean }, indent: string) =>
+      `${indent}${propertyName(item.field)}: ${zod(item.use)}${item.nullable ? '.nullable()' : ''}`;
+    if (query.params.length > 0)
+      body.push(
+        `export const ${name}Params = z.object({\n${query.params
+          .map((param: AnalyzedParam) => `${field(param, '  ')}${param.optional ? '.optional()' : ''},\n`)
+          .join('')}});\n`,
+      );
+    if (query.columns.length > 0)
+      body.push(`export const ${name}Row = z.object({\n${rowSchema(query, field)}});\n`);
+  }
+  const more = [...imports]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([from, names]) => `import { ${[...names].sort().join(', ')} } from '${from}';\n`);
+  return `${header(path)}import { z } from 'zod';\n${more.join('')}\n${body.join('\n')}`;
+}
+
+function rowSchema(
+  query: AnalyzedQuery,
+  field: (item: AnalyzedQuery['columns'][number], indent: string) => string,
+): string {
+  const lines: string[] = [];
+  for (let i = 0; i < query.columns.length; i++) {
+    const embed = query.embeds.find((candidate) => candidate.from === i);
+    if (!embed) {
+      lines.push(`${field(query.columns[i]!, '  ')},\n`);
+      continue;
+    }
+    // Biome breaks the chain of a nullable one, and hugs the other.
+    const pad = embed.nullable ? '    ' : '  ';
+    lines.push(`  ${propertyName(embed.field)}: ${embed.nullable ? 'z\n    .object({' : 'z.object({'}\n`);
+    for (; i < embed.to; i++) lines.push(`${field(query.columns[i]!, `${pad}  `)},\n`);
+    i--;
+    lines.push(`${pad}})${embed.nullable ? '\n    .nullable()' : ''},\n`);
+  }
+  return lines.join('');
+}
+
+function ordered(types: readonly SharedType[]): SharedType[] {
+  const placed: SharedType[] = [];
+  const place = (type: SharedType): void => {
+    if (placed.includes(type)) return;
+    for (const field of type.fields) for (const inner of field.use.shared) place(inner);
+    placed.push(type);
+  };
+  for (const type of types) place(type);
+  return placed;
+}
+
+function sharedSchema(type: SharedType): string {
+  const name = `${type.codecName}Schema`;
+  if (type.kind === 'enum')
+    return `export const ${name} = z.enum([${type.labels.map(stringLiteral).join(', ')}]);\n`;
+  const fields = type.fields.map(
+    ({ name: field, use }) => `  ${propertyName(field)}: ${use.zod}.nullable(),\n`,
+  );
+  return `export const ${name} = z.object({\n${fields.join('')}});\n`;
+}

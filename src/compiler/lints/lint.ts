@@ -1,0 +1,26 @@
+import type { AnalyzedQuery } from '../analyzed.ts';
+import type { CompileTarget } from '../config.ts';
+import type { Catalog } from '../engine/catalog.ts';
+import type { RawNode } from './raw-tree.ts';
+
+/** What a lint looks at. */
+export interface LintSubject {
+  readonly query: AnalyzedQuery;
+  /** Syntax tree of the statement as libpg-query gives it. */
+  readonly statement: RawNode;
+  readonly catalog: Catalog;
+  readonly target: CompileTarget;
+}
+
+export interface Finding {
+  readonly message: string;
+  /** Byte offset in the text that is sent; the statement's beginning when there is none. */
+  readonly location?: number | undefined;
+}
+
+/** One rule: a code that stays, what it says, and how to mend it. */
+export interface Lint {
+  readonly code: string;
+  readonly hint: string;
+  check(subject: LintSubject): Iterable<Finding>;
+}

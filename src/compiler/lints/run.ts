@@ -1,0 +1,83 @@
+import { loadModule, parseSync } from 'libpg-query';
+import type { AnalyzedQuery } from '../analyzed.ts';
+import type { CompileTarget } from '../config.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import type { Catalog } from '../engine/catalog.ts';
+import { castOfIndexed, fullScan } from './access.ts';
+import type { Finding, Lint } from './lint.ts';
+import { sharedLock, unorderedLocks } from './locks.ts';
+import { limitWithoutOrder, partialOrder } from './order.ts';
+import { child, children, type RawNode } from './raw-tree.ts';
+import { clockInLease, sequentialKey, writeWithoutWhere } from './writes.ts';
+
+/** Every rule, in order of code. docs/compiler.md describes them. */
+export const lints: readonly Lint[] = [
+  limitWithoutOrder,
+  partialOrder,
+  unorderedLocks,
+  sharedLock,
+  clockInLease,
+  writeWithoutWhere,
+  castOfIndexed,
+  fullScan,
+  sequentialKey,
+];
+
+/** The first statement of a text; undefined for syntax that is another engine's own. */
+function parse(sql: string): RawNode | undefined {
+  try {
+    return child(children(parseSync(sql), 'stmts')[0], 'stmt');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs every rule over every query. `-- lint:ignore CODE reason` silences one in its query; without a reason,
+ * or where nothing was found, the comment itself is reported.
+ */
+export async function runLints(
+  queries: readonly AnalyzedQuery[],
+  catalog: Catalog,
+  target: CompileTarget,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<void> {
+  if (queries.length === 0) return;
+  await loadModule();
+  for (const query of queries) {
+    const { source } = query;
+    const warn = (code: string, message: string, hint: string, at: number) =>
+      report({ severity: 'warning', code, message, hint, file: source.file, at, query: source.name });
+    const ignored = source.notes
+      .filter((note) => note.key === 'lint:ignore')
+      .map((note) => {
+        const [code = '', ...reason] = note.value.split(/\s+/);
+        return { code, reason: reason.join(' '), at: note.at, used: false };
+      });
+    const say = ({ code, hint }: Lint, { message, location }: Finding) => {
+      const silence = ignored.find((note) => note.code === code);
+      if (silence) silence.used = true;
+      else
+        warn(
+          code,
+          message,
+          `${hint} (or -- lint:ignore ${code} reason)`,
+          location === undefined ? source.tokens[0]!.at : placeOfByte(query, location),
+        );
+    };
+    const statement = parse(query.engineQuery.text);
+    if (statement)
+      for (const lint of lints)
+        for (const finding of lint.check({ query, statement, catalog, target })) say(lint, finding);
+    for (const note of ignored) {
+      if (note.reason === '')
+        warn('HL090', `${note.code} is ignored without a reason`, 'write it behind the code', note.at);
+      else if (!note.used)
+        warn('HL091', `there is no ${note.code} to ignore here`, 'take the comment away', note.at);
+    }
+  }
+}
+
+function placeOfByte({ engineQuery }: AnalyzedQuery, byte: number): number {
+  return engineQuery.toSource(Buffer.from(engineQuery.text).subarray(0, Math.max(byte, 0)).toString().length);
+}

@@ -1,0 +1,6 @@
+-- name: Emails :many
+SELECT email
+FROM customer
+WHERE true
+  AND email = @email -- optional
+ORDER BY email;

@@ -1,0 +1,4 @@
+-- name: A :many
+SELECT name
+FROM customer -- order: name
+;

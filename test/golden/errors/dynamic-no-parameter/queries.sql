@@ -1,0 +1,6 @@
+-- name: A :many
+SELECT name
+FROM customer
+WHERE true
+  AND email IS NULL -- optional
+ORDER BY name;

@@ -1,0 +1,6 @@
+-- name: A :many
+SELECT *
+FROM customer
+WHERE true
+  AND name = @name -- optional
+;

@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT name FROM customer WHERE true /* optional */ AND name = @name;

@@ -1,0 +1,3 @@
+/* @name A */
+SELECT name FROM customer;
+SELECT email FROM customer;

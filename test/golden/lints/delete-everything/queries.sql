@@ -1,0 +1,2 @@
+-- name: A :execrows
+DELETE FROM order_line;

@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT name FROM customer ORDER BY created_at LIMIT 10;

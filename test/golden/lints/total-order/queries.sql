@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT name FROM customer ORDER BY created_at, customer_id LIMIT 10;

@@ -1,0 +1,2 @@
+-- name: A :execrows
+UPDATE product SET price = price * 2;

@@ -1,0 +1,2 @@
+-- name: Retitle :exec
+UPDATE product SET title = @title WHERE product_id = @product_id;
