@@ -16,7 +16,6 @@ export const SERVER_PORT = 'server.port';
 export const POOL_NAME = 'db.client.connection.pool.name';
 export const POOL_STATE = 'db.client.connection.state';
 
-export const TRANSACTION_NAME = 'holdfast.transaction.name';
 export const TRANSACTION_READ_ONLY = 'holdfast.transaction.read_only';
 export const TRANSACTION_NESTED = 'holdfast.transaction.nested';
 export const TRANSACTION_ATTEMPTS = 'holdfast.transaction.attempts';

@@ -15,7 +15,6 @@ import {
   PROCESSOR,
   RETRY_REASON,
   TRANSACTION_ATTEMPTS,
-  TRANSACTION_NAME,
   TRANSACTION_OUTCOME,
   TRANSACTION_READ_ONLY,
 } from './attributes.ts';
@@ -55,7 +54,6 @@ export class RecordedTransaction implements TransactionObserver {
       kind: SpanKind.INTERNAL,
       attributes: {
         ...database,
-        [TRANSACTION_NAME]: info.name,
         ...(info.readOnly ? { [TRANSACTION_READ_ONLY]: true } : {}),
         ...(info.processor === undefined ? {} : { [PROCESSOR]: info.processor }),
       },

@@ -66,7 +66,6 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(transaction.attributes).toEqual({
       'db.system.name': testEngine(),
       'db.namespace': database.name,
-      'holdfast.transaction.name': 'deposit',
       'holdfast.transaction.attempts': 1,
       'holdfast.transaction.outcome': 'committed',
     });
