@@ -1,5 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
-import { DB_NAMESPACE, DB_SYSTEM_NAME } from './attributes.ts';
+import { DatabaseDescription } from './descriptions.ts';
 import { type ServerAddress, silentTransaction } from './observer.ts';
 import { addPool, type ObservedPool } from './pool-gauges.ts';
 import { activeInstruments, activeTracer } from './providers.ts';
@@ -26,7 +25,7 @@ export interface ObservedDatabase {
  * Nothing that it records is made from a bound value, an error's message, a password or a URL.
  */
 export function openTelemetry({ system, namespace, hosts, pools }: ObservedDatabase): Telemetry {
-  const database: Attributes = { [DB_SYSTEM_NAME]: system, [DB_NAMESPACE]: namespace };
+  const database = new DatabaseDescription(system, namespace);
   const onlyHost = hosts.length === 1 ? hosts[0] : undefined;
   const removals = pools.map(addPool);
   activeInstruments();
@@ -41,8 +40,9 @@ export function openTelemetry({ system, namespace, hosts, pools }: ObservedDatab
       const tracer = activeTracer();
       const instruments = activeInstruments();
       if (!tracer && !instruments) return run();
-      const recorder = { tracer, instruments, database, server: server ?? onlyHost };
-      return recordStatement(recorder, factsOf(statement), 1, run);
+      const facts = factsOf(statement);
+      const description = database.on(server ?? onlyHost).of(facts, 1);
+      return recordStatement({ tracer, instruments }, facts.summary, description, run);
     },
     sessionStarted: (processor) => activeInstruments()?.sessions.add(1, { processor }),
     workStarted: (processor, process) => activeInstruments()?.workStarted.add(1, { processor, process }),

@@ -1,12 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Statement } from '../query/index.ts';
-import {
-  DB_COLLECTION_NAME,
-  DB_OPERATION_BATCH_SIZE,
-  DB_OPERATION_NAME,
-  DB_QUERY_SUMMARY,
-  DB_QUERY_TEXT,
-} from './attributes.ts';
+import { DB_COLLECTION_NAME, DB_OPERATION_NAME, DB_QUERY_SUMMARY } from './attributes.ts';
 import { redactLiterals } from './redact.ts';
 
 /** What is told of a statement. Made from its text and its compiled description, never from its values. */
@@ -55,9 +49,7 @@ export function batchFacts(statements: readonly Statement[]): StatementFacts {
   return {
     summary,
     queryText: [...new Set(all.map(({ queryText }) => queryText))].join(';\n'),
-    attributes: {
-      ...attributesOf(summary, operation ? `BATCH ${operation}` : 'BATCH', common(DB_COLLECTION_NAME)),
-    },
+    attributes: attributesOf(summary, operation ? `BATCH ${operation}` : 'BATCH', common(DB_COLLECTION_NAME)),
   };
 }
 
@@ -70,14 +62,6 @@ function attributesOf(
     [DB_QUERY_SUMMARY]: summary,
     ...(operation === undefined ? {} : { [DB_OPERATION_NAME]: operation }),
     ...(collection === undefined ? {} : { [DB_COLLECTION_NAME]: collection }),
-  };
-}
-
-/** What only spans get; text would make a metric unbounded. */
-export function spanOnly(facts: StatementFacts, count: number): Attributes {
-  return {
-    [DB_QUERY_TEXT]: facts.queryText,
-    ...(count > 1 ? { [DB_OPERATION_BATCH_SIZE]: count } : {}),
   };
 }
 

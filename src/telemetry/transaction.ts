@@ -18,6 +18,7 @@ import {
   TRANSACTION_OUTCOME,
   TRANSACTION_READ_ONLY,
 } from './attributes.ts';
+import type { DatabaseDescription, Descriptions } from './descriptions.ts';
 import { errorFacts } from './error-facts.ts';
 import type { Instruments } from './instruments.ts';
 import type { ServerAddress, TransactionInfo, TransactionObserver } from './observer.ts';
@@ -28,20 +29,20 @@ import { batchFacts, factsOf, type StatementFacts } from './statement-facts.ts';
 /** One transaction while something records: an INTERNAL span, its statements, its retries, its counts. */
 export class RecordedTransaction implements TransactionObserver {
   readonly #info: TransactionInfo;
-  readonly #database: Attributes;
+  readonly #database: DatabaseDescription;
   readonly #instruments: Instruments | undefined;
   readonly #byProcessor: Attributes;
   /** Undefined when the span is not sampled: its statements get none either. */
   readonly #tracer: Tracer | undefined;
   readonly #span: Span | undefined;
   readonly #context: Context | undefined;
-  #server: ServerAddress | undefined;
+  #statements: Descriptions | undefined;
   #attempts = 0;
   #ended = false;
 
   constructor(
     info: TransactionInfo,
-    database: Attributes,
+    database: DatabaseDescription,
     tracer: Tracer | undefined,
     instruments: Instruments | undefined,
   ) {
@@ -53,7 +54,7 @@ export class RecordedTransaction implements TransactionObserver {
     this.#span = tracer.startSpan(info.name, {
       kind: SpanKind.INTERNAL,
       attributes: {
-        ...database,
+        ...database.attributes,
         ...(info.readOnly ? { [TRANSACTION_READ_ONLY]: true } : {}),
         ...(info.processor === undefined ? {} : { [PROCESSOR]: info.processor }),
       },
@@ -76,7 +77,7 @@ export class RecordedTransaction implements TransactionObserver {
 
   attempt(attempt: number, server: ServerAddress): void {
     this.#attempts = attempt;
-    this.#server = server;
+    this.#statements = this.#database.on(server);
   }
 
   retry(attempt: number, error: unknown): void {
@@ -120,11 +121,10 @@ export class RecordedTransaction implements TransactionObserver {
     const recorder = {
       tracer: this.#tracer,
       instruments: this.#instruments,
-      database: this.#database,
-      server: this.#server,
       // Without a context manager nothing is active; the statement is the transaction's child all the same.
       parent: trace.getSpan(active) ? active : this.#context,
     };
-    return recordStatement(recorder, facts, count, run);
+    this.#statements ??= this.#database.on(undefined);
+    return recordStatement(recorder, facts.summary, this.#statements.of(facts, count), run);
   }
 }
