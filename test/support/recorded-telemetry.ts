@@ -3,6 +3,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import {
   AggregationTemporality,
   type DataPoint,
+  DataPointType,
   InMemoryMetricExporter,
   MeterProvider,
   PeriodicExportingMetricReader,
@@ -55,6 +56,25 @@ export function recordTelemetry({ sampler }: { sampler?: Sampler } = {}) {
         .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
         .filter(({ descriptor }) => descriptor.name === name)
         .flatMap(({ dataPoints }) => dataPoints as DataPoint<unknown>[]);
+    },
+    /** Every metric that has data now. */
+    async metrics() {
+      metricExporter.reset();
+      await meterProvider.forceFlush();
+      const all = metricExporter
+        .getMetrics()
+        .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+      return all.map((metric) => ({
+        name: metric.descriptor.name,
+        unit: metric.descriptor.unit,
+        kind:
+          metric.dataPointType === DataPointType.HISTOGRAM
+            ? ('histogram' as const)
+            : metric.dataPointType === DataPointType.SUM && metric.isMonotonic
+              ? ('counter' as const)
+              : ('gauge' as const),
+        keys: [...new Set(metric.dataPoints.flatMap(({ attributes }) => Object.keys(attributes)))],
+      }));
     },
     /** Value of the counter or gauge with exactly these attributes; 0 when there is none. */
     async value(name: string, attributes: Record<string, unknown>): Promise<number> {
