@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readPage, root } from './support/blocks.ts';
+
+/** `CODE ClassName` of every error class in src that has a code of its own. */
+async function errorClasses(): Promise<readonly string[]> {
+  const src = join(root, 'src');
+  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(join(src, file), 'utf8');
+      return [...text.matchAll(/\bcode = '(HOLDFAST_\w+)'/g)].map(({ 1: code, index }) => {
+        const classes = [...text.slice(0, index).matchAll(/\bclass (\w+)/g)];
+        return `${code} ${classes.at(-1)?.[1]}`;
+      });
+    }),
+  );
+  return found.flat().sort();
+}
+
+/** The same from the tables: | `CODE` | ClassName | meaning | committed? | what to do | */
+async function tableRows(): Promise<readonly (readonly string[])[]> {
+  const text = await readPage('docs/errors.md');
+  return [...text.matchAll(/^\| `(HOLDFAST_\w+)` \|(.*)\|$/gm)].map(([, code, rest]) => [
+    code!,
+    ...rest!.split('|').map((cell) => cell.trim().replaceAll('`', '')),
+  ]);
+}
+
+test('docs/errors.md has every error class with a code, and nothing else', async () => {
+  const documented = (await tableRows()).map(([code, name]) => `${code} ${name}`);
+  expect(documented.toSorted()).toEqual(await errorClasses());
+});
+
+test('each says what it means, whether anything was committed, and what to do', async () => {
+  const unfinished = (await tableRows()).filter((cells) => cells.length !== 5 || cells.includes(''));
+  expect(unfinished).toEqual([]);
+});
