@@ -51,20 +51,23 @@ test("every variable of the fleet's flags is in its table, and nothing else", as
   expect(rowsUnder('The reference fleet').toSorted()).toEqual([...read].sort());
 });
 
-const options: readonly (readonly [heading: string, schema: z.ZodObject, ...nested: string[]])[] = [
-  ['connect', connectOptionsSchema, 'pool', 'tls'],
-  ['startSession', sessionOptionsSchema],
-  ['transact', transactOptionsSchema],
-  ['runControlLoop', controlLoopSchema],
-  ['Backoff', backoffSchema],
-  ['runJanitor', janitorSchema],
+const options: readonly { heading: string; schema: z.ZodObject; nested?: readonly string[] }[] = [
+  { heading: 'connect', schema: connectOptionsSchema, nested: ['pool', 'tls'] },
+  { heading: 'startSession', schema: sessionOptionsSchema },
+  { heading: 'transact', schema: transactOptionsSchema },
+  { heading: 'runControlLoop', schema: controlLoopSchema },
+  { heading: 'Backoff', schema: backoffSchema },
+  { heading: 'runJanitor', schema: janitorSchema },
 ];
 
-test.each(options)('the table of %s has every option, and nothing else', (heading, schema, ...nested) => {
-  const names = Object.entries(schema.shape).flatMap(([name, type]) => {
-    if (!nested.includes(name)) return [name];
-    const inner = (type as z.ZodOptional<z.ZodObject>).unwrap();
-    return Object.keys(inner.shape).map((key) => `${name}.${key}`);
-  });
-  expect(rowsUnder(heading).toSorted()).toEqual(names.sort());
-});
+test.each(options)(
+  'the table of $heading has every option, and nothing else',
+  ({ heading, schema, nested }) => {
+    const names = Object.entries(schema.shape).flatMap(([name, type]) => {
+      if (!nested?.includes(name)) return [name];
+      const inner = (type as z.ZodOptional<z.ZodObject>).unwrap();
+      return Object.keys(inner.shape).map((key) => `${name}.${key}`);
+    });
+    expect(rowsUnder(heading).toSorted()).toEqual(names.sort());
+  },
+);
