@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   type CreateMachineRequest,
   type ProvidedMachine,
@@ -10,7 +10,7 @@ import {
 import { finishedPerMachine, workCounts } from '../../src/fleet/queries/audit.ts';
 import { listMachines } from '../../src/fleet/queries/machines.ts';
 import { connect, type Database } from '../../src/index.ts';
-import { createTestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
 import { pace, Replicas, writeInventory } from './support/fleet.ts';
 
 const never = new AbortController().signal;
@@ -18,6 +18,12 @@ const simulated = () =>
   new SimulatedProvider({ apiUrls: ['http://127.0.0.1:1'], heartbeatIntervalMs: 1_000, lostAfterMs: 1_000 });
 const provisioner = (provider: Provider, inventoryFile: string) => (db: Database) =>
   runProvisioner(db, { ...pace, provider, inventoryFile, reconcileIntervalMs: 200 });
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createTestDatabase();
+});
+afterEach(() => database.drop());
 
 /** `name: state` of every machine, and what the provider has. */
 async function views(db: Database, provider: Provider) {
@@ -32,7 +38,6 @@ async function views(db: Database, provider: Provider) {
 }
 
 test('provider and database follow the inventory, both ways', async () => {
-  await using database = await createTestDatabase();
   await using db = await connect({ url: database.url, pool: { max: 1 } });
   await using inventory = await writeInventory(['a', 'b', 'c']);
   await using provider = simulated();
@@ -50,7 +55,7 @@ test('provider and database follow the inventory, both ways', async () => {
         const view = await views(db, provider);
         return String(view.database) === String(database_) && String(view.provider) === String(names) && view;
       },
-      { what, timeoutMs: 20_000 },
+      { what, timeoutMs: 60_000 },
     );
   const first = await reach('the first three', provided, ['a', 'b', 'c']);
   expect(first.ids.get('a')).toBe(left.providerId);
@@ -71,10 +76,9 @@ test('provider and database follow the inventory, both ways', async () => {
     return counts.some(({ process, event }) => process === 'FleetReconcile' && event === 'failed');
   });
   expect((await views(db, provider)).provider).toEqual(['a', 'c', 'd']);
-});
+}, 120_000);
 
 test('a provisioner lost between creating a machine and saying so leaves nothing to be created twice', async () => {
-  await using database = await createTestDatabase();
   await using db = await connect({ url: database.url, pool: { max: 1 } });
   await using inventory = await writeInventory(['a', 'b']);
   await using cloud = simulated();
@@ -113,4 +117,4 @@ test('a provisioner lost between creating a machine and saying so leaves nothing
     const finished = await finishedPerMachine(db, { process: 'FleetProvision' });
     expect(finished.every((row) => row.finished <= 1n)).toBe(true);
   }
-});
+}, 120_000);
