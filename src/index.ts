@@ -15,6 +15,7 @@ export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export * from './errors/index.ts';
 export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor/index.ts';
 export {
+  checkSchema,
   type MigrateDownOptions,
   type MigrateOptions,
   type MigrationEvent,

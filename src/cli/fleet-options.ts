@@ -51,9 +51,14 @@ export const option = (flags: string, description: string) =>
 
 export function withCommon(command: Command): Command {
   return addUrlOption(command)
-    .addOption(option('--driver <name>', 'database driver').choices(['pg', 'postgres']))
     .addOption(
-      option('--connections <n>', 'database connections at most').argParser(wholeNumber(1)).default(4),
+      new Option('--driver <name>', 'database driver').env('HOLDFAST_DRIVER').choices(['pg', 'postgres']),
+    )
+    .addOption(
+      new Option('--connections <n>', 'database connections at most')
+        .env('HOLDFAST_POOL_MAX')
+        .argParser(wholeNumber(1))
+        .default(4),
     )
     .addOption(
       option('--parallelism <n>', 'machines worked on at once, per process')

@@ -4,7 +4,7 @@
  * gets the grace time, the rest is handed back. A second signal ends the process at once, as if it had been
  * killed: others take its work over.
  */
-import { type ConnectOptions, connect, type Database } from '../../index.ts';
+import { type ConnectOptions, checkSchema, connect, type Database } from '../../index.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { databaseTime } from '../queries/audit.ts';
 import type { Component } from './component.ts';
@@ -46,6 +46,7 @@ export async function serveComponent(
     ...(options.driver && { driver: options.driver }),
   });
   try {
+    await checkSchema(db, { set: 'fleet' });
     const component = await start(db, log);
     let isAlive = true;
     const health = await serveHealth(options.health.host, options.health.port, {

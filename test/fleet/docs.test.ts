@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { register } from '../../src/cli/fleet.ts';
+import { MACHINE_STATES } from '../../src/fleet/components/janitor.ts';
+
+const page = await readFile('docs/fleet.md', 'utf8');
+
+test('docs/fleet.md has every setting of every component, with its default', () => {
+  const program = new Command();
+  register(program);
+  const components = program.commands[0]!.commands.filter(
+    (command) => !['agent', 'machines'].includes(command.name()),
+  );
+  const documented = new Map(
+    [...page.matchAll(/^\| `(--[a-z-]+)` \|\s*`?([^|`]*?)`?\s*\|/gm)].map(([, flag, value]) => [flag!, value!]),
+  );
+  const elsewhere = ['--url', '--driver', '--connections'];
+  for (const { long, defaultValue, defaultValueDescription } of components.flatMap(
+    ({ options }) => options,
+  )) {
+    if (elsewhere.includes(long!)) continue;
+    const shown = defaultValueDescription ?? (defaultValue === false ? 'off' : String(defaultValue ?? ''));
+    expect([long, documented.get(long!)]).toEqual([long, shown === 'none' ? '' : shown]);
+  }
+});
+
+test('docs/fleet.md names every state of a machine', () => {
+  for (const state of MACHINE_STATES) expect(page).toContain(state);
+});
