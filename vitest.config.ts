@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Schema changes on CockroachDB are jobs, and take their time.
+const patience = process.env['HOLDFAST_TEST_ENGINE'] === 'cockroachdb' ? 4 : 1;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -8,8 +11,8 @@ export default defineConfig({
     // Files run in processes of their own: signals, exit codes and event loops are subjects of tests.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 30_000 * patience,
+    hookTimeout: 60_000 * patience,
     sequence: { hooks: 'stack' },
     typecheck: { enabled: false },
   },

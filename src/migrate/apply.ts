@@ -1,7 +1,7 @@
 import { DatabaseError, MigrationError } from '../errors/index.ts';
 import type { MigrationConnection } from './connection.ts';
 import { alreadyDone, assertIdempotent } from './idempotence.ts';
-import type { MigrationLock } from './lock.ts';
+import { lockLost, type MigrationLock } from './lock.ts';
 import type { Script } from './migration-set.ts';
 import type { Step } from './plan.ts';
 import { contention, retryOn } from './retry.ts';
@@ -44,7 +44,7 @@ async function applyAtOnce(context: ApplyContext, direction: 'up' | 'down', step
       await runStatement(connection, script, index);
     }
     if (direction === 'up') await recordApplied(connection, migration);
-    else await removeRecord(connection, migration);
+    else await removeRecord(connection, migration, lock.holder);
     await lock.assertHeldAtCommit(connection);
     await run(connection, 'COMMIT');
   } catch (error) {
@@ -62,8 +62,11 @@ async function applyStepwise(context: ApplyContext, direction: 'up' | 'down', st
   const first = isResumed ? record.statementsDone : 0;
   // Taking back what was half applied, or the other way round: any statement may find its work done.
   const isTurned = record !== undefined && !isResumed && record.finishedAt === undefined;
-  lock.assertHeld();
-  await recordProgress(connection, migration, direction, first);
+  const advance = async (done: number) => {
+    lock.assertHeld();
+    if (!(await recordProgress(connection, migration, direction, done, lock.holder))) throw lockLost();
+  };
+  await advance(first);
   for (let index = first; index < script.statements.length; index += 1) {
     context.signal?.throwIfAborted();
     lock.assertHeld();
@@ -80,10 +83,10 @@ async function applyStepwise(context: ApplyContext, direction: 'up' | 'down', st
         throw error;
       }
     }
-    lock.assertHeld();
-    await recordProgress(connection, migration, direction, index + 1);
+    await advance(index + 1);
   }
-  if (direction === 'down') await removeRecord(connection, migration);
+  if (direction === 'up') return;
+  if (!(await retryOn(contention, () => removeRecord(connection, migration, lock.holder)))) throw lockLost();
 }
 
 function scriptOf({ migration }: Step, direction: 'up' | 'down'): Script {

@@ -68,15 +68,20 @@ export class MigrationLock implements AsyncDisposable {
     this.#renewing = this.#keepRenewing();
   }
 
+  /** What the row says while the lock is ours; statements that record something are bound to it. */
+  get holder(): string {
+    return this.#holder;
+  }
+
   /** @throws MigrationError `lock-lost` when another process may have the lock by now. */
   assertHeld(): void {
-    if (performance.now() >= this.#heldUntil) throw lost();
+    if (performance.now() >= this.#heldUntil) throw lockLost();
   }
 
   /** Inside a transaction that must not commit unless the lock is still ours. */
   async assertHeldAtCommit(executor: Executor): Promise<void> {
     this.assertHeld();
-    if (!(await renew(executor, this.#holder, this.#leaseMs))) throw lost();
+    if (!(await renew(executor, this.#holder, this.#leaseMs))) throw lockLost();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -110,7 +115,7 @@ export class MigrationLock implements AsyncDisposable {
   }
 }
 
-function lost(): MigrationError {
+export function lockLost(): MigrationError {
   return new MigrationError(
     'lock-lost',
     'this process was stalled, and another one may be migrating now: look at the status, then run it again',

@@ -109,35 +109,48 @@ export async function recordApplied(executor: Executor, migration: Migration): P
   });
 }
 
-/** Nothing is left of it. */
-export async function removeRecord(executor: Executor, { set, number }: Migration): Promise<void> {
-  await executor.execute({
-    text: 'DELETE FROM holdfast.migration WHERE set_name = $1 AND number = $2',
-    values: [set, String(number)],
+/** Nothing is left of it. False when `holder` has lost the lock; then nothing is changed. */
+export async function removeRecord(
+  executor: Executor,
+  { set, number }: Migration,
+  holder: string,
+): Promise<boolean> {
+  const { rows } = await executor.execute({
+    text: `DELETE FROM holdfast.migration WHERE set_name = $1 AND number = $2 AND ${isHeldBy('$3')}
+      RETURNING number`,
+    values: [set, String(number), holder],
   });
+  return rows.length === 1;
 }
 
-/** Starts, restarts or takes up a migration that runs statement by statement. */
+/**
+ * Starts, restarts or takes up a migration that runs statement by statement. False when `holder` has lost the
+ * lock; then nothing is changed.
+ */
 export async function recordProgress(
   executor: Executor,
   migration: Migration,
   direction: 'up' | 'down',
   done: number,
-): Promise<void> {
+  holder: string,
+): Promise<boolean> {
   const script = direction === 'up' ? migration.up : migration.down!;
   const isApplied = direction === 'up' && done === script.statements.length;
-  await retryOn(contention, () =>
+  const { rows } = await retryOn(contention, () =>
     executor.execute({
       text: `INSERT INTO holdfast.migration
           (set_name, number, name, direction, checksum, statements_done, finished_at)
-        VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7::BOOL THEN clock_timestamp() END)
+        SELECT $1::TEXT, $2::INT8, $3::TEXT, $4::TEXT, $5::TEXT, $6::INT8,
+          CASE WHEN $7::BOOL THEN clock_timestamp() END
+        WHERE ${isHeldBy('$8')}
         ON CONFLICT (set_name, number) DO UPDATE SET
           name = excluded.name,
           direction = excluded.direction,
           checksum = excluded.checksum,
           statements_done = excluded.statements_done,
           finished_at = excluded.finished_at,
-          error = NULL`,
+          error = NULL
+        RETURNING number`,
       values: [
         migration.set,
         String(migration.number),
@@ -146,9 +159,15 @@ export async function recordProgress(
         checksum(script, done),
         String(done),
         String(isApplied),
+        holder,
       ],
     }),
   );
+  return rows.length === 1;
+}
+
+function isHeldBy(parameter: string): string {
+  return `EXISTS (SELECT 1 FROM holdfast.migration_lock WHERE lock_name = 'migrate' AND holder = ${parameter}::UUID)`;
 }
 
 /** The server refused the next statement, so it is known not to have taken effect. */

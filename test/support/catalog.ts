@@ -39,11 +39,13 @@ export async function dumpCatalog(
 ): Promise<string> {
   return withAdmin(url, async (client) => {
     const lines: string[] = [];
+    // CockroachDB puts the database's name into what it defines.
+    const database = `${new URL(url).pathname.slice(1)}.`;
     for (const section of sections) {
       const { rows } = await client.query(queries[section], [schemas]);
       lines.push(`-- ${section}`, ...rows.map((row) => Object.values(row).map(flat).join(' | ')), '');
     }
-    return lines.join('\n');
+    return lines.join('\n').replaceAll(database, '');
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
 import { withAdmin } from './admin.ts';
-import { migrateForTests } from './migrate-for-tests.ts';
+import { runCloneScript } from './clone.ts';
 import { urlOf } from './url-of.ts';
 
 export { seededRandom } from './seed.ts';
@@ -24,12 +24,12 @@ export function testEngine(): 'postgresql' | 'cockroachdb' {
   return inject('holdfast').engine;
 }
 
-/** A fresh, migrated database: a clone of the run's template, or migrated now where cloning is not known. */
+/** A fresh, migrated database: a clone of the run's template. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const { template } = inject('holdfast');
-  if (template !== undefined) return create(`TEMPLATE ${template} STRATEGY FILE_COPY`);
+  const { template, cloneScript } = inject('holdfast');
+  if (cloneScript === undefined) return create(`TEMPLATE ${template} STRATEGY FILE_COPY`);
   const database = await create('');
-  await migrateForTests(database.url);
+  await runCloneScript(database.url, template, cloneScript);
   return database;
 }
 

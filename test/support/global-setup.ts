@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TestProject } from 'vitest/node';
 import { withAdmin } from './admin.ts';
+import { readCloneScript } from './clone.ts';
 import { migrateForTests } from './migrate-for-tests.ts';
 import { startCockroachdb } from './servers/cockroachdb.ts';
 import { startPostgresql } from './servers/postgresql.ts';
@@ -12,8 +13,10 @@ export interface TestRun {
   readonly url: string;
   /** Every database of this run has a name that begins so. */
   readonly prefix: string;
-  /** A migrated database to clone; only where the engine can. */
-  readonly template?: string | undefined;
+  /** A migrated database to clone. */
+  readonly template: string;
+  /** How to clone it where the engine cannot. */
+  readonly cloneScript?: string | undefined;
 }
 
 declare module 'vitest' {
@@ -35,16 +38,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.stop();
   };
   try {
-    let template: string | undefined;
-    if (server.engine === 'postgresql') {
-      template = `${prefix}_template`;
-      await withAdmin(server.url, (client) => client.query(`CREATE DATABASE ${template}`));
-      await migrateForTests(urlOf(server.url, template));
+    const template = `${prefix}_template`;
+    await withAdmin(server.url, (client) => client.query(`CREATE DATABASE ${template}`));
+    await migrateForTests(urlOf(server.url, template));
+    const cloneScript =
+      server.engine === 'cockroachdb' ? await readCloneScript(server.url, template) : undefined;
+    if (cloneScript === undefined) {
       await withAdmin(server.url, (client) =>
         client.query(`ALTER DATABASE ${template} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true`),
       );
     }
-    project.provide('holdfast', { engine: server.engine, url: server.url, prefix, template });
+    project.provide('holdfast', { engine: server.engine, url: server.url, prefix, template, cloneScript });
   } catch (error) {
     await stop();
     throw error;
