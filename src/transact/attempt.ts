@@ -44,7 +44,7 @@ export class Attempt {
   readonly #commitHooks: Hook[] = [];
   readonly #rollbackHooks: Hook[] = [];
   #opened: Promise<void> = Promise.resolve();
-  #closed = false;
+  #ended = false;
   #poison: { readonly error: unknown } | undefined;
 
   constructor(connection: DriverConnection, settings: AttemptSettings, observer: TransactionObserver) {
@@ -78,7 +78,7 @@ export class Attempt {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed !== undefined;
   }
 
   execute(statement: Statement): Promise<RawResult> {
@@ -89,11 +89,7 @@ export class Attempt {
   }
 
   async #execute(statement: Statement): Promise<RawResult> {
-    // Made here and not in close(): most handles are never used late, and a stack costs more than a statement.
-    if (this.#closed)
-      throw new TransactionClosedError(
-        'the transaction has ended: await every query before the callback returns',
-      );
+    if (this.#closed) throw this.#closed;
     refuseForbidden(statement.text, this.#settings.allowDdl);
     for (const fence of this.#fences) fence.assertAlive();
     return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
@@ -121,7 +117,7 @@ export class Attempt {
 
   /** From now on every use of the handle rejects with TransactionClosedError. */
   close(): void {
-    this.#closed = true;
+    this.#ended = true;
   }
 
   poisonWith(error: unknown): void {
@@ -215,6 +211,13 @@ export class Attempt {
       if (translated) return translated;
     }
     return error;
+  }
+
+  /** Made when it is asked for: most handles are never used late, and an error's stack costs microseconds. */
+  get #closed(): TransactionClosedError | undefined {
+    return this.#ended
+      ? new TransactionClosedError('the transaction has ended: await every query before the callback returns')
+      : undefined;
   }
 
   async #settleFlight(flight: Promise<unknown>[]): Promise<void> {
