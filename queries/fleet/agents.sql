@@ -16,6 +16,7 @@ LIMIT @wanted::INT8;
 -- name: MachinesToRecover :many
 -- Machines whose agent was started but never sent a heartbeat within @first_heartbeat_ms, or sent none for
 -- @silent_ms. Those that are being recovered already, or back off, are left out.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT a.machine_id
 FROM fleet.machine_agent_started AS a
 JOIN fleet.machine_provided AS p ON p.machine_id = a.machine_id

@@ -1,6 +1,7 @@
 -- name: MachinesToInstall :many
 -- Machines with a living agent that has reported its hardware, for which the system that the inventory wants
 -- was not asked for yet, or failed to install at least @retry_ms ago.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT m.machine_id
 FROM fleet.machine AS m
 JOIN fleet.machine_agent_heartbeat AS h ON h.machine_id = m.machine_id

@@ -2,6 +2,7 @@
 -- One page of sessions past their deadline: reads the deadlines (a narrow table, one row a session), deletes
 -- both rows by primary key. The deadline is looked at again by the delete, so a session that was extended in
 -- between stays.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 WITH dead AS (
   DELETE FROM holdfast.session_deadline
   WHERE session_id IN (
@@ -45,6 +46,7 @@ WHERE (target, process, token, event) IN (
 
 -- name: CountWork :many
 -- Gauges by process: work held by live sessions, and targets backing off. Scans the work table.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT w.process,
   sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS "active!",
   sum(CASE WHEN w.not_before > now() THEN 1 ELSE 0 END)::INT8 AS "backing_off!"

@@ -21,12 +21,14 @@ SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM holdfast.session WHERE session_id = 
 -- The same check once more in the flight of the COMMIT, on PostgreSQL only: the row lock makes it fail when
 -- the session's row was deleted after this transaction's snapshot was taken. KEY SHARE locks of one session's
 -- transactions do not exclude each other, and heartbeats write another table.
+-- lint:ignore HL004 PostgreSQL only, where it does lock
 SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM holdfast.session WHERE session_id = @session_id FOR KEY SHARE)
   THEN '1' ELSE 'holdfast:session-expired' END AS INT8) AS live;
 
 -- name: Heartbeat :many
 -- Extends all of one process's sessions in one statement, by primary key. A session past its deadline is
 -- not touched: dead stays dead. Sessions that are not returned are expired.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 UPDATE holdfast.session_deadline
 SET deadline = now() + interval_ms * INTERVAL '1 millisecond'
 WHERE session_id = ANY(@session_ids::UUID[]) AND deadline > now()
@@ -41,6 +43,7 @@ DELETE FROM holdfast.session WHERE session_id = ANY(@session_ids::UUID[]) RETURN
 
 -- name: ListSessions :many
 -- Every session with its deadline, living ones first.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT s.session_id, s.component, s.runtime_info, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
 FROM holdfast.session AS s
 JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id

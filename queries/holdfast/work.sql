@@ -6,6 +6,7 @@
 -- same key: the upsert's guard (same token, same holder as read) decides, so it is right at READ COMMITTED too.
 -- Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys taken
 -- (token not null), or, when nothing was taken, every key with what stands in the way.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 WITH candidate AS (
   SELECT c.ord, c.process, c.target
   FROM unnest(@ords::INT8[], @processes::TEXT[], @targets::TEXT[]) AS c (ord, process, target)
