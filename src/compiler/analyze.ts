@@ -9,6 +9,7 @@ import { isNode, listOf, readNodeTree, type TreeNode } from './engine/node-tree.
 import type { WireColumn, WireDescription } from './engine/wire.ts';
 import { engineHint } from './hints.ts';
 import { camelCase } from './names.ts';
+import { proveOnCockroach } from './nullability/cockroach.ts';
 import { acceptsNull, type ParameterUse, parameterUses } from './nullability/parameter-uses.ts';
 import { Prover, type Verdict } from './nullability/prove.ts';
 import type { EngineQuery } from './source/parameters.ts';
@@ -335,7 +336,11 @@ function analyzeColumns(
     new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
   const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
-  const verdicts = tree ? weakest(prover.columns(tree), variants, params, database) : undefined;
+  const verdicts = tree
+    ? weakest(prover.columns(tree), variants, params, database)
+    : database.engine.cockroach
+      ? proveOnCockroach(query.source.tokens, description, database.catalog)
+      : undefined;
   const elements = tree
     ? prover
         .elements(tree)

@@ -5,3 +5,5 @@
 export * from './compile.ts';
 export * from './config.ts';
 export { type Diagnostic, diagnosticToJson, formatDiagnostic } from './diagnostic.ts';
+export { dualVerdict } from './dual-verdict.ts';
+export { explainQuery } from './explain.ts';

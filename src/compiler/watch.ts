@@ -1,0 +1,49 @@
+import { watch } from 'node:fs';
+import path from 'node:path';
+import type { TargetFiles } from './compile.ts';
+import type { CompileConfig } from './config.ts';
+
+/**
+ * Calls `changed` once for every burst of changes to the .sql files of the targets or to the configuration,
+ * one call at a time, until `signal` aborts.
+ */
+export async function watchSources(
+  config: CompileConfig,
+  targets: readonly TargetFiles[],
+  changed: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const entries = targets.flatMap(({ target }) => [...target.queries, ...target.schema]);
+  const folders = new Set(
+    entries.map((entry) => path.resolve(config.root, entry.endsWith('.sql') ? path.dirname(entry) : entry)),
+  );
+  let wake: (() => void) | undefined;
+  let dirty = false;
+  const notice = () => {
+    dirty = true;
+    wake?.();
+  };
+  const watchers = [...folders].map((folder) =>
+    watch(folder, { recursive: true, signal }, (_event, name) => {
+      if (name?.endsWith('.sql')) notice();
+    }),
+  );
+  watchers.push(
+    watch(config.root, { signal }, (_event, name) => {
+      if (name === config.path) notice();
+    }),
+  );
+  signal.addEventListener('abort', notice, { once: true });
+  while (!signal.aborted) {
+    if (!dirty)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    if (signal.aborted) break;
+    // Editors write a file in several steps.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    dirty = false;
+    await changed();
+  }
+  for (const watcher of watchers) watcher.close();
+}
