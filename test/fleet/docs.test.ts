@@ -13,7 +13,10 @@ test('docs/fleet.md has every setting of every component, with its default', () 
     (command) => !['agent', 'machines'].includes(command.name()),
   );
   const documented = new Map(
-    [...page.matchAll(/^\| `(--[a-z-]+)` \|\s*`?([^|`]*?)`?\s*\|/gm)].map(([, flag, value]) => [flag!, value!]),
+    [...page.matchAll(/^\| `(--[a-z-]+)` \|\s*`?([^|`]*?)`?\s*\|/gm)].map(([, flag, value]) => [
+      flag!,
+      value!,
+    ]),
   );
   const elsewhere = ['--url', '--driver', '--connections'];
   for (const { long, defaultValue, defaultValueDescription } of components.flatMap(
