@@ -115,7 +115,7 @@ export class Heart {
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(
           () => reject(new Error('heartbeat not answered in time')),
-          deadline - performance.now(),
+          Math.max(0, deadline - performance.now()),
         );
       });
       const raw = await Promise.race([sent, late]);
