@@ -35,11 +35,11 @@ WHERE n.event = 'started' AND n.token > 1 AND n.process LIKE 'Fleet%'
 ORDER BY n.process, n.target, n.token;
 
 -- name: FinishedPerMachine :many
--- How often a process finished on each machine that exists.
+-- How often a process has finished on each machine that exists, since a time.
 SELECT m.name, count(h.token) AS finished
 FROM fleet.machine AS m
 LEFT JOIN holdfast.work_history AS h
-  ON h.target = m.machine_id::TEXT AND h.process = @process AND h.event = 'finished'
+  ON h.target = m.machine_id::TEXT AND h.process = @process AND h.event = 'finished' AND h.at >= @since
 GROUP BY m.name
 ORDER BY m.name;
 

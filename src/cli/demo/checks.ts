@@ -54,7 +54,7 @@ export async function checkOutcome(
     async (tx) => {
       const [overlaps, initialized, taken, counts, hardware] = await Promise.all([
         overlappingWork(tx),
-        finishedPerMachine(tx, { process: 'FleetInitialize' }),
+        finishedPerMachine(tx, { process: 'FleetInitialize', since }),
         takeOvers(tx, { since }),
         workCounts(tx, { since }),
         getHardwareReport(tx, { name: options.machines[0] ?? '' }),

@@ -1,11 +1,12 @@
 /** The story of the demo, from an empty folder to an empty folder. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { readInventory } from '../../fleet/inventory/inventory.ts';
 import { findAgent } from '../../fleet/provider/agent-directory.ts';
 import { databaseTime, heldMachines } from '../../fleet/queries/audit.ts';
-import { connect, type Database } from '../../index.ts';
+import { connect, type Database, HoldfastError } from '../../index.ts';
 import { migrate } from '../../migrate/index.ts';
 import { UsageError } from '../support/usage-error.ts';
 import { type Board, createPlainBoard, createTerminalBoard } from './board.ts';
@@ -35,7 +36,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const board = isTerminal ? createTerminalBoard(terminal) : createPlainBoard((line) => console.log(line));
   const stopping = new AbortController();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const onSignal = (signal: NodeJS.Signals) => stopping.abort(signal);
+  const onSignal = (signal: NodeJS.Signals) => {
+    // Asked twice: at once. What is left then ends with this process.
+    if (isSignal(stopping.signal.reason)) process.exit(1);
+    stopping.abort(signal);
+  };
   for (const signal of signals) process.on(signal, onSignal);
 
   const startedMs = performance.now();
@@ -47,8 +52,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   } catch (error) {
     failure = error;
   }
+  // Nothing has begun: the command line, or the database that it names, is wrong.
+  const isEarly = failure instanceof HoldfastError && !(await hasLogs(workshop));
   const isGood = outcome?.checks.every(({ failure: why }) => why === undefined) === true;
-  await workshop.close({ keepLogs: !isGood && !isSignal(stopping.signal.reason) });
+  await workshop.close({ keepLogs: !isGood && !isEarly && !isSignal(stopping.signal.reason) });
   for (const signal of signals) process.off(signal, onSignal);
   board.close();
 
@@ -58,12 +65,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
   if (outcome) printOutcome(outcome, performance.now() - startedMs);
   if (isGood) return 0;
+  if (isEarly) throw failure;
   const why = failure ?? new Error('a check failed');
   console.error(`holdfast: the demo failed: ${why instanceof Error ? why.message : String(why)}`);
   console.error(`holdfast: the logs are in ${workshop.logs}`);
   return 1;
 }
 
+const hasLogs = async ({ logs }: Workshop) => (await readdir(logs)).length > 0;
 const isSignal = (reason: unknown): reason is NodeJS.Signals => typeof reason === 'string';
 
 class Story {
@@ -110,12 +119,14 @@ class Story {
       env: {
         ...process.env,
         HOLDFAST_DATABASE_URL: db.url,
+        NODE_COMPILE_CACHE: this.#workshop.compileCache,
       },
       onFailure: (error) => this.#stopping.abort(error),
     });
     const killAll = () => children.killAll();
     process.once('exit', killAll);
     try {
+      await this.#workshop.warm;
       return await this.#tell(db, children);
     } finally {
       await children.stopAll(SETTINGS.graceMs);

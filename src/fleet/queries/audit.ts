@@ -120,6 +120,7 @@ ORDER BY n.process, n.target, n.token`,
 
 export interface FinishedPerMachineParams {
   readonly process: string;
+  readonly since: Date;
 }
 
 export interface FinishedPerMachineRow {
@@ -127,18 +128,21 @@ export interface FinishedPerMachineRow {
   readonly finished: bigint;
 }
 
-/** How often a process finished on each machine that exists. */
+/** How often a process has finished on each machine that exists, since a time. */
 export const finishedPerMachine = many<FinishedPerMachineParams, FinishedPerMachineRow>({
   name: 'FinishedPerMachine',
   text: `SELECT m.name, count(h.token) AS finished
 FROM fleet.machine AS m
 LEFT JOIN holdfast.work_history AS h
-  ON h.target = m.machine_id::TEXT AND h.process = $1 AND h.event = 'finished'
+  ON h.target = m.machine_id::TEXT AND h.process = $1 AND h.event = 'finished' AND h.at >= $2
 GROUP BY m.name
 ORDER BY m.name`,
   operation: 'SELECT',
   collection: 'fleet.machine',
-  params: [['process', text]],
+  params: [
+    ['process', text],
+    ['since', timestamptz],
+  ],
   columns: [
     ['name', text],
     ['finished', int8],
