@@ -2,10 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate } from '../../src/migrate/index.ts';
-import { withAdmin } from '../support/admin.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { type Block, blocksOf, fileOf, isRun, pages, readPage, root } from './support/blocks.ts';
-import { ExampleProject, runNode } from './support/project.ts';
+import { ExampleProject, type PageRun, runNode } from './support/project.ts';
 
 const names = await pages();
 const blocks = (await Promise.all(names.map(blocksOf))).flat();
@@ -45,7 +44,7 @@ async function compileQueries(page: string): Promise<void> {
 
 test('every TypeScript example type-checks', async () => {
   expect(await project.typeCheck()).toBe('');
-});
+}, 60_000);
 
 test('every example that runs shows its output or asserts: it can fail', () => {
   const silent = blocks.filter(
@@ -65,22 +64,25 @@ test('every block is marked in a way that this suite knows, and begins at the ma
 });
 
 describe.each(names.filter((page) => ofPage(page).some(isRun)))('%s', (page) => {
-  let database: TestDatabase;
+  const examples = ofPage(page).filter(isRun);
+  let ran: PageRun;
   beforeAll(async () => {
-    database = await createTestDatabase();
+    await using database = await createTestDatabase();
     if (ofPage(page).some((block) => fileOf(block)?.startsWith('schema/')))
       await migrate(database.url, { sets: ['holdfast', join(project.pageFolder(page), 'schema')] });
+    // In the page's order, on one database: an example may use what one before it has left.
+    ran = await project.runPage(examples, database.url);
+  }, 90_000);
+
+  test.each(examples)('the example at line $line does what it says', (block) => {
+    const result = ran.results[examples.indexOf(block)];
+    if (result === undefined) throw new Error(`did not get to an end\n${ran.stderr}`);
+    expect(result.error, `${place(block)}\n${result.error}`).toBeUndefined();
+    const shown = shownOutput(block);
+    if (shown !== undefined) expect(result.output).toBe(shown);
   });
 
-  // In the page's order, on one database: an example may use what one before it has left.
-  test.each(ofPage(page).filter(isRun))('the example at line $line does what it says', async (block) => {
-    if (block.language === 'sql') {
-      await withAdmin(database.url, (client) => client.query(block.text));
-      return;
-    }
-    const { code, stdout, stderr } = await project.run(block, database.url);
-    expect(code, `${place(block)}\n${stderr}`).toBe(0);
-    const shown = shownOutput(block);
-    if (shown !== undefined) expect(stdout).toBe(shown);
+  test('no example leaves anything running', () => {
+    expect(ran.code, ran.stderr).toBe(0);
   });
 });

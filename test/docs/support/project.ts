@@ -1,13 +1,19 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Block, fileOf, root } from './blocks.ts';
 
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** What came of a page's examples: as many results as were begun and got to an end. */
+export interface PageRun extends Ended {
+  readonly results: readonly { readonly output: string; readonly error?: string }[];
 }
 
 /** What an example may use without saying where it comes from. */
@@ -21,7 +27,7 @@ declare global {
 `;
 
 /** Longest that one command of this suite may take; none should come near it. */
-const LIMIT_MS = 25_000;
+const LIMIT_MS = 60_000;
 
 /** Runs Node with these arguments until it ends by itself: an example that never ends is a failure. */
 export function runNode(
@@ -115,13 +121,23 @@ export class ExampleProject implements AsyncDisposable {
     return stdout.replaceAll(/^(\S+)\/line-\d+\.ts/gm, '$1.md');
   }
 
-  /** Runs one example against a database. */
-  run(block: Block, databaseUrl: string): Promise<Ended> {
+  /** Runs a page's examples in their order, in one process, against a database. */
+  async runPage(blocks: readonly Block[], databaseUrl: string): Promise<PageRun> {
+    const cwd = this.pageFolder(blocks[0]!.page);
+    const steps = blocks.map((block) =>
+      block.language === 'sql' ? { sql: block.text } : { path: this.pathOf(block) },
+    );
+    await mkdir(cwd, { recursive: true });
+    const [stepsFile, resultsFile] = [join(cwd, 'steps.json'), join(cwd, 'results.json')];
+    await writeFile(stepsFile, JSON.stringify(steps));
     const hook = new URL('./resolve-holdfast.mjs', import.meta.url).href;
-    return runNode(['--import', hook, this.pathOf(block)], {
-      cwd: this.pageFolder(block.page),
+    const runner = fileURLToPath(new URL('./run-page.mjs', import.meta.url));
+    const ended = await runNode(['--import', hook, runner, stepsFile, resultsFile], {
+      cwd,
       env: { HOLDFAST_DATABASE_URL: databaseUrl, NODE_NO_WARNINGS: '1' },
     });
+    const results = await readFile(resultsFile, 'utf8').then(JSON.parse, () => []);
+    return { ...ended, results };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
