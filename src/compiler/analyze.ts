@@ -84,6 +84,13 @@ export async function analyze(
   return analyzed;
 }
 
+/** CockroachDB gives no position, but names what it means: the first token that is so called. */
+function placeOfName({ source }: EngineQuery, message: string): number {
+  const name = /"([^"]+)"/.exec(message)?.[1]?.split('.').at(-1);
+  const token = source.tokens.find(({ text }) => text.toLowerCase() === name || text === `"${name}"`);
+  return (token ?? source.tokens[0]!).at;
+}
+
 async function describeQueries(
   queries: readonly EngineQuery[],
   database: CompileDatabase,
@@ -103,7 +110,7 @@ async function describeQueries(
         file: query.source.file,
         at:
           position === undefined
-            ? query.source.tokens[0]!.at
+            ? placeOfName(query, description.message)
             : query.toSource(characterOffset(query.text, position)),
         query: query.source.name,
       });

@@ -5,12 +5,12 @@ import type { Diagnostic } from '../../src/compiler/diagnostic.ts';
 import { type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
 import { rewrite } from '../../src/compiler/source/parameters.ts';
 import { readSqlc } from '../../src/compiler/source/query-file.ts';
-import { createEmptyTestDatabase, seededRandom } from '../support/database.ts';
+import { createEmptyTestDatabase, seededRandom, testEngine } from '../support/database.ts';
 import { textClient } from './support/executor.ts';
 import { propertySchema, RandomQuery, randomData } from './support/random-query.ts';
 
-const queries = Number(process.env['HOLDFAST_PROPERTY_QUERIES'] ?? 600);
-const dataSets = 8;
+const queries = Number(process.env['HOLDFAST_PROPERTY_QUERIES'] ?? 300);
+const dataSets = 6;
 
 let engine: Engine;
 beforeAll(async () => {
@@ -18,7 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-test(
+// CockroachDB shows no tree: what is proved there is in the golden folders.
+test.runIf(testEngine() === 'postgresql')(
   'no random join ever gives NULL in a column that was proved never to be null',
   async () => {
     const random = seededRandom('nullability');

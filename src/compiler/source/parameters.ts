@@ -56,6 +56,12 @@ function previousCode(tokens: readonly Token[], from: number): number {
   return i;
 }
 
+/** `machine@machine_name` is CockroachDB's index hint. */
+function followsName(tokens: readonly Token[], i: number): boolean {
+  const before = tokens[i - 1]?.kind;
+  return before === 'word' || before === 'quoted';
+}
+
 interface Call {
   readonly kind: string;
   readonly argument: string;
@@ -162,7 +168,7 @@ export function rewrite(query: SourceQuery): EngineQuery {
       if (params[number - 1]!.at < 0)
         params[number - 1] = { name: said?.name, nullable: said?.nullable ?? false, at: token.at };
       place(number, token.at);
-    } else if (token.text === query.marker && tokens[i + 1]?.kind === 'word') {
+    } else if (token.text === query.marker && tokens[i + 1]?.kind === 'word' && !followsName(tokens, i)) {
       const name = tokens[i + 1]!.text;
       const said = declared.get(name);
       i++;

@@ -14,10 +14,12 @@ export interface GoldenCase {
   readonly folder: string;
 }
 
-export async function goldenCases(): Promise<GoldenCase[]> {
+/** The folders of an engine: those under `cockroachdb` are CockroachDB's, the rest PostgreSQL's. */
+export async function goldenCases(engine: 'postgresql' | 'cockroachdb'): Promise<GoldenCase[]> {
   const names = await readdir(goldenRoot, { recursive: true });
   return names
     .filter((name) => path.basename(name) === 'queries.sql')
+    .filter((name) => name.startsWith('cockroachdb') === (engine === 'cockroachdb'))
     .map((name) => ({ name: path.dirname(name), folder: path.join(goldenRoot, path.dirname(name)) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

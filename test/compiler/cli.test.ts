@@ -1,0 +1,139 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { runCli } from '../support/run-cli.ts';
+
+const schema = `CREATE TABLE note (note_id INT8 NOT NULL PRIMARY KEY, body TEXT NOT NULL, author TEXT);\n`;
+const queries = `-- name: GetNote :one
+SELECT body, author FROM note WHERE note_id = @note_id;
+`;
+const { url } = inject('holdfast');
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'holdfast-compile-'));
+  await mkdir(path.join(folder, 'schema'));
+  await mkdir(path.join(folder, 'queries'));
+  await put('schema/0001_note.up.sql', schema);
+  await put('queries/notes.sql', queries);
+  await put(
+    'holdfast.config.json',
+    JSON.stringify({ compile: [{ queries: 'queries', schema: 'schema', out: 'out' }] }),
+  );
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const put = (name: string, text: string) => writeFile(path.join(folder, name), text);
+const compile = (...args: string[]) =>
+  runCli(['compile', '--config', path.join(folder, 'holdfast.config.json'), ...args]);
+const compiled = () => compile('--url', url);
+
+describe('compile', () => {
+  test('writes a module and says what it wrote', async () => {
+    const { code, stdout } = await compiled();
+    expect(code).toBe(0);
+    expect(stdout).toContain('wrote out/notes.ts');
+    const module = await readFile(path.join(folder, 'out/notes.ts'), 'utf8');
+    expect(module).toContain('export const getNote = one<GetNoteParams, GetNoteRow>({');
+    expect(module).toContain("from 'holdfast/query'");
+  });
+
+  test('unchanged input is settled without an engine', async () => {
+    await compiled();
+    // There is nothing at that port, so an engine would be missed.
+    const { code, stdout } = await compile();
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'nothing changed\n' });
+  });
+
+  test('reports every error of every file with its place, and writes nothing', async () => {
+    await put('queries/a.sql', '-- name: A :one\nSELECT nope FROM note;\n');
+    await put('queries/b.sql', '-- name: B :some\nSELECT 1 AS x;\n');
+    const { code, stderr } = await compiled();
+    expect(code).toBe(1);
+    expect(stderr).toContain('queries/a.sql:2:8: error 42703');
+    expect(stderr).toContain('queries/b.sql:1:4: error HF001');
+    expect(stderr).toContain('2 errors; nothing was written');
+    await expect(readdir(path.join(folder, 'out'))).rejects.toThrow('ENOENT');
+  });
+
+  test('a failing run leaves what was compiled before as it was', async () => {
+    await compiled();
+    const before = await readFile(path.join(folder, 'out/notes.ts'), 'utf8');
+    await put('queries/notes.sql', `${queries}\n-- name: Bad :one\nSELECT nope FROM note;\n`);
+    expect((await compiled()).code).toBe(1);
+    expect(await readFile(path.join(folder, 'out/notes.ts'), 'utf8')).toBe(before);
+  });
+
+  test('--format json gives one object a line', async () => {
+    await put('queries/a.sql', '-- name: A :one\nSELECT nope FROM note;\n');
+    const { stdout } = await compile('--url', url, '--format', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      severity: 'error',
+      code: '42703',
+      file: 'queries/a.sql',
+      line: 2,
+      column: 8,
+    });
+  });
+
+  test('--explain prints the proof of each column', async () => {
+    const { code, stdout } = await compile('--url', url, '--explain', 'getnote');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/body\s+text\s+string\s+note\.body is NOT NULL/);
+    expect(stdout).toMatch(/author\s+text\s+string \| null\s+note\.author has no NOT NULL/);
+  });
+
+  test('a configuration with an unknown key is a usage error that names it', async () => {
+    await put(
+      'holdfast.config.json',
+      JSON.stringify({ compile: [{ queries: 'queries', out: 'out', shema: 'schema' }] }),
+    );
+    const { code, stderr } = await compiled();
+    expect(code).toBe(2);
+    expect(stderr).toContain('shema');
+  });
+
+  test('without a configuration it says what to create', async () => {
+    const { code, stderr } = await runCli(['compile', '--config', path.join(folder, 'none.json')]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('create it');
+  });
+});
+
+describe('compile --check', () => {
+  beforeEach(async () => {
+    expect((await compiled()).code).toBe(0);
+  });
+
+  test('is content with what was just compiled, and asks no engine', async () => {
+    expect(await compile('--check')).toMatchObject({ code: 0, stdout: 'up to date\n' });
+  });
+
+  test('tells a changed query', async () => {
+    await put('queries/notes.sql', queries.replace(', author', ''));
+    const { code, stderr } = await compile('--check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('queries/notes.sql: a query changed since it was compiled');
+  });
+
+  test('tells a changed migration', async () => {
+    await put('schema/0002_more.up.sql', 'ALTER TABLE note ADD COLUMN at TIMESTAMPTZ;\n');
+    const { code, stderr } = await compile('--check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('schema: a migration changed since out was compiled');
+  });
+
+  test('tells an output that was edited by hand', async () => {
+    const file = path.join(folder, 'out/notes.ts');
+    await writeFile(file, `${await readFile(file, 'utf8')}// mine\n`);
+    const { code, stderr } = await compile('--check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('out/notes.ts: was edited by hand');
+  });
+
+  test('tells an output that is missing', async () => {
+    await rm(path.join(folder, 'out/notes.ts'));
+    expect((await compile('--check')).stderr).toContain('out/notes.ts: is missing');
+  });
+});

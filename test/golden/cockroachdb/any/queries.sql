@@ -1,0 +1,2 @@
+-- name: Some :many
+SELECT name FROM machine WHERE machine_id = ANY(@ids::UUID[]) ORDER BY machine_id;

@@ -1,0 +1,2 @@
+-- name: A :many
+SELECT nam FROM machine;

@@ -1,0 +1,2 @@
+-- name: Machines :many
+SELECT * FROM machine ORDER BY machine_id;
