@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { readInventory } from '../../fleet/inventory/inventory.ts';
 import { findAgent } from '../../fleet/provider/agent-directory.ts';
-import { databaseTime, heldMachines } from '../../fleet/queries/audit.ts';
+import { databaseTime, type HeldMachinesRow, heldMachines } from '../../fleet/queries/audit.ts';
 import { connect, type Database, HoldfastError } from '../../index.ts';
 import { migrate } from '../../migrate/index.ts';
 import { UsageError } from '../support/usage-error.ts';
@@ -72,6 +72,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return 1;
 }
 
+const isReconciling = (held: HeldMachinesRow) => held.process === 'FleetReconcile';
 const hasLogs = async ({ logs }: Workshop) => (await readdir(logs)).length > 0;
 const isSignal = (reason: unknown): reason is NodeJS.Signals => typeof reason === 'string';
 
@@ -150,7 +151,9 @@ class Story {
 
     // An agent dies.
     let killedMs = await this.#killAgent(db, first);
-    await this.#until(db, children, `${first} to be found silent`, (view) => !this.#areRunning(view));
+    await this.#until(db, children, `${first} to be found silent`, ({ machines }) =>
+      machines.some(({ name, state }) => name === first && state !== 'running'),
+    );
     await this.#until(db, children, `${first} to run again`, this.#areRunning);
     this.#board.event(
       `${first} is running again, ${seconds(performance.now() - killedMs)} after its agent died`,
@@ -165,6 +168,13 @@ class Story {
       `${second} is running again, ${seconds(performance.now() - killedMs)} after its agent died`,
     );
 
+    // A recovery may still be under way: agents whose heartbeats were late count as silent too.
+    await this.#until(
+      db,
+      children,
+      'all work to end',
+      (view) => this.#areRunning(view) && view.held.every(isReconciling),
+    );
     return checkOutcome(db, { since, machines: this.#machines, directory: this.#workshop.machines, killed });
   }
 

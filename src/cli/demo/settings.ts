@@ -10,7 +10,7 @@ export const SETTINGS = {
   agentHeartbeatMs: 500,
   /** An agent ends by itself when nobody has listened for so long: the last resort against orphans. */
   agentLostAfterMs: 20_000,
-  silentMs: 2_000,
+  silentMs: 2_500,
   firstHeartbeatMs: 10_000,
   sweepIntervalMs: 2_000,
   graceMs: 3_000,

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
+import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+let database: TestDatabase;
+let temporary: string;
+beforeEach(async () => {
+  database = await createTestDatabase();
+  temporary = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+  await chmod(temporary, 0o755);
+});
+afterEach(async () => {
+  await rm(temporary, { recursive: true, force: true });
+  await database.drop();
+});
+
+/** Starts the demo and resolves when it has killed its first component: by then everything is under way. */
+async function startDemo() {
+  const child = spawn(process.execPath, [main, 'demo'], {
+    env: { ...process.env, TMPDIR: temporary, DATABASE_URL: database.url, HOLDFAST_DATABASE_URL: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise<number | NodeJS.Signals | null>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal)),
+  );
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => line.includes('SIGKILL') && resolve());
+    void exited.then((how) => reject(new Error(`the demo ended: ${how}`)));
+  });
+  return { child, exited };
+}
+
+/** The processes that have left a trace in the demo's folder: components in their logs, agents in their folders. */
+async function processes(): Promise<number[]> {
+  const names = await readdir(temporary, { recursive: true }).catch(() => []);
+  const files = names.filter((name) => /\/logs\/.*\.log$|agent\.json$/.test(name));
+  const texts = await Promise.all(
+    files.map((name) => readFile(join(temporary, name), 'utf8').catch(() => '')),
+  );
+  return [
+    ...new Set(texts.flatMap((text) => [...text.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)))),
+  ];
+}
+
+const isOurs = async (pid: number) => (await commandLineOf(pid)).includes(main);
+
+async function nothingIsLeft(pids: readonly number[]): Promise<void> {
+  await waitFor(async () => (await readdir(temporary)).every((name) => !name.startsWith('holdfast-demo-')), {
+    what: 'the folder to go',
+    timeoutMs: 20_000,
+  });
+  await waitFor(async () => !(await Promise.all(pids.map(isOurs))).includes(true), {
+    what: 'the processes to end',
+    timeoutMs: 20_000,
+  });
+}
+
+test.each(['SIGINT', 'SIGKILL'] as const)(
+  '%s to the demo leaves no process and no file',
+  async (signal) => {
+    const { child, exited } = await startDemo();
+    const pids = await processes();
+    expect(pids.length).toBeGreaterThanOrEqual(9);
+    child.kill(signal);
+    expect(await exited).toBe(signal === 'SIGINT' ? 130 : 'SIGKILL');
+    await nothingIsLeft(pids);
+  },
+  90_000,
+);
