@@ -7,7 +7,8 @@ WHERE m.machine_id = @machine_id;
 
 -- name: ListMachines :many
 -- Every machine with its tags and the state that follows from them. A heartbeat older than @silent_ms counts
--- as ceased. Reads the whole fleet: for people and checks, not for a loop.
+-- as ceased. Reads the whole fleet: for people, checks and
+-- gauges, not for claims.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT m.machine_id, m.name, m.provider, p.provider_id, a.epoch AS agent_epoch, a.agent_public_key,
   a.agent_started_at, h.agent_heartbeat_at, r.reported_at AS hardware_reported_at, m.os_image,

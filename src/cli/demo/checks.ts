@@ -80,9 +80,7 @@ export async function checkOutcome(
     read.counts
       .filter((row) => row.event === event && (process === undefined || row.process === process))
       .reduce((sum, row) => sum + Number(row.events), 0);
-  const report = read.hardware?.report as
-    | { cpus?: unknown[]; memoryBytes?: number; disks?: unknown[] }
-    | undefined;
+  const report = read.hardware?.report;
   const wrong = (names: readonly string[]) => (names.length > 0 ? names.join(', ') : undefined);
 
   const checks = [
@@ -124,7 +122,7 @@ export async function checkOutcome(
     {
       what: "the hardware reports are this host's",
       failure:
-        report?.cpus?.length === cpus().length ? undefined : `${report?.cpus?.length ?? 'no'} CPUs reported`,
+        report?.cpus.length === cpus().length ? undefined : `${report?.cpus.length ?? 'no'} CPUs reported`,
     },
   ];
   const figures = [
@@ -132,7 +130,7 @@ export async function checkOutcome(
     ['systems installed', String(machines.filter(({ osResult }) => osResult === 'success').length)],
     [
       'hardware of each',
-      `${report?.cpus?.length} CPUs, ${((report?.memoryBytes ?? 0) / 2 ** 30).toFixed(1)} GiB, ${report?.disks?.length} disks`,
+      `${report?.cpus.length} CPUs, ${((report?.memoryBytes ?? 0) / 2 ** 30).toFixed(1)} GiB, ${report?.disks.length} disks`,
     ],
     ['work started', String(events('started'))],
     ['work finished', String(events('finished'))],

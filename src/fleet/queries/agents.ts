@@ -7,11 +7,14 @@ import {
   jsonb,
   many,
   maybe,
+  type OutputOf,
   one,
   text,
   timestamptz,
   uuid,
+  validated,
 } from '../../query/index.ts';
+import { hardwareReport } from '../agent/hardware.ts';
 
 export interface MachinesToInitializeParams {
   readonly provider: string;
@@ -246,7 +249,7 @@ export const getAgentKey = maybe<GetAgentKeyParams, GetAgentKeyRow>({
 
 export interface RecordHardwareReportParams {
   readonly machineId: string;
-  readonly report: unknown;
+  readonly report: OutputOf<typeof hardwareReport>;
 }
 
 /** Keeps the newest report of the machine. By primary key. */
@@ -259,7 +262,7 @@ ON CONFLICT (machine_id) DO UPDATE SET report = excluded.report, reported_at = n
   collection: 'fleet.machine_hardware_report',
   params: [
     ['machineId', uuid],
-    ['report', jsonb],
+    ['report', validated(jsonb, hardwareReport)],
   ],
   columns: [],
 });
