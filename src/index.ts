@@ -28,4 +28,13 @@ export {
 } from './migrate/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
-export type { Backoff, Candidate, ExclusionKey, Work, WorkResult } from './work/index.ts';
+export {
+  type Backoff,
+  bucketOf,
+  type Candidate,
+  type ExclusionKey,
+  type RotatingSlice,
+  rotatingSlice,
+  type Work,
+  type WorkResult,
+} from './work/index.ts';

@@ -121,3 +121,18 @@ SELECT event
 FROM holdfast.work_history
 WHERE target = @target AND process = @process AND token = @token AND session_id = @session_id
   AND event IN ('finished', 'failed', 'canceled');
+
+-- name: HeldKeys :many
+-- Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key.
+SELECT w.process, w.target
+FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
+JOIN holdfast.work AS w ON w.process = k.process AND w.target = k.target
+WHERE w.holder = @session_id::UUID AND w.token = k.token;
+
+-- name: FinishedKeys :one
+-- How many of the given claims (parallel arrays) the history says this session finished: by primary key.
+SELECT count(*) AS finished
+FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
+JOIN holdfast.work_history AS h
+  ON h.target = k.target AND h.process = k.process AND h.token = k.token AND h.event = 'finished'
+WHERE h.session_id = @session_id::UUID;

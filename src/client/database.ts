@@ -73,7 +73,7 @@ export class Database implements Executor {
   readonly guarded: Executor = {
     execute: (statement) => {
       const { pool, engine, telemetry } = this.#parts;
-      return telemetry.statement(statement, undefined, () => runGuarded(pool, engine, statement));
+      return telemetry.statement(statement, undefined, () => runGuarded(pool, engine, [statement]));
     },
   };
 
@@ -155,6 +155,15 @@ export class Database implements Executor {
   }
 
   readonly #host: SessionHost = {
+    guarded: () => {
+      const { pool, engine, telemetry } = this.#parts;
+      return {
+        system: engine.system,
+        execute: this.guarded.execute,
+        executeTogether: (statements) =>
+          telemetry.statement(statements.at(-1)!, undefined, () => runGuarded(pool, engine, statements)),
+      };
+    },
     transact: (live, body, options) =>
       this.#transactor.transact(body, options, {
         fence: live.fence,

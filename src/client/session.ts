@@ -1,12 +1,26 @@
 import { InvalidOptionError } from '../errors/index.ts';
+import { releaseWork } from '../queries/work.ts';
+import type { ClaimQuery, FinishQuery } from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
-import { type Candidate, checkProcess, claim, Work, type WorkResult } from '../work/index.ts';
+import {
+  type Candidate,
+  type Claimed,
+  checkProcess,
+  claim,
+  claimByQuery,
+  finishAndClaim,
+  finishByQuery,
+  type GuardedExecutor,
+  Work,
+  type WorkResult,
+} from '../work/index.ts';
 
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {
   transact<T>(session: LiveSession, body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
+  guarded(): GuardedExecutor;
   close(session: LiveSession): Promise<void>;
   workStarted(session: LiveSession, work: Work): void;
   workEnded(session: LiveSession, work: Work, result: WorkResult): void;
@@ -93,8 +107,7 @@ export class Session {
    */
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     checkProcess(process);
-    if (!Number.isInteger(wanted) || wanted < 1 || wanted > 10_000)
-      throw new InvalidOptionError('wanted', `${wanted} is not a whole number from 1 to 10000`);
+    checkWanted(wanted);
     const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
     const claimed = await inSpan(`claim ${process}`, names, async (span) => {
       const got = await this.transact(
@@ -108,17 +121,135 @@ export class Session {
       span.set({ [WORK_CLAIMED]: got.length });
       return got;
     });
-    return claimed.map((one) => {
-      const work = new Work(this, process, one, {
-        ended: (ended, result) => {
-          this.#held.delete(ended);
-          this.#host.workEnded(this.#live, ended, result);
-        },
-      });
-      this.#held.add(work);
-      this.#host.workStarted(this.#live, work);
-      return work;
+    return claimed.map((one) => this.#hold(process, one));
+  }
+
+  /**
+   * Runs a query declared `:claim`: finds and takes up to `wanted` (1 by default) in one statement and one round
+   * trip. Empty when there is nothing to do, or when others were faster three times in a row. Throws
+   * AmbiguousCommitError when the answer was lost: what it may have taken is held until this session ends.
+   */
+  async claim<P>(query: ClaimQuery<P>, params: P & { readonly wanted?: number }): Promise<Work[]> {
+    const wanted = checkWanted(params.wanted ?? 1);
+    this.#live.assertAlive();
+    const { process } = query;
+    const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
+    const call = { query, params, sessionId: this.id, wanted };
+    return inSpan(`claim ${process}`, names, async (span) => {
+      const claimed = await this.#proved(claimByQuery(this.#host.guarded(), call));
+      span.set({ [WORK_CLAIMED]: claimed.length });
+      return claimed.map((one) => this.#hold(process, one));
     });
+  }
+
+  /**
+   * Finishes works of one process by a query declared `:finish`: its change, the release and the history in one
+   * statement and one round trip, all or nothing. LeaseLostError when one of them was taken over; its `signal`
+   * is aborted, the others are still held. A lost answer is resolved by the history.
+   */
+  async finish<P>(query: FinishQuery<P>, works: readonly Work[], params: P): Promise<void> {
+    this.#live.assertAlive();
+    if (works.length === 0) return;
+    this.#checkProcess(query, works);
+    const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor };
+    await inSpan(`finish ${query.process}`, names, () =>
+      Work.finishTogether(this, this.#host.guarded(), works, ({ keys }) =>
+        this.#proved(finishByQuery(this.#host.guarded(), query, params, keys)),
+      ),
+    );
+  }
+
+  /**
+   * `finish` of what is done and `claim` of what is next, in one transaction, one flight and one commit: both or
+   * neither.
+   */
+  async finishAndClaim<F, C>(
+    finish: { readonly query: FinishQuery<F>; readonly works: readonly Work[]; readonly params: F },
+    next: { readonly query: ClaimQuery<C>; readonly params: C & { readonly wanted?: number } },
+  ): Promise<Work[]> {
+    const { query, params } = next;
+    if (finish.works.length === 0) return this.claim(query, params);
+    const wanted = checkWanted(params.wanted ?? 1);
+    this.#live.assertAlive();
+    this.#checkProcess(finish.query, finish.works);
+    const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
+    return inSpan(`finish and claim ${query.process}`, names, async (span) => {
+      const claimed = await Work.finishTogether(this, this.#host.guarded(), finish.works, ({ keys }) => {
+        const done = { query: finish.query, params: finish.params, keys };
+        const call = { query, params, sessionId: this.id, wanted };
+        return this.#proved(finishAndClaim(this.#host.guarded(), done, call));
+      });
+      span.set({ [WORK_CLAIMED]: claimed?.length ?? 0 });
+      return (claimed ?? []).map((one) => this.#hold(query.process, one));
+    });
+  }
+
+  /**
+   * Finishes works of one process in one transaction: one statement for all of them, and what `body` does, all
+   * or nothing. LeaseLostError as for `finish`.
+   */
+  async finishMany<T = void>(works: readonly Work[], body?: TransactionBody<T>): Promise<T> {
+    const [first] = works;
+    if (!first) return this.transact(async (tx, info) => (await body?.(tx, info)) as T);
+    const names = { [PROCESS]: first.process, [PROCESSOR]: this.processor };
+    let value: T | undefined;
+    await inSpan(`finish ${first.process}`, names, () =>
+      Work.finishTogether(this, this.#host.guarded(), works, ({ process, keys }) =>
+        this.transact(
+          async (tx, info) => {
+            const released = releaseWork(tx, {
+              event: 'finished',
+              process,
+              sessionId: this.id,
+              processes: keys.keyProcesses,
+              targets: keys.keyTargets,
+              tokens: keys.keyTokens,
+              keys: BigInt(keys.keyTokens.length),
+              delayMs: 0n,
+              backoffSeconds: null,
+              cause: null,
+            });
+            released.catch(() => {});
+            // Without awaiting: the body's first statement leaves in the same flight.
+            const result = (async () => body?.(tx, info))();
+            result.catch(() => {});
+            await released;
+            value = (await result) as T;
+          },
+          { name: `${process} finished`, idempotent: true },
+        ),
+      ),
+    );
+    return value as T;
+  }
+
+  #hold(process: string, claimed: Claimed): Work {
+    const work = new Work(this, process, claimed, this.#hooks);
+    this.#held.add(work);
+    this.#host.workStarted(this.#live, work);
+    return work;
+  }
+
+  readonly #hooks = {
+    ended: (ended: Work, result: WorkResult) => {
+      this.#held.delete(ended);
+      this.#host.workEnded(this.#live, ended, result);
+    },
+  };
+
+  #checkProcess({ process }: { readonly process: string }, works: readonly Work[]): void {
+    const other = works.find((work) => work.process !== process);
+    if (other)
+      throw new InvalidOptionError('works', `${other.process} of ${other.target} is not for ${process}`);
+  }
+
+  /** A refusal by the session's own proof expires it, as in a transaction. */
+  async #proved<T>(running: Promise<T>): Promise<T> {
+    try {
+      return await running;
+    } catch (error) {
+      throw this.#live.fence.translate(error) ?? error;
+    }
   }
 
   /** Cancels what is held and deletes the session, so that its work can be taken over at once. */
@@ -138,4 +269,10 @@ export class Session {
     await this.#host.close(this.#live);
     this.#live.expire('it was closed');
   }
+}
+
+function checkWanted(wanted: number): number {
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 10_000)
+    throw new InvalidOptionError('wanted', `${wanted} is not a whole number from 1 to 10000`);
+  return wanted;
 }

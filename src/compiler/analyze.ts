@@ -18,6 +18,7 @@ import { expandStars } from './stars.ts';
 import { JsonTypes } from './types/json-types.ts';
 import { TypeResolver, typeName } from './types/resolve-type.ts';
 import { type Variant, variantsOf } from './variants.ts';
+import { workHint } from './work-query.ts';
 
 /** Offset in UTF-16 units of the n-th character (from 1). */
 function characterOffset(text: string, position: number): number {
@@ -106,7 +107,10 @@ async function describeQueries(
         severity: 'error',
         code: description.code,
         message: description.message,
-        hint: description.hint ?? engineHint(description, database.engine.cockroach),
+        hint:
+          description.hint ??
+          workHint(query, description) ??
+          engineHint(description, database.engine.cockroach),
         file: query.source.file,
         at:
           position === undefined
@@ -153,6 +157,7 @@ async function rewriteAccepted(
       }
       continue;
     }
+    if (query.work) continue;
     const expanded = expandStars(query, description, tree);
     if (!expanded) continue;
     if (query.parts) {

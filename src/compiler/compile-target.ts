@@ -9,6 +9,7 @@ import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
 import { type EngineQuery, rewrite } from './source/parameters.ts';
 import { readQueries } from './source/read-queries.ts';
+import { wrapWork } from './work-query.ts';
 
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(
@@ -21,7 +22,7 @@ export async function compileTarget(
   for (const file of files.queries) {
     for (const query of readQueries(file, target.dialect, report)) {
       try {
-        engineQueries.push(rewrite(query));
+        engineQueries.push(wrapWork(rewrite(query), engine.cockroach));
       } catch (error) {
         if (!(error instanceof SourceError)) throw error;
         report(error.diagnostic);

@@ -309,6 +309,67 @@ WHERE target = $1 AND process = $2 AND token = $3 AND session_id = $4
   columns: [['event', text]],
 });
 
+export interface HeldKeysParams {
+  readonly processes: readonly string[];
+  readonly targets: readonly string[];
+  readonly tokens: readonly bigint[];
+  readonly sessionId: string;
+}
+
+export interface HeldKeysRow {
+  readonly process: string;
+  readonly target: string;
+}
+
+/** Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key. */
+export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
+  name: 'HeldKeys',
+  text: `SELECT w.process, w.target
+FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (process, target, token)
+JOIN holdfast.work AS w ON w.process = k.process AND w.target = k.target
+WHERE w.holder = $4::UUID AND w.token = k.token`,
+  operation: 'SELECT',
+  params: [
+    ['processes', arrayOf(text)],
+    ['targets', arrayOf(text)],
+    ['tokens', arrayOf(int8)],
+    ['sessionId', uuid],
+  ],
+  columns: [
+    ['process', text],
+    ['target', text],
+  ],
+});
+
+export interface FinishedKeysParams {
+  readonly processes: readonly string[];
+  readonly targets: readonly string[];
+  readonly tokens: readonly bigint[];
+  readonly sessionId: string;
+}
+
+export interface FinishedKeysRow {
+  readonly finished: bigint;
+}
+
+/** How many of the given claims (parallel arrays) the history says this session finished: by primary key. */
+export const finishedKeys = one<FinishedKeysParams, FinishedKeysRow>({
+  name: 'FinishedKeys',
+  text: `SELECT count(*) AS finished
+FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (process, target, token)
+JOIN holdfast.work_history AS h
+  ON h.target = k.target AND h.process = k.process AND h.token = k.token AND h.event = 'finished'
+WHERE h.session_id = $4::UUID`,
+  operation: 'SELECT',
+  params: [
+    ['processes', arrayOf(text)],
+    ['targets', arrayOf(text)],
+    ['tokens', arrayOf(int8)],
+    ['sessionId', uuid],
+  ],
+  columns: [['finished', int8]],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   claimWork,
@@ -317,4 +378,6 @@ export const bind = bindAll({
   workHistory,
   activeWork,
   workEnding,
+  heldKeys,
+  finishedKeys,
 });

@@ -33,7 +33,7 @@ export class InvalidColumnError extends HoldfastError {
 
 /** Encodes one parameter of a set. */
 export function encodeParam(
-  definition: QueryDefinition,
+  definition: Pick<QueryDefinition, 'name' | 'params'>,
   index: number,
   params: Readonly<Record<string, unknown>>,
 ): string | null {

@@ -4,15 +4,26 @@
 export { type BatchQuery, batch } from './batch.ts';
 export { type Bound, bindAll } from './bind.ts';
 export { type CompiledQuery, InvalidColumnError, RowCountError } from './build.ts';
+export { claimText, MOST_CANDIDATES, type ParameterNumbers } from './claim-text.ts';
 export type { Codec } from './codec.ts';
 export * from './codecs.ts';
 export * from './collections.ts';
 export * from './define.ts';
 export type { ColumnSpec, EmbedSpec, Encoder, NoParams, ParamSpec, QueryDefinition } from './definition.ts';
 export type { DynamicPart, OrderBy } from './dynamic.ts';
+export { finishText } from './finish-text.ts';
 export { type InsertRows, insertRows, insertRowsReturning } from './insert-rows.ts';
 export { InvalidParameterError } from './invalid-parameter.ts';
 export { type IterOptions, type IterQuery, iter } from './iterate.ts';
 export * from './json-shape.ts';
 export type { Executor, RawResult, ResultColumn, Statement } from './statement.ts';
 export { type OutputOf, type Schema, validated } from './validated.ts';
+export {
+  type ClaimedRow,
+  type ClaimQuery,
+  claim,
+  type FinishedKeys,
+  type FinishQuery,
+  finish,
+  type WorkQueryDefinition,
+} from './work-queries.ts';

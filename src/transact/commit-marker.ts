@@ -17,6 +17,6 @@ export async function resolveAmbiguity(
   markerId: string,
   deadline: number,
 ): Promise<boolean> {
-  const raw = await runGuarded(pool, engine, resolveMarker.statement({ markerId }), { deadline });
+  const raw = await runGuarded(pool, engine, [resolveMarker.statement({ markerId })], { deadline });
   return resolveMarker.result(raw).committed;
 }

@@ -35,6 +35,8 @@ export class SettledMarkers {
     const markerIds = this.#ids;
     if (markerIds.length === 0) return;
     this.#ids = [];
-    await runGuarded(this.#pool, this.#engine, deleteSettledMarkers.statement({ markerIds })).catch(() => {});
+    await runGuarded(this.#pool, this.#engine, [deleteSettledMarkers.statement({ markerIds })]).catch(
+      () => {},
+    );
   }
 }

@@ -1,11 +1,13 @@
 import { checkOptions } from '../database/index.ts';
 import { LeaseLostError, SessionExpiredError, WorkEndedError } from '../errors/index.ts';
 import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
+import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
+import { allFinished, keysOf, lostAmong, type Together } from './together.ts';
 
 /** What a work handle needs of its session. */
 export interface WorkSession {
@@ -42,9 +44,10 @@ export class Work {
   readonly #session: WorkSession;
   readonly #claimed: Claimed;
   readonly #hooks: WorkHooks;
-  readonly #abort = new AbortController();
-  readonly #onExpire: () => void;
+  #abort: AbortController | undefined;
+  #onExpire: (() => void) | undefined;
   #state: 'held' | 'ending' | 'ended' = 'held';
+  #lost: LeaseLostError | undefined;
 
   constructor(session: WorkSession, process: string, claimed: Claimed, hooks: WorkHooks) {
     this.#session = session;
@@ -54,13 +57,22 @@ export class Work {
     this.target = claimed.target;
     this.token = claimed.token;
     this.takenFrom = claimed.takenFrom;
-    this.#onExpire = () => this.#abort.abort(session.signal.reason);
-    if (session.signal.aborted) this.#onExpire();
-    else session.signal.addEventListener('abort', this.#onExpire, { once: true });
   }
 
   /** Aborts when the session expires or the work turns out to be lost: stop what you are doing. */
   get signal(): AbortSignal {
+    // Made when it is asked for: most short work never looks at it.
+    if (!this.#abort) {
+      const { signal } = this.#session;
+      const abort = new AbortController();
+      this.#abort = abort;
+      if (this.#lost) abort.abort(this.#lost);
+      else if (signal.aborted) abort.abort(signal.reason);
+      else if (this.#state !== 'ended') {
+        this.#onExpire = () => abort.abort(signal.reason);
+        signal.addEventListener('abort', this.#onExpire, { once: true });
+      }
+    }
     return this.#abort.signal;
   }
 
@@ -82,7 +94,7 @@ export class Work {
         }),
       );
     } catch (error) {
-      if (error instanceof LeaseLostError) this.#lost(error);
+      if (error instanceof LeaseLostError) this.#lose(error);
       throw error;
     }
   }
@@ -156,7 +168,7 @@ export class Work {
           this.#ended(event);
           return value as T;
         }
-        this.#lost(error);
+        this.#lose(error);
       }
       // Still held unless it is lost: the caller may fail or cancel it.
       this.#state = 'held';
@@ -167,7 +179,7 @@ export class Work {
   #ended(event: WorkResult): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#session.signal.removeEventListener('abort', this.#onExpire);
+    if (this.#onExpire) this.#session.signal.removeEventListener('abort', this.#onExpire);
     this.#hooks.ended(this, event);
   }
 
@@ -212,8 +224,56 @@ export class Work {
     }
   }
 
-  #lost(error: LeaseLostError): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(error);
+  #lose(error: LeaseLostError): void {
+    this.#lost = error;
+    this.#abort?.abort(error);
+  }
+
+  /**
+   * Finishes several of one session and process by one act, all or none; `act` is given their keys. What the
+   * database says was lost is told to the works that it is true of. `undefined` when an act was carried out whose
+   * answer was lost.
+   */
+  static async finishTogether<T>(
+    session: WorkSession,
+    executor: Executor,
+    works: readonly Work[],
+    act: (all: Together) => Promise<T>,
+  ): Promise<T | undefined> {
+    for (const work of works) {
+      work.#assertOpen('finish');
+      if (work.#session.id !== session.id)
+        throw new WorkEndedError(`finish: ${work.process} of ${work.target} belongs to another session`);
+    }
+    if (new Set(works).size !== works.length)
+      throw new WorkEndedError('finish: the same work is given twice');
+    const claims = works.map((work) => ({
+      work,
+      process: work.process,
+      target: work.target,
+      keys: work.#claimed.keys,
+    }));
+    const all = keysOf(session.id, claims);
+    const ended = () => {
+      for (const work of works) work.#ended('finished');
+    };
+    for (const work of works) work.#state = 'ending';
+    try {
+      const value = await act(all);
+      ended();
+      return value;
+    } catch (thrown) {
+      for (const work of works) work.#state = 'held';
+      if (!raised(thrown, SENTINEL)) throw thrown;
+      // An earlier try may have been carried out and its answer lost: then the history says so.
+      if (await allFinished(executor, all)) {
+        ended();
+        return undefined;
+      }
+      const { lost, error } = await lostAmong(executor, session.id, claims);
+      for (const { work } of lost) work.#lose(error);
+      throw error;
+    }
   }
 
   #assertOpen(action: string): void {

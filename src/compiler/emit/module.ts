@@ -6,6 +6,7 @@ import { shapeCode, shapeTs } from '../types/json-types.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
+import { emitWorkQuery } from './work-query.ts';
 
 /** The runtime's function for a query, and what it is wrapped in. */
 function builderOf(query: AnalyzedQuery): readonly string[] {
@@ -60,6 +61,8 @@ function specEntry(field: string, codec: string, nullable: boolean): string {
 type Shown<T> = T & { readonly ts: string; readonly codec: string };
 
 function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string, shared: string): string {
+  const { work } = query.engineQuery;
+  if (work) return emitWorkQuery(query, work, imports, runtime, shared);
   const base = pascalCase(query.source.name);
   const show = <T extends { readonly use: TypeUse }>(item: T): Shown<T> => ({
     ...item,
@@ -196,8 +199,9 @@ function rowFields(query: AnalyzedQuery, columns: readonly Shown<AnalyzedColumn>
 
 /** The functions of a module as methods: `bind(tx).getMachine({ machineId })`. */
 function emitBind(queries: readonly AnalyzedQuery[], imports: ModuleImports, runtime: string): string {
-  const names = queries.map(functionName);
-  if (names.includes('bind')) return '';
+  // A :claim and a :finish run on a session, not on a transaction.
+  const names = queries.filter((query) => !query.engineQuery.work).map(functionName);
+  if (names.length === 0 || names.includes('bind')) return '';
   const bindAll = imports.value(runtime, 'bindAll');
   return `
 /** The queries of this module as methods of one transaction or connection. */

@@ -1,5 +1,6 @@
 import type { DynamicPart } from '../../query/index.ts';
 import { SourceError } from '../diagnostic.ts';
+import type { WorkPart } from '../work-query.ts';
 import type { Token } from './lexer.ts';
 import { PartRecorder } from './optional-parts.ts';
 import { isCode, type SourceQuery } from './query-file.ts';
@@ -34,6 +35,8 @@ export interface EngineQuery {
   readonly parts: readonly DynamicPart[] | undefined;
   /** Offset in the file of an offset in `text`. */
   readonly toSource: (offset: number) => number;
+  /** Set for a :claim or :finish, which `text` wraps. */
+  readonly work?: WorkPart;
 }
 
 export interface AliasMark {

@@ -15,6 +15,8 @@ export type Command =
   | 'batchmany'
   | 'batchexec'
   | 'copyfrom'
+  | 'claim'
+  | 'finish'
   /** Rows when there are columns, else a count: files that do not say. */
   | 'auto';
 export const commands: readonly Command[] = [
@@ -29,6 +31,8 @@ export const commands: readonly Command[] = [
   'batchmany',
   'batchexec',
   'copyfrom',
+  'claim',
+  'finish',
 ];
 
 /** One named query, not yet understood: its tokens and what its comments say about it. */
@@ -38,6 +42,8 @@ export interface SourceQuery {
   /** Where the name stands, for messages about the query as a whole. */
   readonly nameAt: number;
   readonly command: Command;
+  /** `key=value` behind the command. */
+  readonly settings?: ReadonlyMap<string, string>;
   /** Comment lines that become the doc comment. */
   readonly doc: readonly string[];
   /** `-- key: value` and `-- lint:ignore ...` lines, in order. */
@@ -70,7 +76,7 @@ export interface Note {
 /** Annotation keys that are not documentation. */
 const noteKeys = ['lint:ignore', 'order', 'optional', 'end'];
 const noteLine = new RegExp(`^(${noteKeys.join('|')})(?:(?::|\\s)\\s*(.*))?$`);
-const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+))?\s*$/;
+const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+)((?:\s+\w+=\S+)*))?\s*$/;
 
 /** The comment's lines without its marks, each with its offset. */
 function commentLines(token: Token): { text: string; at: number }[] {
@@ -92,7 +98,7 @@ function annotation(file: SourceFile, token: Token) {
     const at = file.text.indexOf('name:', token.at);
     const fail = (message: string, hint: string) =>
       new SourceError({ severity: 'error', code: 'HF001', message, hint, file, at });
-    const [, name, command] = found;
+    const [, name, command, settings = ''] = found;
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name!))
       throw fail(
         `${name} cannot be a function's name`,
@@ -103,7 +109,8 @@ function annotation(file: SourceFile, token: Token) {
         command === undefined ? `${name} does not say what comes back` : `:${command} is not known`,
         `write -- name: ${name} :many (or ${commands.map((c) => `:${c}`).join(', ')})`,
       );
-    return { name: name!, command: command as Command, at };
+    const pairs = [...settings.matchAll(/(\w+)=(\S+)/g)].map(([, key, value]) => [key!, value!] as const);
+    return { name: name!, command: command as Command, settings: new Map(pairs), at };
   }
   return undefined;
 }
@@ -226,6 +233,7 @@ export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => v
         name: named.name,
         nameAt: named.at,
         command: named.command,
+        settings: named.settings,
         doc,
         notes,
         tokens: trimSpace(statement.slice(firstCode)),

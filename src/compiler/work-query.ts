@@ -1,0 +1,135 @@
+import type { DatabaseError } from '../errors/index.ts';
+import { claimText, finishText, MOST_CANDIDATES, type ParameterNumbers } from '../query/index.ts';
+import { SourceError } from './diagnostic.ts';
+import { camelCase } from './names.ts';
+import type { EngineQuery, SourceParameter } from './source/parameters.ts';
+import { isCode, type SourceQuery } from './source/query-file.ts';
+
+/** A `:claim` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
+export interface WorkPart {
+  readonly kind: 'claim' | 'finish';
+  readonly process: string;
+  readonly text: string;
+  /** Of a :claim whose SELECT has none of its own. */
+  readonly limit: number | undefined;
+}
+
+/** Parameters of the wrapper, by kind; the author may use the named ones too. */
+const added = {
+  claim: ['session_id', 'wanted'],
+  finish: ['session_id', 'key_processes', 'key_targets', 'key_tokens'],
+} as const;
+
+/** Whether the session gives this parameter, so that callers do not. */
+export const isFilledIn = (kind: WorkPart['kind'], field: string) =>
+  added[kind].some((name) => camelCase(name) === field) || (kind === 'finish' && field === 'targets');
+
+/** Wraps a `:claim` or `:finish` into its one statement; any other query is given back as it is. */
+export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
+  const { source } = query;
+  const { command } = source;
+  if (command !== 'claim' && command !== 'finish') {
+    if (source.settings?.size)
+      throw problem(source, `:${command} takes no settings`, `write -- name: ${source.name} :${command}`);
+    return query;
+  }
+  const process = checkedProcess(source, command);
+  checkStatement(source, command);
+  if (query.params.some(({ name }) => name === undefined))
+    throw problem(
+      source,
+      `${source.name} uses $1, but :${command} adds parameters`,
+      'name them: @machine_id',
+    );
+  const params: SourceParameter[] = [...query.params];
+  for (const name of added[command]) {
+    if (!params.some((param) => param.name === name))
+      params.push({ name, nullable: false, at: source.nameAt });
+  }
+  const numbers: ParameterNumbers = Object.fromEntries(
+    params.map(({ name }, i) => [camelCase(name ?? ''), i + 1]),
+  );
+  const inner = command === 'claim' ? query.text : returning(query);
+  const limit = command === 'claim' ? limitFor(query) : undefined;
+  const system = cockroach ? 'cockroachdb' : 'postgresql';
+  const text =
+    command === 'claim'
+      ? claimText({ process, retrieval: inner, limit, numbers }, system)
+      : finishText({ process, change: inner, numbers }, system);
+  const start = text.indexOf(inner);
+  return {
+    ...query,
+    text,
+    params,
+    work: { kind: command, process, text: inner, limit },
+    // What the engine says of the wrapper is about the query as a whole.
+    toSource: (offset) => {
+      const within = offset - start;
+      return within >= 0 && within < query.text.length ? query.toSource(within) : source.nameAt;
+    },
+  };
+}
+
+function checkedProcess(source: SourceQuery, command: string): string {
+  const process = source.settings?.get('process');
+  const unknown = [...(source.settings?.keys() ?? [])].find((key) => key !== 'process');
+  const hint = `write -- name: ${source.name} :${command} process=install`;
+  if (unknown !== undefined) throw problem(source, `${unknown}= is not known`, hint);
+  if (process === undefined) throw problem(source, `${source.name} does not say which process`, hint);
+  if (process.startsWith('group:') || process.length > 200)
+    throw problem(
+      source,
+      `${process} cannot be a process`,
+      'use up to 200 characters that do not begin with group:',
+    );
+  return process;
+}
+
+function checkStatement(source: SourceQuery, command: 'claim' | 'finish'): void {
+  const first = source.tokens.find(isCode)?.text.toLowerCase() ?? '';
+  const fits = command === 'claim' ? ['select', 'with'] : ['insert', 'update', 'delete', 'upsert'];
+  if (fits.includes(first)) return;
+  throw command === 'claim'
+    ? problem(
+        source,
+        `${source.name} is :claim but no SELECT`,
+        'give a SELECT with a column target, best first',
+      )
+    : problem(
+        source,
+        `${source.name} is :finish but no change`,
+        'give an INSERT, UPDATE or DELETE over @targets',
+      );
+}
+
+/** A retrieval without a LIMIT gets one: CockroachDB keeps the order of a subquery only then. */
+const limitFor = (query: EngineQuery) => (hasClause(query, /^(limit|fetch)$/i) ? undefined : MOST_CANDIDATES);
+
+/** A change gives something back: CockroachDB takes no other in a WITH that is named. */
+const returning = (query: EngineQuery) =>
+  hasClause(query, /^returning$/i) ? query.text : `${query.text}\nRETURNING 1 AS changed`;
+
+/** Whether the statement itself, and not a part of it in parentheses, has the clause. */
+function hasClause(query: EngineQuery, word: RegExp): boolean {
+  let depth = 0;
+  for (const token of query.source.tokens.filter(isCode)) {
+    if (token.text === '(') depth++;
+    else if (token.text === ')') depth--;
+    else if (depth === 0 && word.test(token.text)) return true;
+  }
+  return false;
+}
+
+function problem(source: SourceQuery, message: string, hint: string): SourceError {
+  const { file, nameAt: at, name: query } = source;
+  return new SourceError({ severity: 'error', code: 'HF060', message, hint, file, at, query });
+}
+
+/** What to do when the engine refuses what the wrapper needs of its query. */
+export function workHint({ work, source }: EngineQuery, error: DatabaseError): string | undefined {
+  if (work?.kind === 'claim' && error.code === '42703' && error.message.includes('retrieval.target'))
+    return `give ${source.name} a column called target`;
+  if (work && error.code === '42P01' && error.message.includes('holdfast.'))
+    return 'the "schema" folders of the configuration must hold holdfast\'s own migrations too';
+  return undefined;
+}

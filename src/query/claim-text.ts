@@ -1,0 +1,106 @@
+/** Candidates that one claim looks at when its retrieval has no LIMIT of its own. */
+export const MOST_CANDIDATES = 10_000;
+
+/** Numbers of the parameters that are not the author's alone, by the name of their field. */
+export type ParameterNumbers = Readonly<Record<string, number>>;
+
+export interface ClaimShape {
+  readonly process: string;
+  /** The user's SELECT: a column `target`, best first. */
+  readonly retrieval: string;
+  /** How many candidates to look at, when the SELECT itself does not say it. */
+  readonly limit?: number | undefined;
+  readonly numbers: ParameterNumbers;
+}
+
+/** A string as an SQL literal. */
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+
+/**
+ * What stands in a candidate's way, read by primary key, one candidate after the other, for as few as it takes:
+ * neither engine may read the whole work table instead. PostgreSQL is held to it by LIMIT in a lateral
+ * subquery, CockroachDB by the join's hint.
+ */
+function obstacles(process: string, system: 'postgresql' | 'cockroachdb'): string {
+  const key = `w.process = ${literal(process)} AND w.target = r.target`;
+  const join = system === 'cockroachdb' ? 'LEFT LOOKUP JOIN' : 'LEFT JOIN';
+  const holder = `${join} holdfast.session AS s ON s.session_id = w.holder
+    ${join} holdfast.session_deadline AS d ON d.session_id = w.holder`;
+  if (system === 'cockroachdb') return `${join} holdfast.work AS w ON ${key}\n    ${holder}`;
+  return `LEFT JOIN LATERAL (
+    SELECT w.token, w.holder, w.not_before, s.session_id, d.deadline
+    FROM holdfast.work AS w
+    ${holder}
+    WHERE ${key}
+    LIMIT 1
+  ) AS k ON true`;
+}
+
+/**
+ * The whole claim as one statement around the user's retrieval: proves the claimer alive, walks the candidates
+ * until `wanted` are free (or held by a session that is gone or past its deadline) and due, evicts dead
+ * holders, takes the keys with token + 1, writes the history. Raises unless the claimer is alive. Gives the
+ * targets taken; when all were lost to other claimers, those, with no token; when there was nothing, one row
+ * of nulls.
+ *
+ * Right at READ COMMITTED: the upsert's guard lets it through only if token and holder are what the
+ * statement's snapshot showed, so nobody held the target in between, and only a holder changes what made it a
+ * candidate. See docs/claims.md.
+ */
+export function claimText(shape: ClaimShape, system: 'postgresql' | 'cockroachdb'): string {
+  const process = literal(shape.process);
+  // A number that PostgreSQL's planner cannot see makes it expect a tenth: it then walks an index that has the
+  // order, rather than sort the slice, and plans the statement once and for all.
+  const limit = (count: string) => (system === 'cockroachdb' ? `LIMIT ${count}` : `LIMIT (SELECT ${count})`);
+  const bound = shape.limit === undefined ? '' : `\n${limit(String(shape.limit))}`;
+  const number = (field: 'sessionId' | 'wanted') => `$${shape.numbers[field]}`;
+  const [w, k] = system === 'cockroachdb' ? ['w', 's'] : ['k', 'k'];
+  const d = system === 'cockroachdb' ? 'd' : 'k';
+  return `WITH live AS (
+  SELECT s.session_id
+  FROM holdfast.session AS s
+  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
+  WHERE s.session_id = ${number('sessionId')}::UUID AND d.deadline > now()
+), chosen AS (
+  SELECT r.target, COALESCE(${w}.token, 0::INT8) AS token, ${w}.holder, ${k}.session_id AS held_by
+  FROM (SELECT CAST(retrieval.target AS TEXT) AS target FROM (
+${shape.retrieval}${bound}
+  ) AS retrieval) AS r
+  ${obstacles(shape.process, system)}
+  WHERE (${k}.session_id IS NULL OR ${d}.deadline IS NULL OR ${d}.deadline <= now())
+    AND (${w}.not_before IS NULL OR ${w}.not_before <= now())
+  ${limit(`${number('wanted')}::INT8`)}
+), dead AS (
+  DELETE FROM holdfast.session_deadline
+  WHERE session_id IN (SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live))
+    AND deadline <= now()
+  RETURNING session_id
+), evicted AS (
+  DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
+), taken AS (
+  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from)
+  SELECT ${process}, c.target, l.session_id, min(c.token) + 1, now(), c.holder
+  FROM chosen AS c CROSS JOIN live AS l
+  WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
+  GROUP BY c.target, l.session_id, c.holder
+  ORDER BY c.target
+  ON CONFLICT (process, target) DO UPDATE
+  SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
+    taken_from = excluded.taken_from
+  WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
+  RETURNING target, token, taken_from, holder, started_at, backoff_seconds
+), history AS (
+  INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
+  SELECT target, ${process}, token, 'started', holder, started_at FROM taken
+  UNION ALL
+  SELECT target, ${process}, token - 1, 'abandoned', taken_from, started_at FROM taken
+  WHERE taken_from IS NOT NULL
+  RETURNING token
+)
+SELECT c.target, t.token, t.taken_from, t.backoff_seconds
+FROM (SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM live)
+  THEN '1' ELSE 'holdfast:session-expired' END AS INT8) AS alive) AS proof
+LEFT JOIN chosen AS c ON proof.alive = 1
+LEFT JOIN taken AS t ON t.target = c.target
+WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)`;
+}

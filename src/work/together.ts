@@ -1,0 +1,70 @@
+import { InvalidOptionError, LeaseLostError } from '../errors/index.ts';
+import { finishedKeys, heldKeys } from '../queries/work.ts';
+import type { Executor, FinishedKeys } from '../query/index.ts';
+import type { HeldKey } from './claim.ts';
+
+/** Several claims that end together. */
+export interface Together {
+  readonly process: string;
+  readonly keys: FinishedKeys;
+}
+
+interface Claim {
+  readonly process: string;
+  readonly target: string;
+  readonly keys: readonly HeldKey[];
+}
+
+/** The parallel arrays of several claims of one process, one element a key. */
+export function keysOf(sessionId: string, claims: readonly Claim[]): Together {
+  const process = claims[0]!.process;
+  const other = claims.find((claim) => claim.process !== process);
+  if (other) throw new InvalidOptionError('works', `${process} and ${other.process} do not end together`);
+  const keys = claims.flatMap((claim) => claim.keys);
+  return {
+    process,
+    keys: {
+      sessionId,
+      targets: claims.map(({ target }) => target),
+      keyProcesses: keys.map(({ process }) => process),
+      keyTargets: keys.map(({ target }) => target),
+      keyTokens: keys.map(({ token }) => token),
+    },
+  };
+}
+
+/** Which of the claims are no longer held, as the error that says so. */
+export async function lostAmong<C extends Claim>(
+  executor: Executor,
+  sessionId: string,
+  claims: readonly C[],
+): Promise<{ readonly lost: readonly C[]; readonly error: LeaseLostError }> {
+  const { process, keys } = keysOf(sessionId, claims);
+  const held = await heldKeys(executor, {
+    processes: keys.keyProcesses,
+    targets: keys.keyTargets,
+    tokens: keys.keyTokens,
+    sessionId,
+  });
+  const names = new Set(held.map((key) => JSON.stringify([key.process, key.target])));
+  const lost = claims.filter((claim) =>
+    claim.keys.some((key) => !names.has(JSON.stringify([key.process, key.target]))),
+  );
+  const some = lost.slice(0, 5).map(({ target }) => target);
+  const error = new LeaseLostError(
+    `${lost.length} of ${claims.length} claims of ${process} were taken over, so none of them ended: ${some.join(', ')}`,
+  );
+  return { lost, error };
+}
+
+/** Whether the history says that this session has finished every one of them. */
+export async function allFinished(executor: Executor, { process, keys }: Together): Promise<boolean> {
+  const own = keys.keyTargets.flatMap((_, i) => (keys.keyProcesses[i] === process ? [i] : []));
+  const { finished } = await finishedKeys(executor, {
+    processes: own.map((i) => keys.keyProcesses[i]!),
+    targets: own.map((i) => keys.keyTargets[i]!),
+    tokens: own.map((i) => keys.keyTokens[i]!),
+    sessionId: keys.sessionId,
+  });
+  return finished >= BigInt(own.length);
+}

@@ -1,0 +1,260 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { claimJob, finishJob, finishJobs, openJobs } from '../../examples/queue/generated/job.ts';
+import {
+  connect,
+  type Database,
+  InvalidOptionError,
+  LeaseLostError,
+  rotatingSlice,
+  type Session,
+  SessionExpiredError,
+  type Work,
+  WorkEndedError,
+} from '../../src/index.ts';
+import { workHistory } from '../../src/queries/work.ts';
+import { createTestDatabase, DRIVERS, seededRandom } from '../support/database.ts';
+import { rows } from '../support/sql.ts';
+import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
+
+describe.each(DRIVERS)('%s', (driver) => {
+  let db: Database;
+  beforeAll(async () => {
+    const database = await createTestDatabase();
+    db = await connect({ url: database.url, driver, pool: { max: 24 } });
+    await createQueue(db);
+  });
+  afterAll(() => db?.close());
+  beforeEach(async () => {
+    await rows(db, 'DELETE FROM job WHERE true');
+    await rows(db, 'DELETE FROM holdfast.work_history WHERE true');
+  });
+
+  const start = () => db.startSession({ component: 'test', intervalMs: 60_000 });
+  const passDeadline = (session: Session) =>
+    rows(
+      db,
+      "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 ms' WHERE session_id = $1",
+      session.id,
+    );
+  const doneBy = async (job: string) =>
+    (await rows(db, 'SELECT done_by FROM job WHERE job_id = $1', job))[0]![0];
+
+  test('takes the best first, as many as wanted, and gives nothing when there is nothing', async () => {
+    await using session = await start();
+    const ids = (await addJobs(db, 5, 7n)).sort();
+    const first = await session.claim(claimJob, { buckets: [7n] });
+    expect(first.map((work) => [work.process, work.target, work.token])).toEqual([['job', ids[0], 1n]]);
+    const more = await session.claim(claimJob, { buckets: [7n], wanted: 3 });
+    expect(more.map((work) => work.target).sort()).toEqual(ids.slice(1, 4));
+    expect((await session.claim(claimJob, { buckets: [7n], wanted: 10 })).map((work) => work.target)).toEqual(
+      [ids[4]],
+    );
+    expect(await session.claim(claimJob, { buckets: [7n] })).toEqual([]);
+    expect(await eventCounts(db, 'job')).toEqual({ started: 5 });
+    expect(session.held).toHaveLength(5);
+  });
+
+  test('what it gives are the works of workMany: checkpoint, finish, fail and cancel', async () => {
+    await using session = await start();
+    await addJobs(db, 4, 7n);
+    const [a, b, c, d] = (await session.claim(claimJob, { buckets: [7n], wanted: 4 })) as [
+      Work,
+      Work,
+      Work,
+      Work,
+    ];
+    await a.transact((tx) => rows(tx, "UPDATE job SET done_by = 'half' WHERE job_id = $1", a.target));
+    await a.finish();
+    await b.fail(undefined, 'broken');
+    await c.cancel();
+    await d.finish((tx) => finishJobs(tx, { jobIds: [d.target], doneBy: 'me' }));
+    expect(await eventCounts(db, 'job')).toEqual({ started: 4, finished: 2, failed: 1, canceled: 1 });
+    expect(await doneBy(d.target)).toBe('me');
+  });
+
+  test('24 claimers at once: every job once, by its history', async () => {
+    const random = seededRandom('24 claimers at once');
+    const jobs = await addJobs(db, 300);
+    const sessions = await Promise.all(Array.from({ length: 24 }, start));
+    const run = async (session: Session, i: number) => {
+      const slice = rotatingSlice(BUCKETS, random.next);
+      for (;;) {
+        const wanted = 1 + (i % 3);
+        const works = await slice.take((buckets) => session.claim(claimJob, { buckets, wanted }));
+        if (works.length === 0) return;
+        if (i % 2 === 0) await session.finish(finishJob, works, { doneBy: session.id });
+        else
+          await session.finishMany(works, (tx) =>
+            finishJobs(tx, { jobIds: works.map(({ target }) => target), doneBy: session.id }),
+          );
+      }
+    };
+    await Promise.all(sessions.map(run));
+    expect(await eventCounts(db, 'job')).toEqual({ started: 300, finished: 300 });
+    const perTarget = await rows(
+      db,
+      "SELECT count(*) FROM holdfast.work_history WHERE process = 'job' GROUP BY target, event HAVING count(*) > 1",
+    );
+    expect(perTarget).toEqual([]);
+    expect(await openJobs(db)).toEqual({ jobs: 0n });
+    const agree = await rows(
+      db,
+      `SELECT count(*) FROM job AS j JOIN holdfast.work_history AS h
+         ON h.target = j.job_id::TEXT AND h.event = 'finished' AND h.session_id::TEXT = j.done_by`,
+    );
+    expect(agree).toEqual([[String(jobs.length)]]);
+    await Promise.all(sessions.map((session) => session.close()));
+  });
+
+  test('24 claimers of one bucket of ten: no job twice, none left', async () => {
+    await addJobs(db, 10, 1n);
+    await using session = await start();
+    const claimed = await Promise.all(
+      Array.from({ length: 24 }, () => session.claim(claimJob, { buckets: [1n] })),
+    );
+    const targets = claimed.flat().map(({ target }) => target);
+    expect(new Set(targets).size).toBe(targets.length);
+    for (;;) {
+      const rest = await session.claim(claimJob, { buckets: [1n], wanted: 10 });
+      if (rest.length === 0) break;
+      targets.push(...rest.map(({ target }) => target));
+    }
+    expect(new Set(targets).size).toBe(10);
+    expect(await eventCounts(db, 'job')).toEqual({ started: 10 });
+  });
+
+  test('the works of a dead holder are taken over at once: token up, its session gone, its history abandoned', async () => {
+    await addJobs(db, 2, 3n);
+    const dead = await start();
+    const held = await dead.claim(claimJob, { buckets: [3n], wanted: 2 });
+    await passDeadline(dead);
+    await using heir = await start();
+    const [work] = await heir.claim(claimJob, { buckets: [3n] });
+    expect([work?.token, work?.takenFrom, work?.target]).toEqual([2n, dead.id, held[0]!.target]);
+    expect(await rows(db, 'SELECT 1 FROM holdfast.session WHERE session_id = $1', dead.id)).toEqual([]);
+    const history = await workHistory(db, { target: work!.target });
+    expect(history.map(({ event, token }) => [event, token])).toEqual([
+      ['started', 1n],
+      ['abandoned', 1n],
+      ['started', 2n],
+    ]);
+    const [second] = await heir.claim(claimJob, { buckets: [3n] });
+    expect([second?.target, second?.token]).toEqual([held[1]!.target, 2n]);
+  });
+
+  test('what backs off is passed over until it is due', async () => {
+    await using session = await start();
+    const ids = (await addJobs(db, 2, 4n)).sort();
+    const [first] = await session.claim(claimJob, { buckets: [4n] });
+    await first!.fail({ initialMs: 60_000 }, 'not yet');
+    const [next] = await session.claim(claimJob, { buckets: [4n], wanted: 2 });
+    expect(next?.target).toBe(ids[1]);
+    expect(await session.claim(claimJob, { buckets: [4n] })).toEqual([]);
+    await rows(db, 'UPDATE holdfast.work SET not_before = now() WHERE target = $1', ids[0]!);
+    const [again] = await session.claim(claimJob, { buckets: [4n] });
+    expect([again?.target, again?.token]).toEqual([ids[0], 2n]);
+    await session.finish(finishJob, [again!], { doneBy: 'x' });
+    expect(
+      await rows(db, 'SELECT not_before, backoff_seconds FROM holdfast.work WHERE target = $1', ids[0]!),
+    ).toEqual([[null, null]]);
+  });
+
+  test.each([
+    ['past its deadline', passDeadline],
+    [
+      'evicted',
+      (session: Session) => rows(db, 'DELETE FROM holdfast.session WHERE session_id = $1', session.id),
+    ],
+  ])('a claimer %s gets nothing and learns it', async (_, kill) => {
+    await addJobs(db, 1, 5n);
+    const session = await start();
+    await kill(session);
+    await expect(session.claim(claimJob, { buckets: [5n] })).rejects.toThrow(SessionExpiredError);
+    expect(session.expired).toBe(true);
+    expect(await eventCounts(db, 'job')).toEqual({});
+  });
+
+  /** Two works of a session; the first was taken over behind its back. */
+  async function zombie() {
+    await addJobs(db, 2, 6n);
+    const old = await start();
+    const works = await old.claim(claimJob, { buckets: [6n], wanted: 2 });
+    await passDeadline(old);
+    const heir = await start();
+    const [taken] = await heir.claim(claimJob, { buckets: [6n] });
+    return { old, works, heir, taken: taken! };
+  }
+  test.each([
+    ['finish', (s: Session, works: readonly Work[]) => s.finish(finishJob, works, { doneBy: 'zombie' })],
+    [
+      'finishMany',
+      (s: Session, works: readonly Work[]) =>
+        s.finishMany(works, (tx) => finishJobs(tx, { jobIds: works.map((w) => w.target), doneBy: 'zombie' })),
+    ],
+    [
+      'finishAndClaim',
+      (s: Session, works: readonly Work[]) =>
+        s.finishAndClaim(
+          { query: finishJob, works, params: { doneBy: 'zombie' } },
+          { query: claimJob, params: { buckets: [6n] } },
+        ),
+    ],
+  ])('a zombie cannot %s, and changes nothing by trying', async (_, attempt) => {
+    const { old, works, heir, taken } = await zombie();
+    await expect(attempt(old, works)).rejects.toThrow(SessionExpiredError);
+    expect(await rows(db, "SELECT 1 FROM job WHERE done_by = 'zombie'")).toEqual([]);
+    expect((await eventCounts(db, 'job'))['finished']).toBeUndefined();
+    await heir.finish(finishJob, [taken], { doneBy: 'heir' });
+    expect(await doneBy(taken.target)).toBe('heir');
+    await heir.close();
+  });
+
+  test('finishing together is all or nothing: one lost work, and it alone, is told so', async () => {
+    await using session = await start();
+    await addJobs(db, 3, 8n);
+    const works = await session.claim(claimJob, { buckets: [8n], wanted: 3 });
+    const [lost, ...kept] = works as [Work, ...Work[]];
+    await rows(db, 'UPDATE holdfast.work SET token = token + 1 WHERE target = $1', lost.target);
+    const error = await session.finish(finishJob, works, { doneBy: 'x' }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(LeaseLostError);
+    expect((error as Error).message).toContain(lost.target);
+    expect(works.map((work) => work.signal.aborted)).toEqual([true, false, false]);
+    expect(await rows(db, "SELECT 1 FROM job WHERE done_by = 'x'")).toEqual([]);
+    await session.finishMany(kept, (tx) =>
+      finishJobs(tx, { jobIds: kept.map(({ target }) => target), doneBy: 'y' }),
+    );
+    expect(await rows(db, "SELECT count(*) FROM job WHERE done_by = 'y'")).toEqual([['2']]);
+    await expect(session.finishMany(kept)).rejects.toThrow(WorkEndedError);
+  });
+
+  test('finish and claim in one commit: what is done is not claimed again', async () => {
+    await using session = await start();
+    const ids = (await addJobs(db, 3, 9n)).sort();
+    let works = await session.finishAndClaim(
+      { query: finishJob, works: [], params: { doneBy: 'x' } },
+      { query: claimJob, params: { buckets: [9n] } },
+    );
+    const seen: string[] = [];
+    while (works.length > 0) {
+      seen.push(...works.map(({ target }) => target));
+      works = await session.finishAndClaim(
+        { query: finishJob, works, params: { doneBy: 'x' } },
+        { query: claimJob, params: { buckets: [9n] } },
+      );
+    }
+    expect(seen).toEqual(ids);
+    expect(await eventCounts(db, 'job')).toEqual({ started: 3, finished: 3 });
+  });
+
+  test('works of another session or process do not end together', async () => {
+    await using session = await start();
+    await using other = await start();
+    await addJobs(db, 1, 10n);
+    const [mine] = await session.claim(claimJob, { buckets: [10n] });
+    await expect(other.finish(finishJob, [mine!], { doneBy: 'x' })).rejects.toThrow(WorkEndedError);
+    const foreign = (await session.work('other', () => ['t']))!;
+    await expect(session.finish(finishJob, [foreign], { doneBy: 'x' })).rejects.toThrow(InvalidOptionError);
+    await expect(session.finishMany([mine!, foreign])).rejects.toThrow(InvalidOptionError);
+    await expect(session.claim(claimJob, { buckets: [1n], wanted: 0 })).rejects.toThrow(InvalidOptionError);
+  });
+});

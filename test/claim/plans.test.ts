@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { claimJob, finishJob } from '../../examples/queue/generated/job.ts';
+import { connect, type Database } from '../../src/index.ts';
+import { fenceSession, heartbeat, sealSession } from '../../src/queries/sessions.ts';
+import { claimWork, finishedKeys, heldKeys, holdWork, releaseWork } from '../../src/queries/work.ts';
+import type { Statement } from '../../src/query/index.ts';
+import { withAdmin } from '../support/admin.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { rows } from '../support/sql.ts';
+import { addJobs, createQueue } from './support.ts';
+
+const id = randomUUID();
+const ids = [id, randomUUID(), randomUUID()];
+const processes = ids.map(() => 'job');
+const tokens = ids.map(() => 1n);
+const keys = { sessionId: id, targets: ids, keyProcesses: processes, keyTargets: ids, keyTokens: tokens };
+const outcome = { event: 'finished', delayMs: 0n, backoffSeconds: null, cause: null } as const;
+
+const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
+  [':claim', (s) => claimJob.statement({ buckets: [3n, 4n], sessionId: id, wanted: 2n }, s)],
+  [':finish', (s) => finishJob.statement({ doneBy: 'me', ...keys }, s)],
+  [
+    'ClaimWork',
+    () =>
+      claimWork.statement({
+        ords: [0n, 1n, 2n],
+        processes,
+        targets: ids,
+        process: 'job',
+        sessionId: id,
+        wanted: 2n,
+      }),
+  ],
+  [
+    'ReleaseWork',
+    () =>
+      releaseWork.statement({
+        ...outcome,
+        process: 'job',
+        sessionId: id,
+        processes,
+        targets: ids,
+        tokens,
+        keys: 3n,
+      }),
+  ],
+  ['HoldWork', () => holdWork.statement({ process: 'job', target: id, sessionId: id, token: 1n })],
+  ['HeldKeys', () => heldKeys.statement({ processes, targets: ids, tokens, sessionId: id })],
+  ['FinishedKeys', () => finishedKeys.statement({ processes, targets: ids, tokens, sessionId: id })],
+  ['FenceSession', () => fenceSession.statement({ sessionId: id })],
+  ['SealSession', () => sealSession.statement({ sessionId: id })],
+  ['Heartbeat', () => heartbeat.statement({ sessionIds: ids })],
+];
+
+/** The statement with its values in it, as text literals: EXPLAIN takes no parameters. */
+const inlined = ({ text, values }: Statement) =>
+  text.replace(/\$(\d+)/g, (_, n) => {
+    const value = values[Number(n) - 1];
+    return value === null || value === undefined ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
+  });
+
+describe('no hot statement reads a table that grows from end to end', () => {
+  let database: TestDatabase;
+  let db: Database;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    db = await connect({ url: database.url });
+    await createQueue(db);
+    await addJobs(db, 10_000);
+    await rows(
+      db,
+      `INSERT INTO holdfast.session (session_id, component, runtime_info, interval_ms)
+       SELECT gen_random_uuid(), 'c', 'r', 5000 FROM generate_series(1, 2000)`,
+    );
+    await rows(
+      db,
+      `INSERT INTO holdfast.session_deadline (session_id, deadline, interval_ms)
+       SELECT session_id, now() + INTERVAL '1 hour', 5000 FROM holdfast.session`,
+    );
+    await rows(
+      db,
+      "INSERT INTO holdfast.work (process, target, token) SELECT 'job', job_id::TEXT, 1 FROM job",
+    );
+    await rows(
+      db,
+      `INSERT INTO holdfast.work_history (target, process, token, event, session_id)
+       SELECT target, process, token, 'started', gen_random_uuid() FROM holdfast.work`,
+    );
+    for (const table of [
+      'job',
+      'holdfast.session',
+      'holdfast.session_deadline',
+      'holdfast.work',
+      'holdfast.work_history',
+    ])
+      await rows(db, `ANALYZE ${table}`);
+  });
+  afterAll(() => db?.close());
+
+  const plan = async (text: string) => (await rows(db, text)).map(([line]) => line).join('\n');
+
+  /** What a prepared statement comes to after a few runs. EXPLAIN wants the simple protocol for it. */
+  const genericPlan = (statement: Statement) =>
+    withAdmin(database.url, async (client) => {
+      const answer = await client.query(`EXPLAIN (GENERIC_PLAN) ${statement.text}`);
+      return answer.rows.map((row) => row['QUERY PLAN']).join('\n');
+    });
+
+  test.each(hot)('%s', async (_, statementFor) => {
+    const statement = statementFor(database.engine);
+    if (database.engine === 'cockroachdb') {
+      expect(await plan(`EXPLAIN ${inlined(statement)}`)).not.toMatch(/FULL SCAN/);
+      return;
+    }
+    expect(await plan(`EXPLAIN ${inlined(statement)}`)).not.toMatch(/Seq Scan on/);
+    expect(await genericPlan(statement)).not.toMatch(/Seq Scan on/);
+  });
+
+  test('a claim walks the partial index in its order: nothing of the backlog is sorted', async () => {
+    const statement = claimJob.statement({ buckets: [3n, 4n], sessionId: id, wanted: 2n }, database.engine);
+    const shown = [await plan(`EXPLAIN ${inlined(statement)}`)];
+    if (database.engine === 'postgresql') shown.push(await genericPlan(statement));
+    for (const text of shown) {
+      expect(text).toMatch(/job_open/);
+      expect(text).not.toMatch(/bitmap|sort key: (j\.)?bucket|order: \+bucket/i);
+    }
+  });
+});

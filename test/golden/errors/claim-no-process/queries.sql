@@ -1,0 +1,2 @@
+-- name: A :claim
+SELECT machine_id AS target FROM machine;

@@ -1,0 +1,2 @@
+-- name: A :claim process=install
+SELECT machine_id FROM machine;

@@ -1,0 +1,1 @@
+CREATE TABLE machine (machine_id UUID NOT NULL PRIMARY KEY);

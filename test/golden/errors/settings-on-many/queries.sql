@@ -1,0 +1,2 @@
+-- name: A :many process=install
+SELECT machine_id AS target FROM machine;
