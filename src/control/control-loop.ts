@@ -24,7 +24,9 @@ const FIRST_RECOVERY_MS = 50;
  * need no coordinator.
  *
  * When there is nothing to do it looks again after a jittered pause that grows to `pollIntervalMs`, and is back
- * to looking at once as soon as work shows up.
+ * to looking at once as soon as work shows up. Nothing but `stop` ends it: errors go to `onError`.
+ *
+ * Throws InvalidOptionError, at once, naming the wrong option. Stop it before closing `db`.
  */
 export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
   const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;

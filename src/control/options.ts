@@ -1,43 +1,60 @@
 import { z } from 'zod';
 import type { Database, Retrieve } from '../client/index.ts';
+import { sessionOptionsSchema } from '../sessions/index.ts';
 import { backoffSchema, type Work } from '../work/index.ts';
 
 const fn = <T>() => z.custom<T>((value) => typeof value === 'function', 'expected a function');
+const ofSession = sessionOptionsSchema.shape;
 
+/** Options of `runControlLoop`. Durations are milliseconds. */
 export const controlLoopSchema = z.strictObject({
-  /** Name of the process, as in history: one holder per (process, target). */
+  /** Name of the process, as in history: one holder per (process, target). 1 to 200 characters. */
   process: z.string().min(1),
-  /** Whose work this is, in metrics. Default: the process. */
-  processor: z.string().min(1).optional(),
+  /** Whose work this is, in spans and metrics. Default: the process. */
+  processor: ofSession.processor,
   /** Component name of the session. Default: the processor. */
-  component: z.string().min(1).optional(),
-  runtimeInfo: z.string().optional(),
-  /** Session interval. Default 5,000. */
-  intervalMs: z.int().min(100).optional(),
+  component: ofSession.component.optional(),
+  /** Of the session. Default: host name and pid. */
+  runtimeInfo: ofSession.runtimeInfo,
+  /** Of the session: others take over this long after its last heartbeat. Default 5,000. */
+  intervalMs: ofSession.intervalMs,
   /** Pieces of work handled at once. Default 1. */
   parallelism: z.int().min(1).max(10_000).optional(),
-  /** Longest pause between two looks when there is nothing to do; each is jittered. Default 1,000. */
+  /** Longest pause between two looks when there is nothing to do; jitter only shortens it. Default 1,000. */
   pollIntervalMs: z.number().positive().optional(),
   /** Most looks at the database a second, whatever happens. Default 20. */
   maxPollsPerSecond: z.number().positive().max(10_000).optional(),
-  /** Backoff for work whose handler throws. Default 1 s, doubling to 60 s, full jitter off. */
+  /** Backoff for work whose handler throws or does not end it. Default 1 s, doubling to 60 s, no jitter. */
   backoff: backoffSchema.optional(),
+  /** Finds candidates. An error is reported to `onError`, and it looks again after a growing pause. */
   retrieve: fn<Retrieve>(),
+  /** Does the work, once for each piece that was claimed. */
   handle: fn<Handle>(),
-  /** Told of every error that the loop survives: failed looks, lost sessions, handlers that threw. */
+  /**
+   * Told of every error that the loop survives: failed looks, lost sessions, handlers that threw. What it throws
+   * becomes a process warning.
+   */
   onError: fn<(error: unknown, during: LoopPhase) => void>().optional(),
 });
 
+/**
+ * What the loop was doing when an error came: starting or keeping its session, looking for work, handling it
+ * (the handler threw), or ending what the handler left (and closing the session).
+ */
 export type LoopPhase = 'session' | 'retrieve' | 'handle' | 'end';
 
 /**
- * Does the work. Should end it with `work.finish`; work that is not ended when the handler returns is failed.
- * `signal` aborts when the session expires, when the work is lost, and when the drain's grace time is over.
+ * Does the work. Should end it, mostly by `work.finish`; work that is not ended when the handler returns is
+ * failed, and so is work whose handler throws, with the error's code and message as the cause in the history.
+ * `signal` aborts when the session expires, when the work is lost, and when the drain's grace time is over: by
+ * then the work is canceled whether or not the handler returns.
  */
 export type Handle = (work: Work, signal: AbortSignal) => Promise<void>;
 
+/** Options of `runControlLoop`: `process`, `retrieve` and `handle` are required. Durations are milliseconds. */
 export type ControlLoopOptions = z.input<typeof controlLoopSchema>;
 
+/** A running control loop. `await using` stops it with the default grace time. */
 export interface ControlLoop {
   /** Resolves when the loop has ended after `stop`; never rejects. */
   readonly done: Promise<void>;
@@ -45,18 +62,24 @@ export interface ControlLoop {
   readonly state: LoopState;
   /**
    * Drains: takes nothing new, lets handlers run for `graceMs` (default 10,000), then aborts their signals and
-   * cancels their work, closes the session. Resolves when nothing is held any more.
+   * cancels their work, closes the session. Resolves when nothing is held any more; never rejects. Should the
+   * database be out of reach, what is held becomes free by the session's deadline.
    */
   stop(options?: { graceMs?: number }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A control loop at one moment. */
 export interface LoopState {
+  /** False once `done` has resolved. */
   readonly running: boolean;
+  /** The session in use, or the last one; undefined before the first and while a lost one is being replaced. */
   readonly sessionId: string | undefined;
+  /** Pieces of work being handled. */
   readonly active: number;
   /** Milliseconds since the last look at the database that succeeded; undefined before the first. */
   readonly lastPollAgeMs: number | undefined;
 }
 
+/** What a control loop needs of a database handle. */
 export type LoopHost = Pick<Database, 'startSession'>;

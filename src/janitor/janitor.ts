@@ -14,35 +14,49 @@ import { pause } from '../transact/index.ts';
 
 const DAY_MS = 86_400_000;
 
+const durationMs = z.number().positive();
+
 /** Options of `runJanitor`. Durations are milliseconds. */
 export const janitorSchema = z.strictObject({
-  /** Between two sweeps. Default 10,000; each pause is jittered. */
-  intervalMs: z.number().positive().optional(),
+  /** Between two sweeps. Default 10,000; each pause is between three and five quarters of it. */
+  intervalMs: durationMs.optional(),
   /** Work history is kept this long. Default 90 days; Infinity keeps it for good. */
-  historyRetentionMs: z.number().positive().optional(),
+  historyRetentionMs: z.union([durationMs, z.literal(Infinity)]).optional(),
   /** Commit markers are kept this long; longer than any client waits for an outcome. Default 1 day. */
   markerRetentionMs: z.number().min(60_000).optional(),
   /** Old history is looked for this often, since it scans. Default 1 hour. */
-  historyIntervalMs: z.number().positive().optional(),
+  historyIntervalMs: durationMs.optional(),
   /** Most rows that one statement deletes. Default 1,000. */
   page: z.int().min(1).max(10_000).optional(),
+  /** Told of every sweep that failed; the next one tries again. What it throws becomes a process warning. */
   onError: z.custom<(error: unknown) => void>((value) => typeof value === 'function').optional(),
 });
 
+/** Options of `runJanitor`; each has a default. Durations are milliseconds. */
 export type JanitorOptions = z.input<typeof janitorSchema>;
 
 /** What one sweep did. */
 export interface Sweep {
+  /** Sessions past their deadline that were deleted. */
   readonly sessions: number;
+  /** Lock rows of dead holders that were freed, those of exclusion groups included. */
   readonly abandoned: number;
+  /** Rows of work history that were deleted for their age. */
   readonly history: number;
+  /** Commit markers that were deleted for their age. */
   readonly markers: number;
 }
 
+/** A running janitor. */
 export interface Janitor {
+  /** Resolves when it has ended after `stop`; never rejects. */
   readonly done: Promise<void>;
-  /** One whole sweep now, old history included, after the one that is running. */
+  /**
+   * One whole sweep now, old history included, after the one that is running. Throws what the database said;
+   * `onError` is for the regular ones.
+   */
   sweep(): Promise<Sweep>;
+  /** Ends it after the page that is being swept. Takes the gauges back. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -52,7 +66,10 @@ export interface Janitor {
  * markers; measures: work held and backing off by process, live sessions by component.
  *
  * Nobody waits for it: take-over does not need a janitor. Any number of replicas may run; every statement is
- * guarded and in pages, so they do not disturb each other.
+ * guarded and in pages, so they do not disturb each other. It uses `db` without a session: stop it before
+ * closing `db`.
+ *
+ * Throws InvalidOptionError, at once, naming the wrong option.
  */
 export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor {
   const checked = checkOptions(janitorSchema, options) as JanitorOptions;
@@ -74,7 +91,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
     const sessions = await pages(async () => (await evictExpiredSessions(db.guarded, { page: size })).length);
     const abandoned = await pages(async () => (await closeAbandonedWork(db.guarded, { page: size })).length);
     const markers = await pages(() =>
-      deleteMarkers(db.guarded, { page: size, olderThanMs: BigInt(markerRetentionMs) }),
+      deleteMarkers(db.guarded, { page: size, olderThanMs: BigInt(Math.round(markerRetentionMs)) }),
     );
     let history = 0;
     if (historyRetentionMs !== Infinity && (everything || performance.now() >= historyDueAt)) {
@@ -94,12 +111,20 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
     return mine;
   };
 
+  const report = (error: unknown) => {
+    try {
+      checked.onError?.(error);
+    } catch (thrown) {
+      process.emitWarning(thrown instanceof Error ? thrown : String(thrown), 'HoldfastHookWarning');
+    }
+  };
+
   const run = async () => {
     while (!stopping.signal.aborted) {
       try {
         await sweep(false);
       } catch (error) {
-        checked.onError?.(error);
+        report(error);
       }
       await pause((checked.intervalMs ?? 10_000) * (0.75 + Math.random() * 0.5), stopping.signal).catch(
         () => {},

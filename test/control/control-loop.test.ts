@@ -211,6 +211,9 @@ describe.each(DRIVERS)('%s', (driver) => {
     ['parallelism', { parallelism: 0 }],
     ['handle', { handle: undefined as never }],
     ['backoff.exponent', { backoff: { exponent: -1 } }],
+    // What only the session would refuse, over and over.
+    ['intervalMs', { intervalMs: 3_600_001 }],
+    ['component', { component: 'c'.repeat(201) }],
   ])('a wrong %s is refused by name', (option, wrong) => {
     expect(() => loopFor('wrong', wrong)).toThrow(InvalidOptionError);
     expect(() => loopFor('wrong', wrong)).toThrow(option);

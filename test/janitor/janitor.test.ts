@@ -87,7 +87,12 @@ describe.each(DRIVERS)('%s', (driver) => {
     const left = await rows(db, "SELECT count(*) FROM holdfast.work_history WHERE process = 'old'");
     expect(left).toEqual([['0']]);
     expect(first.history + first.markers).toBeLessThanOrEqual(26);
-    expect(await rows(db, 'SELECT marker_id FROM holdfast.commit_marker')).toEqual([[markerId]]);
+    // Claims leave markers of their own, which are new.
+    const old = "SELECT marker_id FROM holdfast.commit_marker WHERE created_at < now() - INTERVAL '1 day'";
+    expect(await rows(db, old)).toEqual([]);
+    expect(
+      await rows(db, 'SELECT marker_id FROM holdfast.commit_marker WHERE marker_id = $1', markerId),
+    ).toHaveLength(1);
     const recent = await rows(db, "SELECT count(*) > 0 FROM holdfast.work_history WHERE process = 'sweep'");
     expect(recent).toEqual([['t']]);
   });
@@ -103,5 +108,38 @@ describe.each(DRIVERS)('%s', (driver) => {
     await using heir = await db.startSession({ component: 'heir' });
     expect((await heir.work('alone', () => ['x']))?.takenFrom).toBe(dead.id);
     await dead.close();
+  });
+
+  test('history is kept for good where its retention is Infinity', async () => {
+    await rows(
+      db,
+      `INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
+       VALUES ('antique', 'keep', 1, 'started', '00000000-0000-4000-8000-000000000000', '1999-01-01')`,
+    );
+    await using janitor = runJanitor(db, { intervalMs: 3_600_000, historyRetentionMs: Infinity });
+    expect((await janitor.sweep()).history).toBe(0);
+    expect(await workHistory(db, { target: 'antique' })).toHaveLength(1);
+  });
+
+  test('retentions need not be whole milliseconds', async () => {
+    await using janitor = runJanitor(db, { intervalMs: 3_600_000, markerRetentionMs: 60_000.5 });
+    expect((await janitor.sweep()).markers).toBe(0);
+  });
+
+  test('a janitor outlives an onError that throws', async () => {
+    const closed = await connect({ url: database.url, driver });
+    await closed.close();
+    const told = Promise.withResolvers<void>();
+    let times = 0;
+    const janitor = runJanitor(closed, {
+      intervalMs: 1,
+      onError: () => {
+        if (++times === 2) told.resolve();
+        throw new Error('the log is full');
+      },
+    });
+    await told.promise;
+    await janitor.stop();
+    await expect(janitor.done).resolves.toBeUndefined();
   });
 });
