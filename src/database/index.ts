@@ -6,3 +6,4 @@ export { type Capabilities, detectEngine, type Engine, engineOf } from './engine
 export { runGuarded, sendGuarded } from './guarded.ts';
 export { type ConnectOptions, checkOptions, connectOptionsSchema, withEnvironment } from './options.ts';
 export { type AcquireOptions, Pool, type PoolOptions } from './pool.ts';
+export { isStalePlan } from './stale-plan.ts';

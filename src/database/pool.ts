@@ -1,6 +1,7 @@
 import { ConnectError, DatabaseClosedError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
+import { isStalePlan } from './stale-plan.ts';
 
 export interface PoolOptions {
   readonly max: number;
@@ -129,18 +130,26 @@ export class Pool {
     this.#settle();
   }
 
-  /** Runs one implicit statement. */
+  /**
+   * Runs one implicit statement. One whose plan went stale did nothing: it runs again, on a connection that
+   * has not prepared it. The deadline covers the run as well: past it the connection is cut.
+   */
   async use<T>(options: AcquireOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
-    const connection = await this.acquire(options);
-    try {
-      const value = await run(connection);
-      this.release(connection);
-      return value;
-    } catch (error) {
-      // A statement that the server refused leaves an implicit transaction, so the connection, idle.
-      if (error instanceof DatabaseError) this.release(connection);
-      else this.discard(connection);
-      throw error;
+    for (;;) {
+      const connection = await this.acquire(options);
+      const timer = cutAt(options.deadline, connection);
+      try {
+        const value = await run(connection);
+        this.release(connection);
+        return value;
+      } catch (error) {
+        // A statement that the server refused leaves an implicit transaction, so the connection, idle.
+        if (error instanceof DatabaseError && !isStalePlan(error)) this.release(connection);
+        else this.discard(connection);
+        if (!isStalePlan(error)) throw error;
+      } finally {
+        clearTimeout(timer);
+      }
     }
   }
 
@@ -233,4 +242,10 @@ export class Pool {
     }
     throw failure;
   }
+}
+
+function cutAt(deadline = Infinity, connection: DriverConnection): NodeJS.Timeout | undefined {
+  if (deadline === Infinity) return undefined;
+  const late = new Error('not answered before the deadline');
+  return setTimeout(() => connection.destroy(late), Math.max(0, deadline - performance.now()));
 }

@@ -7,7 +7,6 @@ import {
 } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
-import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
 
@@ -77,34 +76,45 @@ export class Attempt {
     return this.#poison;
   }
 
+  /** Throws the first failure, even if the callback swallowed it. */
+  throwIfPoisoned(): void {
+    if (this.#poison) throw this.#poison.error;
+  }
+
+  /** Statements are in flight. */
+  get busy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   get closed(): boolean {
     return this.#closed !== undefined;
   }
 
-  execute(statement: Statement): Promise<RawResult> {
-    const running = this.#execute(statement);
-    // A failure poisons the transaction, so it is not lost when nobody awaits this promise.
-    running.catch(() => {});
-    return running;
-  }
-
-  async #execute(statement: Statement): Promise<RawResult> {
+  async execute(statement: Statement): Promise<RawResult> {
     if (this.#closed) throw this.#closed;
     refuseForbidden(statement.text, this.#settings.allowDdl);
-    for (const fence of this.#fences) fence.assertAlive();
+    this.assertAlive();
     return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
   }
 
   /** For savepoints, which are not the callback's statements. */
-  control(text: string): Promise<RawResult> {
+  async control(text: string): Promise<RawResult> {
+    if (this.#closed) throw this.#closed;
     return this.#track(() => this.#connection.sendSimple(text));
   }
 
-  /** Rolls back to a savepoint; what failed since then no longer counts, unless it ends the transaction. */
-  async rollbackTo(savepoint: string, poisonBefore: { readonly error: unknown } | undefined): Promise<void> {
+  /** Rolls back to a savepoint; what failed since then no longer counts. */
+  async rollbackTo(savepoint: string): Promise<void> {
     await this.drain();
+    // A part that outlives its transaction must not touch a connection that is somebody else's by now.
+    if (this.#closed) throw this.#closed;
     await this.#connection.sendSimple(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
-    this.#poison = poisonBefore;
+    this.#poison = undefined;
+  }
+
+  /** Throws when a fence is known to fail. */
+  assertAlive(): void {
+    for (const fence of this.#fences) fence.assertAlive();
   }
 
   onCommit(hook: Hook): void {
@@ -138,7 +148,6 @@ export class Attempt {
   async commit(): Promise<CommitOutcome> {
     if (this.#connection.dead)
       return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
-    for (const fence of this.#fences) fence.assertAlive();
     const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
     const seals = sealFences && !readOnly ? this.#fences.flatMap(({ seal }) => seal ?? []) : [];
     const before = [...seals, ...(marker && !readOnly ? [marker] : [])].map((statement) =>
@@ -156,9 +165,10 @@ export class Attempt {
       connectionIdle,
     });
 
+    // A failure before the commit makes the server answer it with ROLLBACK, whether that is seen or not.
     for (const result of results.slice(0, before.length)) {
       if (result.status === 'rejected' && result.reason instanceof DatabaseError)
-        return isAmbiguousState(result.reason)
+        return isAmbiguous(result.reason)
           ? ambiguous(result.reason)
           : notCommitted(this.translate(result.reason));
     }
@@ -166,13 +176,14 @@ export class Attempt {
     const deciding = results[before.length]!;
     const last = results[results.length - 1]!;
     if (deciding.status === 'fulfilled') {
-      if (!restartSavepoint && deciding.value.command !== 'COMMIT')
+      // Versions of CockroachDB differ in how they answer RELEASE.
+      if (!/^(COMMIT|RELEASE)$/.test(deciding.value.command))
         return notCommitted(this.#poison?.error ?? rolledBack());
       return { kind: 'committed', connectionIdle: connectionIdle && last.status === 'fulfilled' };
     }
     const error: unknown = deciding.reason;
     if (error instanceof ConnectionLostError) return readOnly ? notCommitted(error) : ambiguous(error);
-    if (error instanceof DatabaseError && isAmbiguousState(error) && !readOnly) return ambiguous(error);
+    if (error instanceof DatabaseError && isAmbiguousAtCommit(error) && !readOnly) return ambiguous(error);
     return notCommitted(error);
   }
 
@@ -248,9 +259,12 @@ export class Attempt {
 
 const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
 
+/** The server itself does not know: CockroachDB's "result is ambiguous". */
+const isAmbiguous = ({ code }: DatabaseError) => code === '40003';
+
 /** Codes that do not tell whether the commit was applied. */
-const isAmbiguousState = ({ code }: DatabaseError) =>
-  code === '40003' || code === '57014' || code.startsWith('08') || code.startsWith('57P0');
+const isAmbiguousAtCommit = (error: DatabaseError) =>
+  isAmbiguous(error) || error.code === '57014' || /^(08|57P0)/.test(error.code);
 
 class RolledBackError extends HoldfastError {
   readonly code = 'HOLDFAST_ROLLED_BACK';
@@ -258,5 +272,3 @@ class RolledBackError extends HoldfastError {
 
 const rolledBack = () =>
   new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');
-
-export const isRetryable = (error: unknown) => classify(error) === 'retry';

@@ -1,6 +1,8 @@
 import type { Engine } from '../database/index.ts';
 import type { TransactOptions } from './options.ts';
 
+const TRANSACTION_GRACE_MS = 5_000;
+
 /**
  * The text that opens an attempt, one simple-protocol message. Every option in it is from a closed list or
  * was validated, since BEGIN takes no placeholders.
@@ -20,12 +22,25 @@ export function beginText(engine: Engine, options: TransactOptions, remainingMs:
   // Not "cockroach_restart; SET LOCAL": the restart savepoint must be the first statement.
   const text = [`BEGIN ${modes.join(cockroach ? ', ' : ' ')}`];
   if (usesRestartSavepoint(engine, options)) text.push('SAVEPOINT cockroach_restart');
-  if (remainingMs !== undefined)
-    text.push(`SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(remainingMs))}`);
+  if (remainingMs !== undefined) {
+    const timeoutMs = Math.max(1, Math.ceil(remainingMs));
+    text.push(`SET LOCAL statement_timeout = ${timeoutMs}`);
+    // Ends the connection there, so it comes after whatever we do ourselves.
+    if (engine.capabilities.transactionTimeout)
+      text.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
+  }
   return text.join('; ');
 }
 
 /** CockroachDB renews a transaction in place by its restart savepoint, but not a stale read. */
 export function usesRestartSavepoint(engine: Engine, options: TransactOptions): boolean {
   return engine.capabilities.restartSavepoint && !options.asOf;
+}
+
+/**
+ * Whether the fence is checked again by a row lock in the flight of the COMMIT. CockroachDB's SERIALIZABLE
+ * needs no lock: a fence whose row was deleted since it was read fails the commit.
+ */
+export function needsSeal(engine: Engine, options: TransactOptions): boolean {
+  return engine.capabilities.lockDetectsDelete || options.isolation === 'read committed';
 }

@@ -1,15 +1,24 @@
+import { isStalePlan } from '../database/index.ts';
 import { errorChain } from '../errors/chain.ts';
-import { ConnectionLostError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
+import {
+  AmbiguousCommitError,
+  CommittedWithSchemaErrorsError,
+  ConnectionLostError,
+  DatabaseError,
+  PoolTimeoutError,
+  RetriesExhaustedError,
+} from '../errors/index.ts';
 
 /**
  * What an error means for the transaction that it ended, when the commit had not been sent yet:
  * - `retry`: serialization failure or deadlock; definitely not applied
  * - `stale-plan`: a prepared statement no longer fits the schema; the connection is replaced, then retried
  * - `connection`: the connection was lost; definitely not applied, retried on another one
+ * - `ambiguous`: the server does not know itself
  * - `schema-committed`: committed, but DDL in it failed
  * - `definite`: anything else; rolled back and thrown as it is
  */
-export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'schema-committed' | 'definite';
+export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'ambiguous' | 'schema-committed' | 'definite';
 
 /**
  * Looks through wrappers: `cause` at any depth, the members of an AggregateError, an `error` property.
@@ -18,18 +27,26 @@ export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'schema-committed'
 export function classify(error: unknown): Verdict {
   let connection = false;
   for (const link of errorChain(error)) {
+    // Another transaction's last word, whatever it wraps, and waiting for a connection spends no retry.
+    if (FINAL.some((kind) => link instanceof kind)) return 'definite';
     if (link instanceof DatabaseError || isSqlState(link)) {
       const { code } = link as { code: string };
       if (code === '40001' || code === '40P01') return 'retry';
       if (code === 'XXA00') return 'schema-committed';
-      if (code === '0A000' && /cached plan/.test((link as Error).message)) return 'stale-plan';
+      if (code === '40003') return 'ambiguous';
+      if (isStalePlan(link)) return 'stale-plan';
     }
-    // Waiting for a connection spends no retry: the timeout is final.
-    if (link instanceof PoolTimeoutError) return 'definite';
     if (link instanceof ConnectionLostError) connection = true;
   }
   return connection ? 'connection' : 'definite';
 }
+
+const FINAL = [
+  PoolTimeoutError,
+  RetriesExhaustedError,
+  AmbiguousCommitError,
+  CommittedWithSchemaErrorsError,
+] as const;
 
 /** The SQLSTATE that decided, for telemetry. */
 export function sqlStateOf(error: unknown): string | undefined {

@@ -3,7 +3,6 @@ import { ForbiddenStatementError } from '../errors/index.ts';
 const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'PREPARE']);
 const DDL = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'GRANT', 'REVOKE', 'COMMENT', 'REINDEX']);
 const RESTART = /^(SAVEPOINT|RELEASE(?:\s+SAVEPOINT)?)\s+"?cockroach_restart/i;
-const LEADING = /^(?:\s+|--[^\n]*\n?|\/\*[\s\S]*?\*\/|;)+/;
 const verdicts = new Map<string, string | undefined>();
 const MOST_VERDICTS = 5_000;
 
@@ -19,8 +18,30 @@ export function refuseForbidden(text: string, allowDdl: boolean): void {
   throw new ForbiddenStatementError(complaint);
 }
 
+/** Where the first word is: behind white space, semicolons and comments, which nest. */
+function statementStart(text: string): number {
+  const skip = /\s+|;|--[^\n]*|\/\*/y;
+  for (let at = 0; ; at = skip.lastIndex) {
+    skip.lastIndex = at;
+    const match = skip.exec(text);
+    if (!match) return at;
+    if (match[0] === '/*') skip.lastIndex = commentEnd(text, skip.lastIndex);
+  }
+}
+
+function commentEnd(text: string, start: number): number {
+  const mark = /\/\*|\*\//g;
+  mark.lastIndex = start;
+  for (let depth = 1; depth > 0; ) {
+    const match = mark.exec(text);
+    if (!match) return text.length;
+    depth += match[0] === '/*' ? 1 : -1;
+  }
+  return mark.lastIndex;
+}
+
 function complain(text: string): string | undefined {
-  const bare = text.replace(LEADING, '');
+  const bare = text.slice(statementStart(text));
   const word = /^[a-z]+/i.exec(bare)?.[0].toUpperCase() ?? '';
   if (RESTART.test(bare))
     return 'the restart savepoint belongs to the transaction helper: remove the statement';

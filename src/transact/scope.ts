@@ -1,4 +1,4 @@
-import { NestedOptionsError } from '../errors/index.ts';
+import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
@@ -6,54 +6,66 @@ import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import type { TransactOptions } from './options.ts';
 import type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
+import { Turns } from './turns.ts';
 
-/** Runs a body with `scope` as the transaction that nested calls join. */
-export type EnterScope = <T>(scope: Scope, body: () => Promise<T>) => Promise<T>;
+/** Which scope the running code is in. */
+export interface CurrentScope {
+  run<T>(scope: Scope, body: () => Promise<T>): Promise<T>;
+  get(): Scope | undefined;
+}
+
+/** What every scope of one attempt shares. */
+export interface ScopeContext {
+  readonly attempt: Attempt;
+  readonly info: AttemptInfo;
+  readonly signal: AbortSignal;
+  readonly current: CurrentScope;
+}
 
 /**
  * The handle that a callback gets, and what nested calls join. Nested parts of one scope take turns, since
- * savepoints nest and do not interleave.
+ * savepoints nest and do not interleave; what is sent by the scope's own handle from outside of a part that is
+ * under way waits for it, since it would be lost with the part's savepoint.
  */
 export class Scope implements Transaction {
-  readonly signal: AbortSignal;
-  readonly #attempt: Attempt;
-  readonly #info: AttemptInfo;
+  readonly #context: ScopeContext;
   readonly #options: TransactOptions;
-  readonly #enter: EnterScope;
+  readonly #parent: Scope | undefined;
   readonly #depth: number;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  #part: Scope | undefined;
   #parts = 0;
+  #ended = false;
 
-  constructor(
-    attempt: Attempt,
-    info: AttemptInfo,
-    options: TransactOptions,
-    signal: AbortSignal,
-    enter: EnterScope,
-    depth = 0,
-  ) {
-    this.#attempt = attempt;
-    this.#info = info;
+  constructor(context: ScopeContext, options: TransactOptions, parent?: Scope) {
+    this.#context = context;
     this.#options = options;
-    this.signal = signal;
-    this.#enter = enter;
-    this.#depth = depth;
+    this.#parent = parent;
+    this.#depth = parent ? parent.#depth + 1 : 0;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal;
   }
 
   get closed(): boolean {
-    return this.#attempt.closed;
+    return this.#ended || this.#context.attempt.closed;
   }
 
   execute(statement: Statement): Promise<RawResult> {
-    return this.#attempt.execute(statement);
+    const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
+    const sent = atOnce ? this.#send(statement) : this.#sendInTurn(statement);
+    // A failure poisons the transaction, so it is not lost when nobody awaits this promise.
+    sent.catch(() => {});
+    return sent;
   }
 
   onCommit(hook: () => void | Promise<void>): void {
-    this.#attempt.onCommit(hook);
+    this.#context.attempt.onCommit(hook);
   }
 
   onRollback(hook: () => void | Promise<void>): void {
-    this.#attempt.onRollback(hook);
+    this.#context.attempt.onRollback(hook);
   }
 
   transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
@@ -62,40 +74,80 @@ export class Scope implements Transaction {
 
   /** A nested transact: joins this transaction under a savepoint, with the nested session's fence if any. */
   join<T>(body: TransactionBody<T>, options: TransactOptions, fence: Fence | undefined): Promise<T> {
+    const inner = this.#inside();
+    if (inner) return inner.join(body, options, fence);
+    if (this.#ended) return Promise.reject(closed());
     refuseConflict(this.#options, options);
     const name = options.name ?? (body.name || 'transaction');
-    const mine = this.#turn.then(() =>
+    const part = this.#turns.take(() =>
       inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(body, options, fence)),
     );
-    this.#turn = mine.catch(() => {});
-    return mine;
+    part.catch((error: unknown) => {
+      // Nobody can have awaited a part that fails after the callback has returned.
+      if (this.#ended) this.#context.attempt.poisonWith(error);
+    });
+    return part;
+  }
+
+  /** The callback has settled: the handle is dead; parts that it did not await are waited for. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#turns.settled();
+    await this.#context.attempt.drain();
   }
 
   async #nested<T>(body: TransactionBody<T>, options: TransactOptions, fence: Fence | undefined): Promise<T> {
-    const attempt = this.#attempt;
+    const { attempt, current, info } = this.#context;
+    // A statement of the outer part that fails must not be taken for a failure of this one.
+    if (attempt.busy) await attempt.drain();
+    attempt.throwIfPoisoned();
     const savepoint = `hf_${this.#depth}_${this.#parts++}`;
-    const poisonBefore = attempt.poison;
-    const merged = { ...this.#options, ...options };
-    const scope = new Scope(attempt, this.#info, merged, this.signal, this.#enter, this.#depth + 1);
+    const scope = new Scope(this.#context, { ...this.#options, ...options }, this);
     try {
       void attempt.control(`SAVEPOINT ${savepoint}`).catch(() => {});
+      this.#part = scope;
       if (fence) await attempt.addFence(fence);
-      const value = await this.#enter(scope, async () => body(scope, this.#info));
-      await attempt.drain();
-      if (attempt.poison && attempt.poison !== poisonBefore) throw attempt.poison.error;
+      const value = await current.run(scope, async () => body(scope, info));
+      await scope.end();
+      attempt.throwIfPoisoned();
       await attempt.control(`RELEASE SAVEPOINT ${savepoint}`);
       return value;
     } catch (error) {
-      const whole = attempt.poison && attempt.poison !== poisonBefore ? attempt.poison.error : error;
-      if (classify(error) !== 'definite' || classify(whole) !== 'definite') {
+      await scope.end();
+      const first = attempt.poison?.error ?? error;
+      if (classify(error) !== 'definite' || classify(first) !== 'definite') {
         attempt.poisonWith(error);
         throw error;
       }
-      await attempt.rollbackTo(savepoint, poisonBefore).catch((failure) => attempt.poisonWith(failure));
+      await attempt.rollbackTo(savepoint).catch((failure) => attempt.poisonWith(failure));
       throw error;
+    } finally {
+      this.#part = undefined;
     }
   }
+
+  #send(statement: Statement): Promise<RawResult> {
+    return this.#ended ? Promise.reject(closed()) : this.#context.attempt.execute(statement);
+  }
+
+  /** The turn ends when the statement is sent, not when it is answered. */
+  async #sendInTurn(statement: Statement): Promise<RawResult> {
+    const { sent } = await this.#turns.take(() => ({ sent: this.#send(statement) }));
+    return sent;
+  }
+
+  /** The scope that the caller is in, when that is inside of the part that is under way. */
+  #inside(): Scope | undefined {
+    const caller = this.#context.current.get();
+    for (let scope = caller; scope && this.#part; scope = scope.#parent) {
+      if (scope === this.#part) return caller;
+    }
+    return undefined;
+  }
 }
+
+const closed = () =>
+  new TransactionClosedError('the transaction has ended: await every query before the callback returns');
 
 function refuseConflict(outer: TransactOptions, inner: TransactOptions): void {
   const isolation = outer.isolation ?? 'serializable';

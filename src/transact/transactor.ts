@@ -4,20 +4,23 @@ import { checkOptions, type DriverConnection, type Engine, type Pool } from '../
 import {
   AmbiguousCommitError,
   CommittedWithSchemaErrorsError,
-  DeadlineExceededError,
+  ConnectError,
+  ConnectionLostError,
+  PoolTimeoutError,
   RetriesExhaustedError,
   TransactionRestartError,
 } from '../errors/index.ts';
 import type { Observer, TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt } from './attempt.ts';
 import { pause, retryDelayMs } from './backoff.ts';
-import { beginText, usesRestartSavepoint } from './begin.ts';
+import { beginText, needsSeal, usesRestartSavepoint } from './begin.ts';
 import { classify } from './classify.ts';
 import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
 import type { Fence } from './fence.ts';
 import { DEFAULT_MAX_RETRIES, type TransactOptions, transactOptionsSchema } from './options.ts';
 import { Scope } from './scope.ts';
 import { SettledMarkers } from './settled-markers.ts';
+import { Stop } from './stop.ts';
 import type { TransactionBody } from './transaction.ts';
 
 /** What a transaction runs with besides its options. */
@@ -30,6 +33,8 @@ export interface TransactContext {
 
 /** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline. */
 const RESOLVE_WITHIN_MS = 30_000;
+/** One try of it; a server that does not answer is asked again on another connection. */
+const RESOLVE_TRY_MS = 5_000;
 
 /**
  * The retry loop. Promises:
@@ -104,7 +109,7 @@ class Run<T> {
   readonly #context: TransactContext;
   readonly #started = performance.now();
   readonly #deadline: number;
-  readonly #stop = new AbortController();
+  readonly #stop: Stop;
   #connection: DriverConnection | undefined;
 
   constructor(
@@ -128,33 +133,19 @@ class Run<T> {
     this.#options = options;
     this.#context = context;
     this.#deadline = this.#started + (options.deadlineMs ?? Infinity);
+    const { deadlineMs, signal } = options;
+    this.#stop = new Stop({ name, deadlineMs, signal, session: context.signal }, () =>
+      this.#connection?.destroy(
+        new ConnectionLostError('the server did not answer after the transaction was stopped'),
+      ),
+    );
   }
 
   async run(): Promise<T> {
-    const { signal, deadlineMs } = this.#options;
-    const stop = (reason: unknown) => this.#stop.abort(reason);
-    const onAbort = () => stop(signal?.reason);
-    const onExpire = () => stop(this.#context.signal?.reason);
-    const timer =
-      deadlineMs === undefined
-        ? undefined
-        : setTimeout(
-            () =>
-              stop(
-                new DeadlineExceededError(`transaction ${this.#name} did not finish within ${deadlineMs} ms`),
-              ),
-            deadlineMs,
-          );
     try {
-      signal?.throwIfAborted();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#context.fence?.assertAlive();
-      this.#context.signal?.addEventListener('abort', onExpire, { once: true });
       return await this.#loop();
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      this.#context.signal?.removeEventListener('abort', onExpire);
+      this.#stop.dispose();
       if (this.#connection) this.#pool.discard(this.#connection);
     }
   }
@@ -166,7 +157,16 @@ class Run<T> {
     for (let number = 1; ; number++) {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
-      this.#connection ??= await this.#acquire();
+      try {
+        this.#connection ??= await this.#acquire();
+      } catch (error) {
+        // The first attempt tells at once; a server that was lost on the way may be back soon.
+        if (number === 1 || number > maxRetries || !isPassing(error)) throw error;
+        this.#observer.retry(number, error);
+        lastError = error;
+        await this.#pause(number);
+        continue;
+      }
       this.#observer.attempt(number, this.#connection);
       const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
       renewed = false;
@@ -183,7 +183,7 @@ class Run<T> {
       const fatal = verdict === 'definite' || verdict === 'schema-committed';
       if (fatal || number > maxRetries) {
         if (outcome.open) await this.#leave(attempt);
-        await attempt.runHooks('rollback');
+        await attempt.runHooks(verdict === 'schema-committed' ? 'commit' : 'rollback');
         const thrown = fatal
           ? verdict === 'schema-committed'
             ? new CommittedWithSchemaErrorsError(
@@ -196,15 +196,25 @@ class Run<T> {
         throw thrown;
       }
       this.#observer.retry(number, error);
-      renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
-      await attempt.runHooks('rollback');
+      try {
+        renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
+      } finally {
+        await attempt.runHooks('rollback');
+      }
       lastError = error;
       if (!renewed) await this.#pause(number);
     }
   }
 
   async #acquire(): Promise<DriverConnection> {
-    return this.#pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+    try {
+      return await this.#pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+    } catch (error) {
+      if (error !== this.#stop.signal.reason || !this.#stop.byDeadline) throw error;
+      throw new PoolTimeoutError(`no connection became free before the deadline of ${this.#name}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Runs the callback once and, if nothing failed, the commit flight. */
@@ -223,7 +233,7 @@ class Run<T> {
       {
         beginText: beginText(this.#engine, this.#options, remainingMs),
         restartSavepoint,
-        sealFences: this.#engine.capabilities.lockDetectsDelete,
+        sealFences: needsSeal(this.#engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
         readOnly,
         marker: markerId === undefined ? undefined : markerStatement(markerId),
@@ -235,18 +245,21 @@ class Run<T> {
     try {
       value = await this.#callBody(attempt, number, lastError);
       await attempt.opened();
-      await attempt.drain();
-      if (attempt.poison) throw attempt.poison.error;
+      attempt.throwIfPoisoned();
       this.#stop.signal.throwIfAborted();
-      this.#context.fence?.assertAlive();
+      attempt.assertAlive();
     } catch (thrown) {
       attempt.close();
       const error = this.#decide(attempt, thrown);
       if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
-      return { kind: 'failed', error, attempt, open: true };
+      if (classify(error) !== 'ambiguous') return { kind: 'failed', error, attempt, open: true };
+      this.#return(connection, false);
+      return this.#resolve(attempt, error, markerId, undefined as T);
     }
     attempt.close();
+    this.#stop.committing = true;
     const outcome = await attempt.commit();
+    this.#stop.committing = false;
     if (outcome.kind === 'committed') {
       this.#return(connection, outcome.connectionIdle);
       if (markerId !== undefined) this.#settled.add(markerId);
@@ -264,10 +277,17 @@ class Run<T> {
   /** The callback, raced against abortion: an aborted transaction does not wait for it. */
   async #callBody(attempt: Attempt, number: number, lastError: unknown): Promise<T> {
     const info = { attempt: number, lastError };
-    const enter = <R>(scope: Scope, body: () => Promise<R>) => this.#current.run(scope, body);
-    const scope = new Scope(attempt, info, this.#options, this.#stop.signal, enter);
     const { signal } = this.#stop;
-    const running = enter(scope, async () => this.#body(scope, info));
+    const current = {
+      run: <R>(scope: Scope, body: () => Promise<R>) => this.#current.run(scope, body),
+      get: () => this.#current.getStore(),
+    };
+    const scope = new Scope({ attempt, info, signal, current }, this.#options);
+    const running = current.run(scope, async () => {
+      const value = await this.#body(scope, info);
+      await scope.end();
+      return value;
+    });
     running.catch(() => {});
     let abort: (() => void) | undefined;
     try {
@@ -294,7 +314,7 @@ class Run<T> {
 
   /** Cancels what runs on the server, waits for it to settle; the connection is not used again. */
   async #cancel(attempt: Attempt, connection: DriverConnection): Promise<void> {
-    await connection.cancel();
+    await Promise.race([connection.cancel(), new Promise<Error>((resolve) => connection.onDeath(resolve))]);
     await attempt.drain();
     await attempt.rollback();
     this.#return(connection, false);
@@ -360,7 +380,8 @@ class Run<T> {
       const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
       for (let tries = 1; performance.now() < deadline; tries++) {
         try {
-          if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, deadline)))
+          const patience = Math.min(deadline, performance.now() + RESOLVE_TRY_MS);
+          if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, patience)))
             return { kind: 'failed', error, attempt, open: false };
           await attempt.runHooks('commit');
           return { kind: 'committed', value };
@@ -381,6 +402,10 @@ class Run<T> {
     };
   }
 }
+
+/** The server is restarting, or nearly. */
+const isPassing = (error: unknown) =>
+  error instanceof ConnectError && ['refused', 'unavailable', 'timeout'].includes(error.reason);
 
 type AttemptOutcome<T> =
   | { readonly kind: 'committed'; readonly value: T }

@@ -41,6 +41,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #links = new Set<Link>();
   readonly #faults: Fault[] = [];
   readonly #watchers = new Set<Watcher>();
+  readonly #listeners = new Set<(message: WireMessage) => void>();
   readonly #counts: TrafficCounts = { messages: 0, statements: 0, roundTrips: 0 };
   #connections = 0;
   #cancelRequests = 0;
@@ -101,6 +102,12 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
+  /** Calls back with every message until the function that it gives is called. */
+  watch(listener: (message: WireMessage) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** Takes every fault out and lets go what they hold. */
   calm(): void {
     for (const fault of this.#faults.splice(0)) fault.remove();
@@ -126,6 +133,7 @@ export class FaultProxy implements AsyncDisposable {
 
   #pass(message: WireMessage, ready: boolean, fresh: boolean): Fault | undefined {
     if (message.type === 'cancel-request') this.#cancelRequests++;
+    for (const listener of this.#listeners) listener(message);
     for (const watcher of [...this.#watchers]) {
       if (!watcher.matches(message)) continue;
       this.#watchers.delete(watcher);

@@ -1,0 +1,79 @@
+import { DeadlineExceededError } from '../errors/index.ts';
+
+/** What may end a transaction early. */
+export interface StopSources {
+  readonly name: string;
+  readonly deadlineMs?: number | undefined;
+  /** The caller's. */
+  readonly signal?: AbortSignal | undefined;
+  /** Aborts when the session expires. */
+  readonly session?: AbortSignal | undefined;
+}
+
+/** How long the server has to answer once the transaction was stopped, before its connection is cut. */
+const GRACE_MS = 1_000;
+
+/**
+ * Joins the caller's signal, the deadline and the session into one signal. Some time after it aborts `cut` is
+ * called, so that a server that no longer answers cannot hold the caller; but a commit that is under way is
+ * not cut because the caller lost interest, only when the deadline has passed or the session has ended.
+ */
+export class Stop {
+  readonly #abort = new AbortController();
+  readonly #undo: (() => void)[] = [];
+  #byDeadline = false;
+  #byCaller = false;
+  /** The commit was sent and not answered yet. */
+  committing = false;
+
+  constructor({ name, deadlineMs, signal, session }: StopSources, cut: () => void) {
+    signal?.throwIfAborted();
+    this.#follow(signal, () => {
+      this.#byCaller = true;
+    });
+    this.#follow(session, () => {});
+    if (deadlineMs !== undefined) {
+      this.#after(deadlineMs, () => {
+        this.#byDeadline = !this.signal.aborted;
+        const late = `transaction ${name} did not finish within ${deadlineMs} ms`;
+        this.#abort.abort(new DeadlineExceededError(late));
+      });
+    }
+    this.signal.addEventListener('abort', () => this.#after(GRACE_MS, () => this.#cutUnlessWanted(cut)));
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The deadline was what stopped it. */
+  get byDeadline(): boolean {
+    return this.#byDeadline;
+  }
+
+  /** Forgets every source; nothing happens any more. */
+  dispose(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  #cutUnlessWanted(cut: () => void): void {
+    if (!this.committing || !this.#byCaller) cut();
+    else this.#after(GRACE_MS, () => this.#cutUnlessWanted(cut));
+  }
+
+  #follow(signal: AbortSignal | undefined, note: () => void): void {
+    const abort = () => {
+      if (this.signal.aborted) return;
+      note();
+      this.#abort.abort(signal?.reason);
+    };
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#undo.push(() => signal?.removeEventListener('abort', abort));
+  }
+
+  #after(ms: number, act: () => void): void {
+    const timer = setTimeout(act, ms);
+    this.#undo.push(() => clearTimeout(timer));
+  }
+}

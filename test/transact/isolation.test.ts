@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { rows, sql } from '../support/sql.ts';
+import { cockroach, describeTransact, insert, read } from './fixture.ts';
+
+describeTransact('isolation', (t) => {
+  test('line 31: SERIALIZABLE is asked for explicitly, READ COMMITTED by option with the same loop', async () => {
+    const isolation = async (options?: object) => {
+      const [row] = await t.db.transact((tx) => rows(tx, 'SHOW transaction_isolation'), options);
+      return row![0];
+    };
+    expect(await isolation()).toBe('serializable');
+    // CockroachDB before v23.2 silently upgrades it.
+    expect(await isolation({ isolation: 'read committed' })).toMatch(cockroach ? /./ : /^read committed$/);
+    t.fail(/INSERT/);
+    const sent = await t.sent(() =>
+      t.db.transact((tx) => tx.execute(insert('rc')), { isolation: 'read committed' }),
+    );
+    expect(sent[0]).toMatch(/^BEGIN ISOLATION LEVEL READ COMMITTED/);
+    expect(await t.value('rc')).toBe(1);
+  });
+
+  test('line 32: stale reads are read only; their age is validated, never a placeholder', async () => {
+    for (const asOf of ["-10s'; DROP TABLE account; --", '10s', 'now()', '-1d'])
+      await expect(t.db.transact(async () => {}, { asOf })).rejects.toMatchObject({
+        code: 'HOLDFAST_INVALID_OPTION',
+        option: 'asOf',
+      });
+    // PostgreSQL reads now; CockroachDB at an age that the table has reached.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(read('x')), { asOf: '-1ms' }));
+    expect(sent[0]).toBe(
+      cockroach
+        ? "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, AS OF SYSTEM TIME '-1ms'"
+        : 'BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY',
+    );
+    await expect(t.db.transact((tx) => tx.execute(insert('stale')), { asOf: '-1ms' })).rejects.toMatchObject({
+      code: '25006',
+    });
+    const follower = await t.sent(() =>
+      t.db.transact((tx) => tx.execute(sql('SELECT 1 AS one')), { asOf: 'follower' }).catch(() => {}),
+    );
+    expect(follower[0]!.includes('follower_read_timestamp()')).toBe(cockroach);
+  });
+});

@@ -1,0 +1,192 @@
+import { expect, test } from 'vitest';
+import {
+  AmbiguousCommitError,
+  DeadlineExceededError,
+  RetriesExhaustedError,
+} from '../../src/errors/index.ts';
+import { stall } from '../../src/testing/index.ts';
+import { retryDelayMs } from '../../src/transact/index.ts';
+import { waitFor } from '../support/database.ts';
+import { sql } from '../support/sql.ts';
+import { cockroach, describeTransact, insert, read } from './fixture.ts';
+
+describeTransact('limits', (t) => {
+  const sleep = sql('SELECT pg_sleep(30)');
+
+  test('line 27: retries are finite, 0 is one attempt, and the error tells attempts, time and the last error', async () => {
+    t.fail(/INSERT/, '40001', Infinity);
+    for (const maxRetries of [0, 3]) {
+      let calls = 0;
+      const failing = t.db.transact(
+        (tx) => {
+          calls++;
+          return tx.execute(insert('l27'));
+        },
+        { maxRetries, name: 'limited' },
+      );
+      const error = (await failing.catch((thrown: unknown) => thrown)) as RetriesExhaustedError;
+      expect(error).toBeInstanceOf(RetriesExhaustedError);
+      expect(error).toMatchObject({ attempts: maxRetries + 1, cause: { code: '40001' } });
+      expect(error.elapsedMs).toBeGreaterThan(0);
+      expect(error.message).toContain('limited');
+      expect(calls).toBe(maxRetries + 1);
+    }
+    let calls = 0;
+    const endless = t.db.transact(
+      async () => {
+        if (++calls < 6) throw Object.assign(new Error('again'), { code: '40001' });
+        return 'at last';
+      },
+      { maxRetries: Infinity },
+    );
+    expect(await endless).toBe('at last');
+  });
+
+  test('line 28: the first retry is immediate, then full jitter, capped', () => {
+    expect(retryDelayMs(1, () => 1)).toBe(0);
+    const most = Array.from({ length: 40 }, (_, i) => retryDelayMs(i + 2, () => 0.999_999));
+    for (let i = 1; i < most.length; i++) expect(most[i]!).toBeGreaterThanOrEqual(most[i - 1]!);
+    expect(most.at(-1)).toBeLessThanOrEqual(1_000);
+    expect(retryDelayMs(9, () => 0)).toBe(0);
+  });
+
+  test('line 28: no delay crosses the deadline', async () => {
+    const start = performance.now();
+    const failing = t.db.transact(
+      async () => {
+        throw Object.assign(new Error('again'), { code: '40001' });
+      },
+      { deadlineMs: 200, maxRetries: Infinity },
+    );
+    await expect(failing).rejects.toThrow(DeadlineExceededError);
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
+  test('line 29: aborted before it begins: rejected at once, nothing is sent', async () => {
+    const reason = new Error('not wanted');
+    const sent = await t.sent(() =>
+      expect(t.db.transact(async () => {}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason),
+    );
+    expect(sent).toEqual([]);
+  });
+
+  test('line 29: aborted while waiting for a connection: it leaves the queue', async () => {
+    const db = await t.open({ pool: { max: 1 } });
+    const controller = new AbortController();
+    const reason = new Error('tired of waiting');
+    let waiting: Promise<unknown> = Promise.resolve();
+    const holder = db.transact(async () => {
+      await waitFor(() => db.stats.waiting === 1);
+      controller.abort(reason);
+      await waiting.catch(() => {});
+      expect(db.stats.waiting).toBe(0);
+    });
+    waiting = db.transact(async () => {}, { signal: controller.signal });
+    await expect(waiting).rejects.toBe(reason);
+    await holder;
+  });
+
+  test('line 29: aborted while it sleeps: it wakes', async () => {
+    const controller = new AbortController();
+    const reason = new Error('wake');
+    const start = performance.now();
+    const failing = t.db.transact(
+      async (_, { attempt }) => {
+        if (attempt === 9) setTimeout(() => controller.abort(reason), 1);
+        throw Object.assign(new Error('again'), { code: '40001' });
+      },
+      { signal: controller.signal, maxRetries: Infinity },
+    );
+    await expect(failing).rejects.toBe(reason);
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  test('line 29: aborted during a query: canceled on the server, settled, rolled back', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const running = t.db.transact(
+      async (tx) => {
+        await tx.execute(insert('l29'));
+        await tx.execute(sleep);
+      },
+      { signal: controller.signal },
+    );
+    running.catch(() => {});
+    const active = cockroach
+      ? sql("SELECT 1 FROM [SHOW QUERIES] WHERE query LIKE '%pg_sleep(3%' AND query NOT LIKE '%SHOW%'")
+      : sql(
+          "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(3%' AND pid <> pg_backend_pid()",
+        );
+    const count = async () => (await t.direct.execute(active)).rows.length;
+    await waitFor(async () => (await count()) === 1);
+    controller.abort(reason);
+    await expect(running).rejects.toBe(reason);
+    await waitFor(async () => (await count()) === 0);
+    expect(t.proxy.traffic.cancelRequests).toBeGreaterThan(0);
+    expect(await t.value('l29')).toBeUndefined();
+  });
+
+  test('line 29: aborted after the commit was sent: no cancel, the true outcome is told', async () => {
+    const controller = new AbortController();
+    const fault = t.proxy.inject({
+      direction: 'to-client',
+      at: ({ tag }) => tag === 'COMMIT',
+      action: stall(),
+    });
+    const { cancelRequests } = t.proxy.traffic;
+    const running = t.db.transact(
+      async (tx) => {
+        await tx.execute(insert('l29c'));
+        return 'committed';
+      },
+      { signal: controller.signal },
+    );
+    await fault.struck;
+    controller.abort(new Error('too late'));
+    await waitFor(async () => (await t.value('l29c')) === 1);
+    fault.release();
+    expect(await running).toBe('committed');
+    expect(t.proxy.traffic.cancelRequests).toBe(cancelRequests);
+  });
+
+  test('line 30: the deadline covers attempts and is mirrored to the server', async () => {
+    const seen: string[] = [];
+    await t.db.transact(
+      async (tx) => {
+        for (const setting of ['statement_timeout', ...(cockroach ? [] : ['transaction_timeout'])]) {
+          const { rows } = await tx.execute(sql(`SHOW ${setting}`));
+          seen.push(rows[0]![0]!);
+        }
+      },
+      { deadlineMs: 60_000 },
+    );
+    for (const setting of seen) expect(setting).not.toMatch(/^0/);
+    const running = t.db.transact((tx) => tx.execute(sleep), { deadlineMs: 150 });
+    await expect(running).rejects.toThrow(DeadlineExceededError);
+  });
+
+  test('line 30: a server that falls silent cannot hold the caller past the deadline', async () => {
+    const db = await t.open({ pool: { max: 1 } });
+    await db.execute(read('x'));
+    const fault = t.proxy.inject({ direction: 'to-client', action: stall() });
+    const start = performance.now();
+    await expect(db.transact((tx) => tx.execute(read('x')), { deadlineMs: 100 })).rejects.toThrow(
+      DeadlineExceededError,
+    );
+    expect(performance.now() - start).toBeLessThan(5_000);
+    fault.remove();
+  });
+
+  test('line 30: silence while committing is an ambiguous outcome, told soon after the deadline', async () => {
+    const fault = t.proxy.inject({
+      direction: 'to-client',
+      at: ({ tag }) => tag === 'COMMIT',
+      action: stall(),
+    });
+    await expect(t.db.transact((tx) => tx.execute(insert('l30')), { deadlineMs: 200 })).rejects.toThrow(
+      AmbiguousCommitError,
+    );
+    fault.remove();
+    expect(await t.value('l30')).toBe(1);
+  });
+});

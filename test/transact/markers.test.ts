@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { AmbiguousCommitError } from '../../src/errors/index.ts';
+import { cut, dropReply, stall } from '../../src/testing/index.ts';
+import { sql } from '../support/sql.ts';
+import { add, cockroach, describeTransact, insert } from './fixture.ts';
+
+describeTransact('commit markers', (t) => {
+  const commitSql = cockroach ? /^RELEASE/ : /^COMMIT/;
+  const atCommit = { direction: 'to-server', at: ({ sql: text = '' }) => commitSql.test(text) } as const;
+
+  test('line 37: applied and the answer lost: the value is returned, without running again', async () => {
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    const calls: number[] = [];
+    const hooks: string[] = [];
+    const value = await t.db.transact(
+      async (tx, { attempt }) => {
+        calls.push(attempt);
+        tx.onCommit(() => void hooks.push('commit'));
+        tx.onRollback(() => void hooks.push('rollback'));
+        await tx.execute(insert('m1'));
+        return `value ${attempt}`;
+      },
+      { commitMarker: true },
+    );
+    expect([value, calls, hooks, await t.value('m1')]).toEqual(['value 1', [1], ['commit'], 1]);
+  });
+
+  test('line 37: the commit never arrived: it is run again', async () => {
+    await t.direct.execute(insert('m2', 0));
+    t.proxy.inject({ ...atCommit, action: cut('before') });
+    const value = await t.db.transact(
+      async (tx, { attempt }) => {
+        await tx.execute(add('m2'));
+        return attempt;
+      },
+      { commitMarker: true },
+    );
+    expect([value, await t.value('m2')]).toEqual([2, 1]);
+  });
+
+  test('line 37: the old transaction that still hangs on the server is kept from ever committing', async () => {
+    await t.direct.execute(insert('m3', 0));
+    // The whole commit flight is on its way and held: neither the client nor the server knows.
+    const held = t.proxy.inject({
+      direction: 'to-server',
+      at: ({ sql: text = '' }) => text.includes('commit_marker'),
+      action: stall(),
+    });
+    const running = t.db.transact(
+      async (tx, { attempt }) => {
+        await tx.execute(attempt === 1 ? insert('m3-first') : add('m3'));
+        return attempt;
+      },
+      { commitMarker: true },
+    );
+    await held.struck;
+    // The client's side breaks; the server's stays, and gets the flight only after the resolution.
+    t.proxy.cutAll('client');
+    const value = await running;
+    held.release();
+    expect(value).toBe(2);
+    expect([await t.value('m3'), await t.value('m3-first')]).toEqual([1, undefined]);
+    t.proxy.cutAll();
+  });
+
+  test('line 37: without a marker it is AmbiguousCommitError with the cause, unless idempotent', async () => {
+    await t.direct.execute(insert('m4', 0));
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    await expect(t.db.transact((tx) => tx.execute(add('m4')), { name: 'pay' })).rejects.toMatchObject({
+      code: 'HOLDFAST_AMBIGUOUS_COMMIT',
+      message: expect.stringContaining('pay'),
+      cause: { code: 'HOLDFAST_CONNECTION_LOST' },
+    });
+    expect(await t.value('m4')).toBe(1);
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    await t.db.transact((tx) => tx.execute(sql("UPDATE account SET n = 9 WHERE id = 'm4'")), {
+      idempotent: true,
+    });
+    expect(await t.value('m4')).toBe(9);
+  });
+
+  test('line 37: a read-only transaction is never ambiguous', async () => {
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    const attempts: number[] = [];
+    await t.db.transact(
+      async (tx, { attempt }) => {
+        attempts.push(attempt);
+        await tx.execute(sql('SELECT 1 AS one'));
+      },
+      { readOnly: true },
+    );
+    expect(attempts).toEqual([1, 2]);
+    expect(AmbiguousCommitError).toBeDefined();
+  });
+
+  test('line 37: a marker that cannot be read before the deadline is ambiguous, and says so', async () => {
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    t.proxy.inject({
+      direction: 'to-server',
+      at: ({ sql: text = '' }) => text.includes('COALESCE'),
+      action: stall(),
+      times: Infinity,
+    });
+    const failing = t.db.transact((tx) => tx.execute(insert('m6')), { commitMarker: true, deadlineMs: 500 });
+    await expect(failing).rejects.toMatchObject({
+      code: 'HOLDFAST_AMBIGUOUS_COMMIT',
+      message: expect.stringContaining('marker'),
+    });
+  });
+});

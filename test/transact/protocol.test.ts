@@ -1,0 +1,223 @@
+import { expect, test } from 'vitest';
+import { RetriesExhaustedError, TransactionRestartError } from '../../src/errors/index.ts';
+import { cut, stall } from '../../src/testing/index.ts';
+import { rows, sql } from '../support/sql.ts';
+import { add, cockroach, describeTransact, insert, read } from './fixture.ts';
+
+const begin = cockroach
+  ? 'BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT cockroach_restart'
+  : 'BEGIN ISOLATION LEVEL SERIALIZABLE';
+const commit = cockroach ? ['RELEASE SAVEPOINT cockroach_restart', 'COMMIT'] : ['COMMIT'];
+
+describeTransact('protocol', (t) => {
+  test('line 1: an attempt is BEGIN with its options, the restart savepoint where there is one, the callback, COMMIT', async () => {
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(insert('p1'))));
+    expect(sent).toEqual([begin, insert('p1').text, ...commit]);
+  });
+
+  test('line 1: a retry on PostgreSQL begins anew, on CockroachDB it renews the transaction in place', async () => {
+    t.fail(/INSERT/);
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(insert('p1b'))));
+    expect(sent).toEqual([
+      begin,
+      insert('p1b').text,
+      ...(cockroach ? ['ROLLBACK TO SAVEPOINT cockroach_restart'] : ['ROLLBACK', begin]),
+      insert('p1b').text,
+      ...commit,
+    ]);
+    expect(await t.value('p1b')).toBe(1);
+  });
+
+  test('line 2: once RELEASE succeeded a COMMIT that fails changes nothing, and the connection is discarded', async () => {
+    if (!cockroach) {
+      // PostgreSQL has no RELEASE that commits: there a COMMIT that fails is a failure.
+      t.fail(/^COMMIT/, '23505');
+      await expect(t.db.transact((tx) => tx.execute(insert('p2')))).rejects.toMatchObject({ code: '23505' });
+      expect(await t.value('p2')).toBeUndefined();
+      return;
+    }
+    let committed = 0;
+    let answers = 0;
+    const fault = t.proxy.inject({
+      direction: 'to-client',
+      // CockroachDB answers the RELEASE, which is the commit, with this tag as well.
+      at: ({ tag }) => tag === 'COMMIT' && ++answers === 2,
+      action: cut(),
+    });
+    await t.db.transact(async (tx) => {
+      tx.onCommit(() => {
+        committed++;
+      });
+      await tx.execute(insert('p2'));
+    });
+    expect([fault.strikes, committed, await t.value('p2')]).toEqual([1, 1, 1]);
+    expect(t.db.stats.idle).toBe(0);
+  });
+
+  test('line 3: a 40001 that shows only at the commit is retried', async () => {
+    t.fail(cockroach ? /^RELEASE/ : /^COMMIT/);
+    const attempts: number[] = [];
+    await t.db.transact(async (tx, { attempt }) => {
+      attempts.push(attempt);
+      await tx.execute(insert('p3'));
+    });
+    expect(attempts).toEqual([1, 2]);
+    expect(await t.value('p3')).toBe(1);
+  });
+
+  test('line 4: a restart that fails tells both errors and discards the connection', async () => {
+    t.fail(/INSERT/);
+    t.fail(/ROLLBACK TO SAVEPOINT cockroach_restart/, 'XX000');
+    const attempt = t.db.transact((tx) => tx.execute(insert('p4')));
+    if (cockroach) {
+      const error = await attempt.catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(TransactionRestartError);
+      expect(error).toMatchObject({ retryCause: { code: '40001' }, cause: { code: '25P02' } });
+      expect(t.db.stats).toMatchObject({ idle: 0, busy: 0 });
+    } else {
+      // Without a restart savepoint the restart is ROLLBACK and BEGIN; a ROLLBACK that fails costs a connection.
+      await attempt;
+      t.fail(/INSERT/);
+      t.fail(/^ROLLBACK$/, 'XX000');
+      const { connections } = t.proxy.traffic;
+      await t.db.transact((tx) => tx.execute(insert('p4b')));
+      expect(t.proxy.traffic.connections).toBe(connections + 1);
+    }
+  });
+
+  test('line 5: the first retry is immediate; later ones sleep outside of any transaction and begin with the same options', async () => {
+    t.fail(/SELECT/, '40001', 4);
+    const options = { isolation: 'serializable', readOnly: true } as const;
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(read('p5')), options));
+    const readOnlyBegin = cockroach
+      ? 'BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY; SAVEPOINT cockroach_restart'
+      : 'BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY';
+    const select = read('p5').text;
+    const fresh = ['ROLLBACK', readOnlyBegin, select];
+    expect(sent).toEqual([
+      readOnlyBegin,
+      select,
+      ...(cockroach ? ['ROLLBACK TO SAVEPOINT cockroach_restart', select] : fresh),
+      ...fresh,
+      ...fresh,
+      ...fresh,
+      ...commit,
+    ]);
+  });
+
+  test('line 5: priority is kept across retries', async () => {
+    t.fail(/INSERT/, '40001', 2);
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(insert('p5p')), { priority: 'high' }));
+    const begins = sent.filter((text) => text.startsWith('BEGIN'));
+    expect(begins).toHaveLength(cockroach ? 2 : 3);
+    for (const text of begins) expect(text.includes('PRIORITY HIGH')).toBe(cockroach);
+  });
+
+  test('line 6: a stale read is never restarted by savepoint', async () => {
+    // Its age must not reach back before the table.
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    t.fail(/SELECT/);
+    const sent = await t.sent(() => t.db.transact((tx) => tx.execute(read('p6')), { asOf: '-10ms' }));
+    expect(sent.filter((text) => text.includes('cockroach_restart'))).toEqual([]);
+    const begins = sent.filter((text) => text.startsWith('BEGIN'));
+    expect(begins).toHaveLength(2);
+    expect(new Set(begins).size).toBe(1);
+    if (cockroach) expect(begins[0]).toContain("AS OF SYSTEM TIME '-10ms'");
+  });
+
+  test('line 7: now() moves on a fresh BEGIN', async () => {
+    const times: string[] = [];
+    await t.db.transact(async (tx, { attempt }) => {
+      const [row] = await rows(tx, 'SELECT CAST(extract(epoch FROM now()) * 1000000 AS INT8)');
+      times.push(row![0]!);
+      if (attempt < 3) throw Object.assign(new Error('again'), { code: '40001' });
+    });
+    // Attempts 1 and 2 share a BEGIN on CockroachDB; attempt 3 never does.
+    expect(Number(times[2])).toBeGreaterThan(Number(times[0]));
+    if (!cockroach) expect(Number(times[1])).toBeGreaterThan(Number(times[0]));
+  });
+
+  test('line 8: the outcome is told only when the commit was answered, by its command tag', async () => {
+    const fault = t.proxy.inject({
+      direction: 'to-client',
+      at: ({ tag }) => tag === 'COMMIT',
+      action: stall(),
+    });
+    let settled = false;
+    const running = t.db
+      .transact((tx) => tx.execute(insert('p8')))
+      .finally(() => {
+        settled = true;
+      });
+    await fault.struck;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).toBe(false);
+    fault.release();
+    await running;
+    // A server that answers COMMIT with ROLLBACK did not commit.
+    const swallowing = t.db.transact(async (tx) => {
+      await tx.execute(insert('p8b'));
+      await tx.execute(sql('SELECT 1/0')).catch(() => {});
+    });
+    await expect(swallowing).rejects.toMatchObject({ code: '22012' });
+    expect(await t.value('p8b')).toBeUndefined();
+  });
+
+  test('0A000: a stale plan heals by a new connection and a restart of the whole transaction', async () => {
+    await t.db.execute(sql('DROP TABLE IF EXISTS shape'));
+    await t.db.execute(sql('CREATE TABLE shape (a INT8)'));
+    const db = await t.open({ pool: { max: 1 } });
+    const look = () => db.transact((tx) => tx.execute(sql('SELECT * FROM shape')));
+    await look();
+    await look();
+    await t.direct.execute(sql('ALTER TABLE shape ADD COLUMN b TEXT'));
+    expect((await look()).columns.map(({ name }) => name)).toEqual(['a', 'b']);
+    await db.execute(sql('SELECT * FROM shape'));
+    await t.direct.execute(sql('ALTER TABLE shape ADD COLUMN c TEXT'));
+    expect((await db.execute(sql('SELECT * FROM shape'))).columns).toHaveLength(3);
+  });
+
+  test('XXA00: committed with a failed schema change is its own error, never retried; commit hooks run', async () => {
+    t.fail(cockroach ? /^RELEASE/ : /^COMMIT/, 'XXA00');
+    const hooks: string[] = [];
+    const running = t.db.transact(async (tx) => {
+      tx.onCommit(() => void hooks.push('commit'));
+      tx.onRollback(() => void hooks.push('rollback'));
+      await tx.execute(read('x'));
+    });
+    await expect(running).rejects.toMatchObject({
+      code: 'HOLDFAST_COMMITTED_WITH_SCHEMA_ERRORS',
+      cause: { code: 'XXA00' },
+    });
+    expect(hooks).toEqual(['commit']);
+  });
+
+  test('40003 anywhere is ambiguous: AmbiguousCommitError, retried only when idempotent', async () => {
+    await t.direct.execute(insert('amb', 0));
+    t.fail(/UPDATE/, '40003');
+    await expect(t.db.transact((tx) => tx.execute(add('amb')))).rejects.toMatchObject({
+      code: 'HOLDFAST_AMBIGUOUS_COMMIT',
+      cause: { code: '40003' },
+    });
+    t.fail(cockroach ? /^RELEASE/ : /^COMMIT/, '40003');
+    await expect(t.db.transact((tx) => tx.execute(add('amb')))).rejects.toMatchObject({
+      code: 'HOLDFAST_AMBIGUOUS_COMMIT',
+    });
+    t.fail(cockroach ? /^RELEASE/ : /^COMMIT/, '40003');
+    await t.db.transact((tx) => tx.execute(add('amb')), { idempotent: true });
+    expect(await t.value('amb')).toBe(1);
+  });
+
+  test('40P01 is retried; anything else is thrown as it is', async () => {
+    t.fail(/INSERT/, '40P01');
+    await t.db.transact((tx) => tx.execute(insert('dead')));
+    expect(await t.value('dead')).toBe(1);
+    t.fail(/INSERT/, '53200', 99);
+    await expect(t.db.transact((tx) => tx.execute(insert('oom')))).rejects.toMatchObject({ code: '53200' });
+    t.proxy.calm();
+    t.fail(/INSERT/, '40001', 99);
+    await expect(t.db.transact((tx) => tx.execute(insert('oom')), { maxRetries: 1 })).rejects.toThrow(
+      RetriesExhaustedError,
+    );
+  });
+});
