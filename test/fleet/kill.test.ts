@@ -111,3 +111,29 @@ test('kill -9 of an agent and of the recoverer that restarts it heals', async ()
   expect(after.agentEpoch).toBeGreaterThan(machine.agentEpoch!);
   expect(await read(overlappingWork)).toEqual([]);
 }, 60_000);
+
+test('a recoverer stopped past its deadline and continued changes nothing, in the database or on the machine', async () => {
+  const recovering = [...flags, '--silent-ms', '1500', '--first-heartbeat-ms', '10000'];
+  await using zombie = startComponent('recoverer', recovering, database.url);
+  await zombie.said('started');
+  const find = async () => (await read((tx) => listMachines(tx, { silentMs: 60_000n })))[1]!;
+  const machine = await find();
+  const agent = await findAgent(join(directory, machine.providerId!), machine.agentEpoch!);
+  process.kill(agent!.pid, 'SIGKILL');
+  // It holds the work and has begun to start an agent.
+  const machineDirectory = join(directory, machine.providerId!);
+  await waitFor(async () => (await listEpochs(machineDirectory)).at(-1)! > machine.agentEpoch!);
+  process.kill(zombie.pid, 'SIGSTOP');
+  await using successor = startComponent('recoverer', recovering, database.url);
+  await successor.said('agent restarted');
+  const after = await find();
+  await running();
+
+  process.kill(zombie.pid, 'SIGCONT');
+  await zombie.said('survived an error');
+  expect(await find()).toMatchObject({ agentEpoch: after.agentEpoch, agentPublicKey: after.agentPublicKey });
+  await waitFor(async () => String((await livingAgents()).get(machine.name)) === String(after.agentEpoch), {
+    what: 'one agent of the successor',
+  });
+  expect(await read(overlappingWork)).toEqual([]);
+}, 60_000);

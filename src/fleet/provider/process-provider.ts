@@ -96,6 +96,8 @@ export class ProcessProvider implements Provider {
     if (!(await makeAgentDirectory(directory, epoch))) throw new StaleEpochError(providerId, epoch);
     await killAgents(directory, earlier);
     if (this.#bootDelayMs > 0) await sleep(this.#bootDelayMs, undefined, { signal });
+    // Deposed while it booted? One that is deposed from now on notices by itself.
+    if ((await listEpochs(directory)).at(-1) !== epoch) throw new StaleEpochError(providerId, epoch);
     return { publicKey: await this.#spawnAgent(directory, machineId, epoch, signal) };
   }
 
