@@ -11,6 +11,9 @@ import { type EngineQuery, rewrite } from './source/parameters.ts';
 import { readQueries } from './source/read-queries.ts';
 import { wrapWork } from './work-query.ts';
 
+/** So many queries are in memory with their trees at a time. */
+const lot = 1000;
+
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(
   files: TargetFiles,
@@ -30,8 +33,12 @@ export async function compileTarget(
     }
   }
   const database = await engine.database(files.schema);
-  const queries = await analyze(engineQueries, database, target, report);
-  await runLints(queries, database.catalog, target, report);
+  const queries: AnalyzedQuery[] = [];
+  for (let at = 0; at < engineQueries.length; at += lot) {
+    const analyzed = await analyze(engineQueries.slice(at, at + lot), database, target, report);
+    await runLints(analyzed, database.catalog, target, report);
+    for (const query of analyzed) queries.push({ ...query, tree: undefined });
+  }
   const outputs = new Map<string, string>();
   for (const file of files.queries) {
     const own = queries.filter((query) => query.source.file === file);

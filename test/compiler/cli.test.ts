@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { runCli } from '../support/run-cli.ts';
 
@@ -9,6 +12,8 @@ const queries = `-- name: GetNote :one
 SELECT body, author FROM note WHERE note_id = @note_id;
 `;
 const { url } = inject('holdfast');
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 let folder: string;
 beforeEach(async () => {
@@ -136,4 +141,34 @@ describe('compile --check', () => {
     await rm(path.join(folder, 'out/notes.ts'));
     expect((await compile('--check')).stderr).toContain('out/notes.ts: is missing');
   });
+});
+
+test('compile --watch compiles again when a query changes, and ends when it is told to', async () => {
+  const args = ['compile', '--watch', '--url', url, '--config', path.join(folder, 'holdfast.config.json')];
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  try {
+    let said = '';
+    const heard = (text: string) =>
+      new Promise<void>((resolve, reject) => {
+        const listen = (chunk: Buffer) => {
+          said += chunk.toString();
+          if (!said.includes(text)) return;
+          said = '';
+          for (const stream of [child.stdout, child.stderr]) stream.off('data', listen);
+          resolve();
+        };
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', listen);
+        child.once('exit', () => reject(new Error(`it ended, having said ${said}`)));
+      });
+    await heard('watching for changes');
+    const again = heard('1 query compiled');
+    await put('queries/notes.sql', queries.replace(', author', ''));
+    await again;
+    expect(await readFile(path.join(folder, 'out/notes.ts'), 'utf8')).not.toContain('author');
+    const ended = once(child, 'exit');
+    child.kill('SIGINT');
+    expect((await ended)[0]).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

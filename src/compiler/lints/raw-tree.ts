@@ -25,13 +25,20 @@ export function text(node: unknown, ...path: string[]): string {
 }
 
 /** Every node called `type` below (and with) `node`. */
-export function* find(node: unknown, type: string): Generator<RawNode> {
-  if (Array.isArray(node)) for (const item of node) yield* find(item, type);
-  else if (isRaw(node))
-    for (const [key, value] of Object.entries(node)) {
-      if (key === type && isRaw(value)) yield value;
-      yield* find(value, type);
-    }
+export function find(node: unknown, type: string): RawNode[] {
+  const found: RawNode[] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) for (const item of value) visit(item);
+    else if (isRaw(value))
+      for (const key in value) {
+        const inner = value[key];
+        if (typeof inner !== 'object') continue;
+        if (key === type && isRaw(inner)) found.push(inner);
+        visit(inner);
+      }
+  };
+  visit(node);
+  return found;
 }
 
 /** Parts of a dotted name: `["public", "machine"]`. */
