@@ -18,7 +18,8 @@ const HEART_CONNECTIONS = 2;
 
 /**
  * Opens a database. With a URL (option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
- * embedded PostgreSQL, migrated, in `embeddedDir` or thrown away on close.
+ * embedded PostgreSQL, migrated, in `embeddedDir` or thrown away on close. A server of your own is not migrated:
+ * `holdfast migrate up` or `migrate()` does that. Connects once to find out which server it is.
  *
  * Throws InvalidOptionError naming the wrong option, or ConnectError saying what to mend.
  */

@@ -22,7 +22,10 @@ export interface DatabaseParts {
   readonly onClose: () => Promise<void>;
 }
 
-/** A database that Holdfast works on: transactions, sessions, single statements. Close it when done. */
+/**
+ * A database that Holdfast works on: transactions, sessions, single statements. Made by `connect`; `await using`
+ * closes it. Compiled queries run on it as they run on a transaction.
+ */
 export class Database implements Executor {
   readonly #parts: DatabaseParts;
   readonly #transactor: Transactor;
@@ -58,7 +61,11 @@ export class Database implements Executor {
     return { ...this.#parts.pool.stats, heartbeats: this.#heart.beats };
   }
 
-  /** One implicit statement on its own: one round trip, not retried. */
+  /**
+   * One implicit statement on its own: one round trip, not retried, not fenced. Values are text, bound; rows come
+   * as text. Throws DatabaseError when the server refuses it, ConnectionLostError when it is not known whether it
+   * took effect, PoolTimeoutError or ConnectError when it was not sent.
+   */
   execute(statement: Statement): Promise<RawResult> {
     const { pool, telemetry } = this.#parts;
     return pool.use({}, (connection) =>
@@ -77,14 +84,23 @@ export class Database implements Executor {
     },
   };
 
-  /** A transaction that no session fences. Most code wants `session.transact`. */
+  /**
+   * A transaction that no session fences: for programs that are nobody's worker, and for reading. Workers want
+   * `session.transact` or `work.transact`. `body` runs once for each attempt and must have no effects outside of
+   * the database. Inside of another transaction's callback it joins that one, under a savepoint.
+   *
+   * Throws RetriesExhaustedError or DeadlineExceededError (nothing was committed), AmbiguousCommitError (not
+   * known), or the very object that `body` threw (rolled back).
+   */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     return this.#transactor.transact(body, options);
   }
 
   /**
-   * Starts a session and keeps it alive until it is closed or expires. The first one checks that the schema is
-   * the one that this release was made for: SchemaVersionError, which says what to run, when it is not.
+   * Starts a session and keeps it alive until it is closed or expires. All sessions of a handle share one
+   * heartbeat statement on connections of their own. The first one checks that the schema is the one that this
+   * release was made for: SchemaVersionError, which says what to run, when it is not. Throws InvalidOptionError
+   * naming the wrong option.
    */
   async startSession(options: SessionOptions): Promise<Session> {
     const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
@@ -109,7 +125,10 @@ export class Database implements Executor {
     return session;
   }
 
-  /** Closes every session, waits for transactions under way, closes all connections. */
+  /**
+   * Closes every session, waits for transactions under way, closes all connections, and ends the embedded server
+   * if `connect` started one. Stop control loops and janitors first. Later calls throw DatabaseClosedError.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

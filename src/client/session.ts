@@ -27,8 +27,10 @@ export interface SessionHost {
 }
 
 /**
- * Finds candidates for work, best first. Runs in a transaction that may be retried: read only. `wanted` is how
- * many can be taken; giving some more keeps parallel workers from fighting for the first.
+ * Finds candidates for work, best first: targets, or targets with keys that exclude other work. Runs in the
+ * transaction that claims, which may be retried: only read, and have no effects outside of the database. `wanted`
+ * is how many can be taken; giving some more keeps parallel workers from fighting for the first. Candidates that
+ * are held or back off are passed over; leaving them out by `holdfast.unavailable_work` is cheaper.
  */
 export type Retrieve = (
   tx: Transaction,
@@ -36,8 +38,9 @@ export type Retrieve = (
 ) => Promise<readonly Candidate[]> | readonly Candidate[];
 
 /**
- * Proof that a worker is alive, kept up by heartbeats for as long as the process runs. Once expired every call
- * throws SessionExpiredError and `signal` is aborted; start another one. `await using` closes it.
+ * Proof that a worker is alive, kept up by heartbeats for as long as the process runs and its event loop is not
+ * blocked. Once expired every call throws SessionExpiredError and `signal` is aborted, for good; start another
+ * one. `await using` closes it. Made by `db.startSession`.
  */
 export class Session {
   readonly #live: LiveSession;
@@ -55,6 +58,7 @@ export class Session {
     return this.#live.id;
   }
 
+  /** Name of the component, as given to `startSession`. */
   get component(): string {
     return this.#live.component;
   }
@@ -64,6 +68,7 @@ export class Session {
     return this.#live.processor;
   }
 
+  /** It is dead this long after its last heartbeat, in milliseconds. */
   get intervalMs(): number {
     return this.#live.intervalMs;
   }
@@ -73,19 +78,22 @@ export class Session {
     return this.#live.signal;
   }
 
+  /** True once it is past its local deadline, was closed, or was found gone. Looks at the clock, not the server. */
   get expired(): boolean {
     return this.#live.expired;
   }
 
-  /** Work that this session holds now. */
+  /** Work that this session has claimed and that has not ended, as far as this process knows. */
   get held(): readonly Work[] {
     return [...this.#held];
   }
 
   /**
    * Runs `body` in a transaction that commits only while this session is alive. Retried as needed: `body` must
-   * have no effects outside of the database. Throws SessionExpiredError, RetriesExhaustedError,
-   * AmbiguousCommitError, or what `body` threw.
+   * have no effects outside of the database. Gives what the committed attempt returned.
+   *
+   * Throws SessionExpiredError, RetriesExhaustedError or DeadlineExceededError (nothing was committed),
+   * AmbiguousCommitError (not known), or the very object that `body` threw (rolled back).
    */
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     this.#live.assertAlive();
@@ -93,8 +101,12 @@ export class Session {
   }
 
   /**
-   * Retrieves candidates and takes the first one that is free. undefined when there is nothing to do (no
-   * candidate, or all backing off); WorkConflictError when live sessions hold the candidates.
+   * Retrieves candidates for `process` and takes the first one that is free: never held, given up, or held by a
+   * session that is gone or past its deadline, which is evicted. undefined when there is nothing to do (no
+   * candidate, or all backing off). `await using` the result: it cancels what was not ended.
+   *
+   * Throws WorkConflictError when nothing is free and live sessions hold candidates or their keys, or another
+   * claimer was faster; InvalidOptionError for a process or candidate that cannot be; else as `transact`.
    */
   async work(process: string, retrieve: Retrieve): Promise<Work | undefined> {
     const [work] = await this.workMany(process, 1, retrieve);
@@ -102,8 +114,10 @@ export class Session {
   }
 
   /**
-   * The same for up to `wanted` at once, in one transaction of two round trips. It is a transaction of its own:
-   * inside of a transact callback it is refused with NestedOptionsError.
+   * The same for up to `wanted` (1 to 10,000) at once, in the candidates' order, in one transaction of two round
+   * trips besides the retrieval's. Gives those that were free, so maybe fewer; empty when there is nothing to do.
+   * It is a transaction of its own: inside of a transact callback it is refused with NestedOptionsError. An
+   * ambiguous commit settles itself by a commit marker.
    */
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     checkProcess(process);
@@ -252,7 +266,11 @@ export class Session {
     }
   }
 
-  /** Cancels what is held and deletes the session, so that its work can be taken over at once. */
+  /**
+   * Cancels what is held and deletes the session, so that others can go on at once. Does not wait for
+   * transactions under way: they fail with SessionExpiredError. Throws what the database said if the rows cannot
+   * be deleted; the session then ends by its deadline, for nothing beats for it any more.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -12,5 +12,6 @@ export const sessionOptionsSchema = z.strictObject({
   processor: z.string().min(1).max(200).optional(),
 });
 
+/** Options of `startSession`; `component` is required. Durations are milliseconds. */
 export type SessionOptions = z.input<typeof sessionOptionsSchema>;
 export const DEFAULT_INTERVAL_MS = 5_000;

@@ -19,6 +19,10 @@ export const backoffSchema = z.strictObject({
   jitter: z.enum(['none', 'full']).optional(),
 });
 
+/**
+ * For how long a failed target is left alone, in milliseconds, rounded up to whole seconds. `{}` is one second each
+ * time; `{ initialMs }` always that; `{ maximumMs, exponent }` grows from one second.
+ */
 export type Backoff = z.input<typeof backoffSchema>;
 
 /** The next period in whole seconds, from the last one (undefined: the first failure). */

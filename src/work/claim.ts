@@ -20,9 +20,11 @@ export interface Claimed {
   readonly keys: readonly HeldKey[];
 }
 
-/** A further key that the claim must hold, shared by every process that names it. */
+/** A further key that the claim must hold: it excludes all work that names it, of whichever process. */
 export interface ExclusionKey {
+  /** Name of the group, such as `power-feed`. */
   readonly group: string;
+  /** Which of the group, such as the feed's name. */
   readonly key: string;
 }
 

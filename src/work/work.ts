@@ -32,10 +32,14 @@ const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel' } as cons
  * or `cancel`; `await using` cancels what was none of them.
  *
  * Every write made through it proves its token in the same transaction. Once the work was taken over, each of
- * its methods throws LeaseLostError or SessionExpiredError and changes nothing.
+ * its methods throws LeaseLostError or SessionExpiredError and changes nothing. One that fails for another reason
+ * leaves the work held: call it again, or another. After the end, or while one is under way, they throw
+ * WorkEndedError. Made by `session.work`, `workMany` and `claim`; not to be shared between processes.
  */
 export class Work {
+  /** Name of the process: what is done. */
   readonly process: string;
+  /** What it is done to, as the retrieval named it. */
   readonly target: string;
   /** Fencing token: strictly increasing per (process, target). Give it to systems outside the database. */
   readonly token: bigint;
@@ -81,7 +85,10 @@ export class Work {
     return this.#state === 'ended';
   }
 
-  /** A transaction in the middle of the work, committed only while the work is held. */
+  /**
+   * A transaction in the middle of the work, committed only while the work is held: for progress that whoever
+   * takes over builds on. Throws as `session.transact`, and LeaseLostError.
+   */
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     this.#assertOpen('transact');
     const { process, target, token } = this;
@@ -101,15 +108,20 @@ export class Work {
 
   /**
    * Commits the result and releases the work in one transaction: runs `body` in it, clears the backoff, writes
-   * the history. `body` should change what makes the target a candidate.
+   * the history. `body` should change what makes the target a candidate; it runs once for each attempt and must
+   * have no effects outside of the database. A commit whose answer was lost is settled by the history.
+   *
+   * Throws LeaseLostError or SessionExpiredError (taken over), RetriesExhaustedError, or what `body` threw: then
+   * nothing was committed, and the work is still held unless it was taken over.
    */
   async finish<T = void>(body?: TransactionBody<T>): Promise<T> {
     return this.#end('finished', { delayMs: 0n, backoffSeconds: null, cause: null }, body);
   }
 
   /**
-   * Releases the work and keeps everyone from it for a while. `cause` is for operators and stays in the history.
-   * Without a backoff: one second.
+   * Releases the work and keeps everyone from this (process, target) for a while, longer with each failure in a
+   * row. `cause` is for operators and stays in the history: no secrets. Without a backoff: one second. Throws as
+   * `finish`, and InvalidOptionError for a backoff that cannot be.
    */
   async fail(backoff: Backoff | undefined, cause: string): Promise<void> {
     const checked = backoff === undefined ? undefined : checkOptions(backoffSchema, backoff);
@@ -121,7 +133,10 @@ export class Work {
     });
   }
 
-  /** Releases the work as if it had not been tried; keeps its backoff history. No-op when it has ended. */
+  /**
+   * Releases the work as if it had not been tried: it is a candidate again at once, and a backoff goes on from
+   * where it was. No-op when it has ended. Throws as `finish`.
+   */
   async cancel(): Promise<void> {
     if (this.#state === 'ended') return;
     await this.#end('canceled', { delayMs: 0n, backoffSeconds: null, cause: null });
