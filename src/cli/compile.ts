@@ -33,7 +33,7 @@ export function register(program: Command): void {
 }
 
 async function run(options: CompileOptions): Promise<number> {
-  const { readConfig, readTargets, staleness } = await import('../compiler/index.ts');
+  const { compiledAgainst, readConfig, readTargets, staleness } = await import('../compiler/index.ts');
   const config = await readConfig(options.config);
   const targets = await readTargets(config);
   const stale = (await Promise.all(targets.map((files) => staleness(config, files)))).flat();
@@ -48,7 +48,9 @@ async function run(options: CompileOptions): Promise<number> {
     if (stale.length === 0 && !json) console.log('up to date');
     return stale.length === 0 ? 0 : 1;
   }
-  if (stale.length === 0 && !options.url && !options.watch && !options.explain) {
+  const before = await Promise.all(targets.map(compiledAgainst));
+  const embedded = before.every((family) => family?.startsWith('postgresql'));
+  if (stale.length === 0 && embedded && !options.url && !options.watch && !options.explain) {
     if (!json) console.log('nothing changed');
     return 0;
   }

@@ -139,6 +139,11 @@ export async function staleness(config: CompileConfig, files: TargetFiles): Prom
   return found;
 }
 
+/** The engine family that a target was last compiled against. */
+export async function compiledAgainst(files: TargetFiles): Promise<string | undefined> {
+  return (await readManifest(files.out))?.engine;
+}
+
 /** One target compiled in memory. */
 export interface CompiledTarget {
   readonly files: TargetFiles;

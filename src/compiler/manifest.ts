@@ -22,7 +22,7 @@ export interface Manifest {
 export const manifestName = 'holdfast.lock.json';
 
 /** Raised when the same input gives other output: then nothing of before is up to date. */
-export const formatVersion = 4;
+export const formatVersion = 5;
 
 export function digest(...parts: readonly string[]): string {
   const hash = createHash('sha256');

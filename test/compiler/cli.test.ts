@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { testEngine } from '../support/database.ts';
 import { runCli } from '../support/run-cli.ts';
 
 const schema = `CREATE TABLE note (note_id INT8 NOT NULL PRIMARY KEY, body TEXT NOT NULL, author TEXT);\n`;
@@ -44,7 +45,8 @@ describe('compile', () => {
     expect(module).toContain("from 'holdfast/query'");
   });
 
-  test('unchanged input is settled without an engine', async () => {
+  // What CockroachDB compiled is not what the embedded PostgreSQL would.
+  test.runIf(testEngine() === 'postgresql')('unchanged input is settled without an engine', async () => {
     await compiled();
     // There is nothing at that port, so an engine would be missed.
     const { code, stdout } = await compile();

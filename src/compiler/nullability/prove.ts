@@ -396,7 +396,7 @@ export class Prover {
       }
       case 'OPEXPR': {
         const operator = this.#catalog.operators.get(numberOf(f['opno'])) ?? '';
-        if (this.#functionName(node) === '' || trustOperator(operator) === 'unknown')
+        if (this.#functionName(node) === '' || trustOperator(operator, args) === 'unknown')
           return yes(`the operator ${operator} may give NULL`);
         return this.#all(args, scope, `${operator} of what is not null`);
       }

@@ -4,6 +4,7 @@ import { listOf, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts
  * Built-in functions and operators that give NULL only when an argument is NULL. Being STRICT is not
  * enough for that (`jsonb ->`, `substring(text from regex)`, `lower(range)`), so the list is kept by hand;
  * what is not on it is taken to be nullable.
+ * Left out on purpose: `time(timestamp)` is NULL for infinity, `scale(numeric)` for NaN.
  */
 const always = new Set(
   `now transaction_timestamp statement_timestamp clock_timestamp timeofday gen_random_uuid uuidv4 uuidv7 random
@@ -21,9 +22,9 @@ const strict = new Set(
   jsonb_array_length json_array_length jsonb_typeof json_typeof jsonb_pretty array_append array_prepend
   array_cat array_remove array_replace cardinality array_to_string string_to_array nextval hashtext
   pg_try_advisory_lock pg_try_advisory_xact_lock pg_advisory_lock pg_advisory_xact_lock generate_series
-  int2 int4 int8 float4 float8 numeric text bool varchar bpchar char name date time timetz timestamp
+  int2 int4 int8 float4 float8 numeric text bool varchar bpchar char name date timestamp
   timestamptz interval bit varbit oid money width_bucket isfinite uuid_extract_none degrees radians pi
-  text_concat overlaps bytea get_byte get_bit set_byte set_bit factorial scale trim_scale`.split(/\s+/),
+  text_concat overlaps bytea get_byte get_bit set_byte set_bit factorial trim_scale`.split(/\s+/),
 );
 
 const operators = new Set(
@@ -81,7 +82,11 @@ export function trustFunction(name: string, node: TreeNode): Trust {
   return strict.has(name) ? 'as-arguments' : 'unknown';
 }
 
-export function trustOperator(name: string): Trust {
+/** Geometric types: adding closed paths, for one, gives NULL. */
+const geometric = new Set([600, 601, 602, 603, 604, 628, 718]);
+
+export function trustOperator(name: string, args: readonly TreeNode[]): Trust {
+  if (args.some((arg) => geometric.has(typeOf(arg)))) return 'unknown';
   return operators.has(name) ? 'as-arguments' : 'unknown';
 }
 
