@@ -23,4 +23,4 @@ export const TAKE_OVER_BOUND_MS = SETTINGS.sessionIntervalMs + SETTINGS.pollInte
 export const PAUSE_MS = 800;
 
 /** How long each stage of the story may take before the demo gives up. */
-export const STAGE_LIMIT_MS = 30_000;
+export const STAGE_LIMIT_MS = 60_000;
