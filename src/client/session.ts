@@ -122,6 +122,7 @@ export class Session {
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     checkProcess(process);
     checkWanted(wanted);
+    if (typeof retrieve !== 'function') throw new InvalidOptionError('retrieve', 'expected a function');
     const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
     const claimed = await inSpan(`claim ${process}`, names, async (span) => {
       const got = await this.transact(

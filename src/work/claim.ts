@@ -93,14 +93,22 @@ export async function claim(tx: Executor, request: ClaimRequest): Promise<Claime
   });
 }
 
+const isKey = (key: Partial<ExclusionKey> | undefined) =>
+  typeof key?.group === 'string' && typeof key.key === 'string';
+
 /** Each candidate's keys; a candidate that shares a key with an earlier one waits for another claim. */
 function independent(candidates: readonly Candidate[], process: string) {
   const seen = new Set<string>();
   const wishes: { process: string; target: string }[][] = [];
-  for (const candidate of candidates) {
-    const { target, exclude = [] } = typeof candidate === 'string' ? { target: candidate } : candidate;
+  if (!Array.isArray(candidates))
+    throw new InvalidOptionError('retrieve', 'expected it to give an array of candidates');
+  for (const candidate of candidates as readonly Candidate[]) {
+    const { target, exclude = [] } =
+      typeof candidate === 'string' ? { target: candidate } : (candidate ?? {});
     if (typeof target !== 'string' || target === '')
       throw new InvalidOptionError('retrieve', `a candidate is not a non-empty string: ${String(target)}`);
+    if (!Array.isArray(exclude) || !exclude.every(isKey))
+      throw new InvalidOptionError('retrieve', `exclude of ${target} is not a list of { group, key } texts`);
     const keys = [
       { process, target },
       ...exclude.map(({ group, key }) => ({ process: GROUP + group, target: key })),
