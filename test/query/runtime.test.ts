@@ -26,7 +26,7 @@ import {
   validated,
 } from '../../src/query/index.ts';
 import { type TextClient, textClient } from '../compiler/support/executor.ts';
-import { createEmptyTestDatabase } from '../support/database.ts';
+import { createEmptyTestDatabase, testEngine } from '../support/database.ts';
 
 let client: TextClient;
 const sent: string[] = [];
@@ -113,7 +113,8 @@ async function collect<T>(rows: AsyncIterable<T>): Promise<T[]> {
 describe('a stream', () => {
   const stream = iter<NoParams, Item>(list);
 
-  test('fetches a page only when the one before was taken', async () => {
+  // CockroachDB has cursors from 22.2; before, the whole result is one page.
+  test.runIf(testEngine() === 'postgresql')('fetches a page only when the one before was taken', async () => {
     await addMany(executor, items(10));
     await client.simple('BEGIN');
     sent.length = 0;
