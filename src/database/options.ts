@@ -34,6 +34,7 @@ export const connectOptionsSchema = z.strictObject({
   embeddedDir: z.string().optional(),
 });
 
+/** Options of `connect`, each with a default. Durations are milliseconds. */
 export type ConnectOptions = z.input<typeof connectOptionsSchema>;
 
 /** Checks a public function's options; throws InvalidOptionError naming the first wrong one. */

@@ -34,6 +34,7 @@ export const transactOptionsSchema = z.strictObject({
   allowDdl: z.boolean().optional(),
 });
 
+/** Options of `transact`, each with a default. Durations are milliseconds. */
 export type TransactOptions = z.input<typeof transactOptionsSchema>;
 
 export const DEFAULT_MAX_RETRIES = 15;

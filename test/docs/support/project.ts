@@ -55,6 +55,18 @@ export function runNode(
   });
 }
 
+/** The package's public entry points, and no others, with their sources. */
+async function entryPoints(): Promise<Record<string, readonly string[]>> {
+  const { name, exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const paths = Object.entries(exports as Record<string, { default?: string }>).flatMap(
+    ([path, { default: built }]) =>
+      built
+        ? [[name + path.slice(1), [join(root, built.replace('./dist', 'src').replace(/js$/, 'ts'))]]]
+        : [],
+  );
+  return Object.fromEntries(paths);
+}
+
 /** A folder with every example in a file of its own, one sub-folder a page, as a user's project would have it. */
 export class ExampleProject implements AsyncDisposable {
   readonly folder: string;
@@ -90,7 +102,6 @@ export class ExampleProject implements AsyncDisposable {
 
   /** Checks all of them in one program; gives the compiler's complaints by page and line. */
   async typeCheck(): Promise<string> {
-    const source = (path: string) => [join(root, 'src', path)];
     const compilerOptions = {
       target: 'es2024',
       lib: ['es2024', 'esnext.disposable'],
@@ -105,12 +116,7 @@ export class ExampleProject implements AsyncDisposable {
       allowImportingTsExtensions: true,
       skipLibCheck: true,
       noEmit: true,
-      paths: {
-        holdfast: source('index.ts'),
-        'holdfast/query': source('query/index.ts'),
-        'holdfast/testing': source('testing/index.ts'),
-        'holdfast/telemetry': source('telemetry/index.ts'),
-      },
+      paths: await entryPoints(),
     };
     await writeFile(join(this.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['.'] }));
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
