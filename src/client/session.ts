@@ -28,7 +28,8 @@ export interface SessionHost {
 
 /**
  * Finds candidates for work, best first: targets, or targets with keys that exclude other work. Runs in the
- * transaction that claims, which may be retried: only read, and have no effects outside of the database. `wanted`
+ * transaction that claims, which may be retried: only read, and have no effects outside of the database, and nothing slow: the server ends a transaction that waits an interval
+ * for its next statement, so that a stopped process keeps no row locks. `wanted`
  * is how many can be taken; giving some more keeps parallel workers from fighting for the first. Candidates that
  * are held or back off are passed over; leaving them out by `holdfast.unavailable_work` is cheaper.
  */

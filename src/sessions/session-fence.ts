@@ -13,6 +13,7 @@ export function raised(error: unknown, sentinel: string): boolean {
 
 interface Fenced {
   readonly id: string;
+  readonly intervalMs: number;
   readonly signal: AbortSignal;
   assertAlive(): void;
   expire(why: string): void;
@@ -25,10 +26,12 @@ interface Fenced {
 export class SessionFence implements Fence {
   readonly open: Statement;
   readonly seal: Statement;
+  readonly idleTimeoutMs: number;
   readonly #session: Fenced;
 
   constructor(session: Fenced) {
     this.#session = session;
+    this.idleTimeoutMs = session.intervalMs;
     this.open = fenceSession.statement({ sessionId: session.id });
     this.seal = sealSession.statement({ sessionId: session.id });
   }

@@ -7,7 +7,12 @@ const TRANSACTION_GRACE_MS = 5_000;
  * The text that opens an attempt, one simple-protocol message. Every option in it is from a closed list or
  * was validated, since BEGIN takes no placeholders.
  */
-export function beginText(engine: Engine, options: TransactOptions, remainingMs: number | undefined): string {
+export function beginText(
+  engine: Engine,
+  options: TransactOptions,
+  remainingMs: number | undefined,
+  idleTimeoutMs?: number,
+): string {
   const cockroach = engine.system === 'cockroachdb';
   const modes = [
     `ISOLATION LEVEL ${(options.isolation ?? 'serializable').toUpperCase()}`,
@@ -29,6 +34,9 @@ export function beginText(engine: Engine, options: TransactOptions, remainingMs:
     if (engine.capabilities.transactionTimeout)
       text.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
   }
+  // A process that was stopped in the middle of a transaction must not keep its row locks from its successor.
+  if (idleTimeoutMs !== undefined)
+    text.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
   return text.join('; ');
 }
 

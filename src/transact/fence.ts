@@ -7,6 +7,8 @@ import type { Statement } from '../query/index.ts';
 export interface Fence {
   /** Throws when it is known without the database that the proof would fail. Called before each flight. */
   assertAlive(): void;
+  /** The server ends a transaction that waits so long for its next statement, and with it its row locks. */
+  readonly idleTimeoutMs?: number | undefined;
   /** Sent in the flight of BEGIN. Must raise on the server when the proof fails. */
   readonly open: Statement;
   /** Sent in the flight of COMMIT where the engine needs it; must raise likewise. */

@@ -231,7 +231,7 @@ class Run<T> {
     const attempt = new Attempt(
       connection,
       {
-        beginText: beginText(this.#engine, this.#options, remainingMs),
+        beginText: beginText(this.#engine, this.#options, remainingMs, this.#context.fence?.idleTimeoutMs),
         restartSavepoint,
         sealFences: needsSeal(this.#engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,

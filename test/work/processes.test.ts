@@ -73,6 +73,10 @@ describe.each(DRIVERS)('%s', (driver) => {
     const { session, work } = await takeOver('stopped');
     expect(work.token).toBe(token + 1n);
     const before = await workHistory(db, { target: 'stopped' });
+    // The stopped process is in the middle of a transaction with a row lock: it must not keep its heir waiting.
+    await work.transact((tx) =>
+      rows(tx, "UPDATE machine SET owner = 'nobody' WHERE machine_id = 'stopped-open'"),
+    );
     child.signal('SIGCONT');
     for (const attempt of ['open', 'checkpoint', 'finish', 'fail', 'cancel', 'transact', 'work']) {
       const answer = await child.ask(attempt);

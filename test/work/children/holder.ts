@@ -16,11 +16,14 @@ const session = await db.startSession({ component: 'holder', intervalMs: Number(
 const work = (await session.work('hold', () => [target]))!;
 // A transaction that is open while the process is stopped.
 const release = Promise.withResolvers<void>();
+const locked = Promise.withResolvers<void>();
 const open = session.transact(async (tx) => {
   await rows(tx, 'UPDATE machine SET owner = $2 WHERE machine_id = $1', `${target}-open`, 'zombie');
+  locked.resolve();
   await release.promise;
 });
 open.catch(() => {});
+await locked.promise;
 say(`held ${session.id} ${work.token}`);
 
 const attempts: Record<string, () => Promise<unknown>> = {
