@@ -189,6 +189,12 @@ export class Database implements Executor {
         processor: live.processor,
         signal: live.signal,
       }),
+    send: (live, statements, options) =>
+      this.#transactor.send(statements, options, {
+        fence: live.fence,
+        processor: live.processor,
+        signal: live.signal,
+      }),
     close: async (live) => {
       this.#heart.remove(live);
       this.#sessions.delete(live.id);

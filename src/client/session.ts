@@ -1,6 +1,14 @@
 import { InvalidOptionError } from '../errors/index.ts';
 import { releaseWork } from '../queries/work.ts';
 import type { ClaimQuery, FinishQuery } from '../query/index.ts';
+import {
+  type BatchResults,
+  type BoundQuery,
+  type Executor,
+  type RawResult,
+  runBatch,
+  type Statement,
+} from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
@@ -20,6 +28,11 @@ import {
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {
   transact<T>(session: LiveSession, body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
+  send(
+    session: LiveSession,
+    statements: readonly Statement[],
+    options?: TransactOptions,
+  ): Promise<readonly RawResult[]>;
   guarded(): GuardedExecutor;
   close(session: LiveSession): Promise<void>;
   workStarted(session: LiveSession, work: Work): void;
@@ -43,7 +56,7 @@ export type Retrieve = (
  * blocked. Once expired every call throws SessionExpiredError and `signal` is aborted, for good; start another
  * one. `await using` closes it. Made by `db.startSession`.
  */
-export class Session {
+export class Session implements Executor {
   readonly #live: LiveSession;
   readonly #host: SessionHost;
   readonly #held = new Set<Work>();
@@ -99,6 +112,25 @@ export class Session {
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     this.#live.assertAlive();
     return this.#host.transact(this.#live, body, options);
+  }
+
+  /**
+   * One statement in a transaction of its own that commits only while this session is alive, in one round trip:
+   * `await renameMachine(session, { ... })`. Retried like `transact`; throws the same.
+   */
+  async execute(statement: Statement, options?: TransactOptions): Promise<RawResult> {
+    this.#live.assertAlive();
+    const [answer] = await this.#host.send(this.#live, [statement], options);
+    return answer!;
+  }
+
+  /** The same for several, `renameMachine.with({ ... })`: all or nothing, in one round trip. Results in order. */
+  async batch<const Q extends readonly BoundQuery<unknown>[]>(
+    queries: Q,
+    options?: TransactOptions,
+  ): Promise<BatchResults<Q>> {
+    this.#live.assertAlive();
+    return runBatch(queries, (statements) => this.#host.send(this.#live, statements, options));
   }
 
   /**

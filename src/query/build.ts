@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors/index.ts';
+import type { BoundQuery } from './bound-query.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
 import { InvalidParameterError } from './invalid-parameter.ts';
@@ -19,6 +20,8 @@ export interface CompiledQuery<P, Row, Result> {
   statement(params: P): Statement;
   decodeRows(raw: RawResult): Row[];
   result(raw: RawResult): Result;
+  /** The query together with its parameters, for a batch. */
+  with(...params: ParamsArgument<P>): BoundQuery<Result>;
 }
 
 /** A query returned another number of rows than its annotation promises. */
@@ -103,5 +106,11 @@ export function build<P, Row, Result>(
   const result = (raw: RawResult) => toResult(raw, decodeRows);
   const run = async (executor: Executor, params?: P) =>
     result(await executor.execute(statement(params as P)));
-  return Object.assign(run, { definition, statement, decodeRows, result }) as CompiledQuery<P, Row, Result>;
+  return Object.assign(run, {
+    definition,
+    statement,
+    decodeRows,
+    result,
+    with: (params?: P) => ({ statement: statement(params as P), result }),
+  }) as CompiledQuery<P, Row, Result>;
 }

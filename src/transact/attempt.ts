@@ -1,5 +1,6 @@
 import type { DriverConnection } from '../database/index.ts';
 import {
+  AmbiguousCommitError,
   ConnectionLostError,
   DatabaseError,
   HoldfastError,
@@ -7,6 +8,7 @@ import {
 } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
+import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
 
@@ -55,13 +57,27 @@ export class Attempt {
   /** Sends BEGIN and the fence without waiting. `begun`: the restart savepoint has renewed the transaction. */
   open(fence: Fence | undefined, begun: boolean): void {
     const flight: Promise<unknown>[] = [];
-    if (!begun) flight.push(this.#connection.sendSimple(this.#settings.beginText));
+    if (!begun) flight.push(this.#begin());
     if (fence) {
       this.#fences.push(fence);
       flight.push(this.#connection.send(fence.open));
     }
     this.#opened = this.#settleFlight(flight);
     this.#opened.catch(() => {});
+  }
+
+  /** A BEGIN that the server refuses leaves what was sent behind it to run on its own. */
+  async #begin(): Promise<void> {
+    try {
+      await this.#connection.sendSimple(this.#settings.beginText);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || this.#settings.readOnly || this.#pending.size === 0)
+        throw error;
+      throw new AmbiguousCommitError(
+        'BEGIN was refused with statements behind it: they may have been applied outside of a transaction',
+        { cause: error },
+      );
+    }
   }
 
   /** Adds a nested transact's proof to this transaction. */
@@ -95,6 +111,25 @@ export class Attempt {
     refuseForbidden(statement.text, this.#settings.allowDdl);
     this.assertAlive();
     return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
+  }
+
+  /** Several at once: checked before any is sent, one entry in telemetry. Rejects with the first failure. */
+  async executeAll(statements: readonly Statement[]): Promise<RawResult[]> {
+    if (this.#closed) throw this.#closed;
+    this.check(statements);
+    return this.#observer.batch(statements, () =>
+      Promise.all(statements.map((statement) => this.#track(() => this.#connection.send(statement)))),
+    );
+  }
+
+  /** Throws for what would be refused before it is sent. */
+  check(statements: readonly Statement[]): void {
+    for (const { text } of statements) refuseForbidden(text, this.#settings.allowDdl);
+    this.assertAlive();
+  }
+
+  has(fence: Fence): boolean {
+    return this.#fences.includes(fence);
   }
 
   /** For savepoints, which are not the callback's statements. */
@@ -165,7 +200,11 @@ export class Attempt {
       connectionIdle,
     });
 
+    await this.drain();
     // A failure before the commit makes the server answer it with ROLLBACK, whether that is seen or not.
+    const first = this.#poison?.error;
+    if (first !== undefined && classify(first) === 'ambiguous') return ambiguous(first);
+    if (first !== undefined && classify(first) !== 'connection') return notCommitted(first);
     for (const result of results.slice(0, before.length)) {
       if (result.status === 'rejected' && result.reason instanceof DatabaseError)
         return isAmbiguous(result.reason)
@@ -247,6 +286,8 @@ export class Attempt {
       const [, result] = await Promise.all([this.#opened, sent]);
       return result;
     } catch (error) {
+      // What failed first says why; what was behind it only failed with it.
+      await this.#opened.catch(() => {});
       const translated = this.translate(error);
       this.poisonWith(translated);
       throw translated;

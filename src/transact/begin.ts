@@ -3,6 +3,15 @@ import type { TransactOptions } from './options.ts';
 
 const TRANSACTION_GRACE_MS = 5_000;
 
+/** What opens an attempt besides the caller's options. */
+export interface BeginSettings {
+  /** Until the deadline. */
+  readonly remainingMs?: number | undefined;
+  readonly restartSavepoint: boolean;
+  /** The server ends a transaction that waits so long for its next statement. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
 /**
  * The text that opens an attempt, one simple-protocol message. Every option in it is from a closed list or
  * was validated, since BEGIN takes no placeholders.
@@ -10,8 +19,7 @@ const TRANSACTION_GRACE_MS = 5_000;
 export function beginText(
   engine: Engine,
   options: TransactOptions,
-  remainingMs: number | undefined,
-  idleTimeoutMs?: number,
+  { remainingMs, restartSavepoint, idleTimeoutMs }: BeginSettings,
 ): string {
   const cockroach = engine.system === 'cockroachdb';
   const modes = [
@@ -26,7 +34,7 @@ export function beginText(
   ];
   // Not "cockroach_restart; SET LOCAL": the restart savepoint must be the first statement.
   const text = [`BEGIN ${modes.join(cockroach ? ', ' : ' ')}`];
-  if (usesRestartSavepoint(engine, options)) text.push('SAVEPOINT cockroach_restart');
+  if (restartSavepoint) text.push('SAVEPOINT cockroach_restart');
   if (remainingMs !== undefined) {
     const timeoutMs = Math.max(1, Math.ceil(remainingMs));
     text.push(`SET LOCAL statement_timeout = ${timeoutMs}`);

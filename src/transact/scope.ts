@@ -1,5 +1,11 @@
 import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
-import type { RawResult, Statement } from '../query/index.ts';
+import {
+  type BatchResults,
+  type BoundQuery,
+  type RawResult,
+  runBatch,
+  type Statement,
+} from '../query/index.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
@@ -58,6 +64,25 @@ export class Scope implements Transaction {
     // A failure poisons the transaction, so it is not lost when nobody awaits this promise.
     sent.catch(() => {});
     return sent;
+  }
+
+  batch<const Q extends readonly BoundQuery<unknown>[]>(queries: Q): Promise<BatchResults<Q>> {
+    return runBatch(queries, (statements) => this.executeAll(statements));
+  }
+
+  /** Several statements in one flight. */
+  executeAll(statements: readonly Statement[]): Promise<readonly RawResult[]> {
+    const send = () =>
+      this.#ended ? Promise.reject(closed()) : this.#context.attempt.executeAll(statements);
+    const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
+    const sent = atOnce ? send() : this.#turns.take(() => ({ sent: send() })).then((turn) => turn.sent);
+    sent.catch(() => {});
+    return sent;
+  }
+
+  /** The transaction proves this already. */
+  has(fence: Fence): boolean {
+    return this.#context.attempt.has(fence);
   }
 
   onCommit(hook: () => void | Promise<void>): void {

@@ -1,4 +1,11 @@
-import type { CompiledQuery, Executor, RawResult, Statement } from '../query/index.ts';
+import type {
+  BatchResults,
+  BoundQuery,
+  CompiledQuery,
+  Executor,
+  RawResult,
+  Statement,
+} from '../query/index.ts';
 import type { TransactOptions } from './options.ts';
 
 /** What the callback is told about the attempt it runs in. */
@@ -23,6 +30,11 @@ export type TransactionBody<T> = (tx: Transaction, info: AttemptInfo) => Promise
  */
 export interface Transaction extends Executor {
   execute(statement: Statement): Promise<RawResult>;
+  /**
+   * Queries with their parameters, `getMachine.with({ machineId })`, in one round trip; gives their results in
+   * order, typed. Every one is encoded before any is sent.
+   */
+  batch<const Q extends readonly BoundQuery<unknown>[]>(queries: Q): Promise<BatchResults<Q>>;
   /** Aborts when the transaction must end early: its own signal, its deadline, its session. */
   readonly signal: AbortSignal;
   /** A part that can fail alone: rolled back to where it began, the error rethrown, the rest goes on. */

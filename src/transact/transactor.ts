@@ -10,6 +10,7 @@ import {
   RetriesExhaustedError,
   TransactionRestartError,
 } from '../errors/index.ts';
+import type { RawResult, Statement } from '../query/index.ts';
 import type { Observer, TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt } from './attempt.ts';
 import { pause, retryDelayMs } from './backoff.ts';
@@ -69,7 +70,10 @@ export class Transactor {
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
     const outer = this.#current.getStore();
     if (outer && !outer.closed) return outer.join(body, checked, context.fence);
-    const name = checked.name ?? (body.name || 'transaction');
+    return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+  }
+
+  #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {
     const observer = this.#observer.transaction({
       name,
       processor: context.processor,
@@ -83,10 +87,34 @@ export class Transactor {
         this.#settled,
         observer,
         name,
-        body,
+        task,
         checked,
         context,
       ).run(),
+    );
+  }
+
+  /**
+   * A transaction whose statements are known beforehand: BEGIN, fence, statements, seal and COMMIT leave in one
+   * flight. A failure of any makes the server answer the COMMIT with ROLLBACK. Retried and resolved as ever.
+   * Inside of a transaction it is a part of that one.
+   */
+  async send(
+    statements: readonly Statement[],
+    options?: TransactOptions,
+    context: TransactContext = {},
+  ): Promise<readonly RawResult[]> {
+    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+    const outer = this.#current.getStore();
+    if (outer && !outer.closed) {
+      if (!context.fence || outer.has(context.fence)) return outer.executeAll(statements);
+      return outer.join(() => this.#current.getStore()!.executeAll(statements), checked, context.fence);
+    }
+    return this.#run(
+      checked.name ?? statements[0]?.name ?? 'statement',
+      { statements, body: () => Promise.reject(new Error('sent in one flight')) },
+      checked,
+      context,
     );
   }
 
@@ -94,6 +122,12 @@ export class Transactor {
   close(): Promise<void> {
     return this.#settled.flush();
   }
+}
+
+/** What a transaction does: a callback, or statements that are known beforehand, whose answers are the value. */
+interface Task<T> {
+  readonly body: TransactionBody<T>;
+  readonly statements?: readonly Statement[] | undefined;
 }
 
 /** One call of transact. */
@@ -104,7 +138,7 @@ class Run<T> {
   readonly #settled: SettledMarkers;
   readonly #observer: TransactionObserver;
   readonly #name: string;
-  readonly #body: TransactionBody<T>;
+  readonly #task: Task<T>;
   readonly #options: TransactOptions;
   readonly #context: TransactContext;
   readonly #started = performance.now();
@@ -119,7 +153,7 @@ class Run<T> {
     settled: SettledMarkers,
     observer: TransactionObserver,
     name: string,
-    body: TransactionBody<T>,
+    task: Task<T>,
     options: TransactOptions,
     context: TransactContext,
   ) {
@@ -129,7 +163,7 @@ class Run<T> {
     this.#settled = settled;
     this.#observer = observer;
     this.#name = name;
-    this.#body = body;
+    this.#task = task;
     this.#options = options;
     this.#context = context;
     this.#deadline = this.#started + (options.deadlineMs ?? Infinity);
@@ -224,14 +258,21 @@ class Run<T> {
     lastError: unknown,
     renewed: boolean,
   ): Promise<AttemptOutcome<T>> {
-    const restartSavepoint = usesRestartSavepoint(this.#engine, this.#options);
+    const { statements } = this.#task;
+    // In one flight nothing can be renewed: the COMMIT is on its way.
+    const restartSavepoint = !statements && usesRestartSavepoint(this.#engine, this.#options);
     const markerId = this.#options.commitMarker ? randomUUID() : undefined;
     const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
     const remainingMs = this.#deadline === Infinity ? undefined : this.#deadline - performance.now();
     const attempt = new Attempt(
       connection,
       {
-        beginText: beginText(this.#engine, this.#options, remainingMs, this.#context.fence?.idleTimeoutMs),
+        beginText: beginText(this.#engine, this.#options, {
+          remainingMs,
+          restartSavepoint,
+          // One flight never waits for the client.
+          idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
+        }),
         restartSavepoint,
         sealFences: needsSeal(this.#engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
@@ -241,10 +282,17 @@ class Run<T> {
       this.#observer,
     );
     attempt.open(this.#context.fence, renewed);
-    let value: T;
+    let value: Promise<T> | T;
     try {
-      value = await this.#callBody(attempt, number, lastError);
-      await attempt.opened();
+      if (statements) {
+        // Its value is the answers, whatever T is called here.
+        attempt.check(statements);
+        value = attempt.executeAll(statements) as Promise<T>;
+        value.catch(() => {});
+      } else {
+        value = await this.#callBody(attempt, number, lastError);
+        await attempt.opened();
+      }
       attempt.throwIfPoisoned();
       this.#stop.signal.throwIfAborted();
       attempt.assertAlive();
@@ -264,10 +312,11 @@ class Run<T> {
       this.#return(connection, outcome.connectionIdle);
       if (markerId !== undefined) this.#settled.add(markerId);
       await attempt.runHooks('commit');
-      return { kind: 'committed', value };
+      return { kind: 'committed', value: await value };
     }
     if (outcome.kind === 'not-committed') {
-      this.#return(connection, outcome.connectionIdle);
+      // A stale plan is healed by another connection.
+      this.#return(connection, outcome.connectionIdle && classify(outcome.error) !== 'stale-plan');
       return { kind: 'failed', error: outcome.error, attempt, open: false };
     }
     this.#return(connection, false);
@@ -284,7 +333,7 @@ class Run<T> {
     };
     const scope = new Scope({ attempt, info, signal, current }, this.#options);
     const running = current.run(scope, async () => {
-      const value = await this.#body(scope, info);
+      const value = await this.#task.body(scope, info);
       await scope.end();
       return value;
     });
@@ -374,7 +423,7 @@ class Run<T> {
     attempt: Attempt,
     error: unknown,
     markerId: string | undefined,
-    value: T,
+    value: Promise<T> | T,
   ): Promise<AttemptOutcome<T>> {
     if (markerId !== undefined) {
       const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
@@ -384,7 +433,7 @@ class Run<T> {
           if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, patience)))
             return { kind: 'failed', error, attempt, open: false };
           await attempt.runHooks('commit');
-          return { kind: 'committed', value };
+          return await answered(attempt, this.#name, value);
         } catch {
           await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, deadline - performance.now())));
         }
@@ -400,6 +449,20 @@ class Run<T> {
         { cause: error },
       ),
     };
+  }
+}
+
+/** A transaction that is known to be committed; of one flight the answers may have been lost with the commit's. */
+async function answered<T>(
+  attempt: Attempt,
+  name: string,
+  value: Promise<T> | T,
+): Promise<AttemptOutcome<T>> {
+  try {
+    return { kind: 'committed', value: await value };
+  } catch (cause) {
+    const lost = `${name} is committed, but the answers of its statements were lost`;
+    return { kind: 'ambiguous', attempt, error: new AmbiguousCommitError(lost, { cause }) };
   }
 }
 
