@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
 import { v4 as uuidv4 } from 'uuid';
-import { checkOptions, type Engine, type Pool, runGuarded } from '../database/index.ts';
+import {
+  checkOptions,
+  type Engine,
+  leaveClaimMode,
+  type Pool,
+  runClaims,
+  runGuarded,
+} from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -68,9 +75,10 @@ export class Database implements Executor {
    */
   execute(statement: Statement): Promise<RawResult> {
     const { pool, telemetry } = this.#parts;
-    return pool.use({}, (connection) =>
-      telemetry.statement(statement, connection, () => connection.send(statement)),
-    );
+    return pool.use({}, (connection) => {
+      leaveClaimMode(connection);
+      return telemetry.statement(statement, connection, () => connection.send(statement));
+    });
   }
 
   /**
@@ -178,9 +186,10 @@ export class Database implements Executor {
       const { pool, engine, telemetry } = this.#parts;
       return {
         system: engine.system,
-        execute: this.guarded.execute,
+        execute: (statement) =>
+          telemetry.statement(statement, undefined, () => runClaims(pool, engine, [statement])),
         executeTogether: (statements) =>
-          telemetry.statement(statements.at(-1)!, undefined, () => runGuarded(pool, engine, statements)),
+          telemetry.statement(statements.at(-1)!, undefined, () => runClaims(pool, engine, statements)),
       };
     },
     transact: (live, body, options) =>

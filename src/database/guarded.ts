@@ -1,5 +1,6 @@
 import { DatabaseError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
+import { enterClaimMode, leaveClaimMode } from './claim-mode.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
 import type { AcquireOptions, Pool } from './pool.ts';
@@ -29,18 +30,54 @@ export async function sendGuarded(
 }
 
 /** The same on any connection of the pool; a serialization failure or deadlock is tried again at once. */
-export async function runGuarded(
+export function runGuarded(
   pool: Pool,
   engine: Engine,
   statements: readonly Statement[],
   options: AcquireOptions = {},
 ): Promise<RawResult> {
+  return retrying(() =>
+    pool.use(options, (connection) => {
+      leaveClaimMode(connection);
+      return sendGuarded(connection, engine, ...statements);
+    }),
+  );
+}
+
+/** Tries again at once what a serialization failure or a deadlock ended. */
+async function retrying<T>(run: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await pool.use(options, (connection) => sendGuarded(connection, engine, ...statements));
+      return await run();
     } catch (error) {
       const again = error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
       if (!again || tries >= TRIES) throw error;
     }
   }
+}
+
+/**
+ * Guarded statements that run over and over: claims and finishes. One is an implicit transaction, several are
+ * one transaction, in one flight. Gives the last one's result. Serialization failures and deadlocks are tried
+ * again at once.
+ */
+export function runClaims(
+  pool: Pool,
+  engine: Engine,
+  statements: readonly Statement[],
+  options: AcquireOptions = {},
+): Promise<RawResult> {
+  return retrying(() =>
+    pool.use(options, async (connection) => {
+      if (engine.system === 'postgresql') enterClaimMode(connection);
+      if (statements.length === 1) return connection.send(statements[0]!);
+      const results = await Promise.allSettled([
+        connection.sendSimple('BEGIN'),
+        ...statements.map((statement) => connection.send(statement)),
+        connection.sendSimple('COMMIT'),
+      ]);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      return (results[statements.length] as PromiseFulfilledResult<RawResult>).value;
+    }),
+  );
 }

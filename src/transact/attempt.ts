@@ -1,4 +1,4 @@
-import type { DriverConnection } from '../database/index.ts';
+import { type DriverConnection, leaveClaimMode } from '../database/index.ts';
 import {
   AmbiguousCommitError,
   ConnectionLostError,
@@ -57,6 +57,7 @@ export class Attempt {
   /** Sends BEGIN and the fence without waiting. `begun`: the restart savepoint has renewed the transaction. */
   open(fence: Fence | undefined, begun: boolean): void {
     const flight: Promise<unknown>[] = [];
+    leaveClaimMode(this.#connection);
     if (!begun) flight.push(this.#begin());
     if (fence) {
       this.#fences.push(fence);

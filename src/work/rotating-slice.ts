@@ -15,6 +15,7 @@ export function bucketOf(id: string, buckets: number): bigint {
 export class RotatingSlice {
   readonly buckets: number;
   #at: number;
+  #width = 1;
 
   constructor(buckets: number, random: () => number) {
     this.buckets = buckets;
@@ -28,15 +29,22 @@ export class RotatingSlice {
 
   /**
    * Calls `look` with bucket numbers until it finds something, or has looked into every bucket and gives the
-   * last, empty, list.
+   * last, empty, list. Finding less than `wanted` makes the next look a wider one, elsewhere.
    */
-  async take<T>(look: (buckets: readonly bigint[]) => Promise<readonly T[]>): Promise<readonly T[]> {
-    for (let seen = 0, width = 1; ; width *= 2) {
+  async take<T>(
+    look: (buckets: readonly bigint[]) => Promise<readonly T[]>,
+    wanted = 1,
+  ): Promise<readonly T[]> {
+    for (let seen = 0, width = this.#width; ; width *= 2) {
       const size = Math.min(width, this.buckets - seen);
       const numbers = Array.from({ length: size }, (_, i) => BigInt((this.#at + i) % this.buckets));
       const found = await look(numbers);
-      if (found.length > 0) return found;
+      if (found.length >= wanted) return found;
       this.#at = (this.#at + size) % this.buckets;
+      if (found.length > 0) {
+        this.#width = Math.min(2 * width, this.buckets);
+        return found;
+      }
       seen += size;
       if (seen >= this.buckets) return found;
     }

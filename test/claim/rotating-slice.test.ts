@@ -19,6 +19,17 @@ test('it stays where it finds work and moves on where it does not', async () => 
   expect(looks).toEqual([[2n], [2n], [2n], [3n, 4n], [5n, 6n, 7n, 0n]].map((l) => l));
 });
 
+test('finding less than wanted makes the next look a wider one, elsewhere', async () => {
+  const slice = rotatingSlice(8, () => 0);
+  const looks: (readonly bigint[])[] = [];
+  const two = async (buckets: readonly bigint[]) => {
+    looks.push(buckets);
+    return [1, 2].slice(0, buckets.length);
+  };
+  for (let i = 0; i < 3; i++) await slice.take(two, 2);
+  expect(looks).toEqual([[0n], [1n, 2n], [1n, 2n]]);
+});
+
 test('an empty queue is known after log2(buckets) + 1 looks, each bucket once', async () => {
   for (const buckets of [1, 2, 7, 64, 100]) {
     const slice = rotatingSlice(buckets);

@@ -1,0 +1,86 @@
+/**
+ * Measures Holdfast beside the bare drivers, graphile-worker and pg-boss: one machine, one server, one run.
+ *
+ * npm run bench -- [--quick] [--runs 5] [--only floors,transactions,queues,statements,zombie]
+ *
+ * Writes bench/results/latest.json and docs/performance.md. With --only, what was not measured stays as it was;
+ * with --quick nothing is written.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { page } from './page.ts';
+import type { Results } from './results.ts';
+import { floors } from './sections/floors.ts';
+import { queues, statementCounts } from './sections/queues.ts';
+import { transactions } from './sections/transactions.ts';
+import { zombie } from './sections/zombie.ts';
+import { machine, startServer } from './support/server.ts';
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const sections = ['floors', 'statements', 'zombie', 'transactions', 'queues'] as const;
+type Section = (typeof sections)[number];
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        runs: { type: 'string' },
+        only: { type: 'string' },
+        page: { type: 'boolean', default: false },
+      },
+    });
+    const runs = Number(values.runs ?? (values.quick ? 2 : 5));
+    if (!Number.isInteger(runs) || runs < 1)
+      throw new Error(`--runs ${values.runs}: give a whole number from 1`);
+    const only = values.only?.split(',') ?? sections;
+    const unknown = only.find((name) => !sections.includes(name as Section));
+    if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${sections.join(', ')}`);
+    return { ...values, runs, only: new Set(only as Section[]) };
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+const { quick, runs, only, page: pageOnly } = options();
+const latest = file('results/latest.json');
+const before = existsSync(latest) ? (JSON.parse(await readFile(latest, 'utf8')) as Results) : undefined;
+
+async function measure(): Promise<Results> {
+  if (!existsSync(file('node_modules')))
+    execFileSync('npm', ['ci', '--prefer-offline'], { cwd: file('.'), stdio: 'inherit' });
+  await using server = await startServer();
+  const result: Partial<Record<keyof Results, unknown>> = {
+    ...before,
+    measuredAt: new Date().toISOString(),
+    runs,
+    machine: machine(),
+    server: server.version,
+    loadBefore: Number(loadavg()[0]!.toFixed(2)),
+  };
+  const section = async (name: Section, run: () => Promise<unknown>) => {
+    if (!only.has(name)) return;
+    console.log(`${name} ...`);
+    result[name] = await run();
+  };
+  await section('floors', () => floors(server, runs, quick));
+  await section('statements', () => statementCounts(server));
+  await section('zombie', () => zombie(server));
+  await section('transactions', () => transactions(server, runs, quick));
+  await section('queues', () => queues(server, runs, quick));
+  return result as unknown as Results;
+}
+
+const results = pageOnly && before ? before : await measure();
+const text = page(results);
+console.log(`\n${text}`);
+if (!quick) {
+  await mkdir(file('results'), { recursive: true });
+  await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(file('../docs/performance.md'), text);
+}

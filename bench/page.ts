@@ -1,0 +1,196 @@
+import type { Results } from './results.ts';
+import type { QueueFigures } from './sections/queues.ts';
+import type { Figure } from './support/measure.ts';
+
+const whole = (value: number) => Math.round(value).toLocaleString('en');
+const rate = ({ median, low, high }: Figure) => `${whole(median)} (${whole(low)} to ${whole(high)})`;
+const fine = ({ median, low, high }: Figure) =>
+  `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** docs/performance.md, from the results alone. */
+export function page(results: Results): string {
+  const { machine, server, runs, measuredAt, loadBefore } = results;
+  return `${[
+    '# Performance',
+    'Written by `npm run bench` from bench/results/latest.json; not edited by hand.',
+    `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average before it began: ${loadBefore}${loadBefore > 1 ? '; other programs ran beside it, so compare rows with each other, not with other machines' : ''}. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}`,
+    aims(results),
+    floorsPart(results),
+    transactionsPart(results),
+    queuesPart(results),
+    statementsPart(results),
+    zombiePart(results),
+    how,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')}\n`;
+}
+
+const databases =
+  'Each system has a database of its own on that server, READ COMMITTED by default as the other two expect.';
+
+interface Aim {
+  readonly what: string;
+  readonly found: string;
+  readonly met: boolean;
+  readonly why?: string;
+}
+
+const at = (
+  queues: readonly QueueFigures[],
+  system: string,
+  batch: number,
+  backlog: number,
+  workers: number,
+) =>
+  queues.find(
+    (q) => q.system === system && q.batch === batch && q.backlog === backlog && q.workers === workers,
+  );
+
+function aims({ transactions, queues }: Results): string {
+  const found: Aim[] = [];
+  for (const { driver, delayMs, fencedToPlain } of transactions ?? [])
+    found.push({
+      what: `fenced transaction no slower than the driver's plain serializable one (${driver}, ${delayMs} ms)`,
+      found: `${fine(fencedToPlain)} times its time`,
+      met: fencedToPlain.median <= 1,
+      why: 'it makes one round trip fewer but sends three statements more (fence, seal, and what they lock): without a network there is no round trip to win back',
+    });
+  if (queues) {
+    const backlogs = [...new Set(queues.map((q) => q.backlog))];
+    for (const backlog of backlogs)
+      for (const workers of [1, 8, 24]) {
+        const theirs = at(queues, 'graphile-worker', 1, backlog, workers);
+        const fused = at(queues, 'holdfast, fused', 1, backlog, workers);
+        const plain = at(queues, 'holdfast', 1, backlog, workers);
+        if (!theirs || !fused || !plain) continue;
+        const ratio = fused.rate.median / theirs.rate.median;
+        found.push({
+          what: `one by one as fast as graphile-worker (${whole(backlog)} waiting, ${workers} workers)`,
+          found: `${ratio.toFixed(2)} times its rate fused, ${(plain.rate.median / theirs.rate.median).toFixed(2)} times with two commits`,
+          met: ratio >= 1,
+          why: 'every job writes a lock row twice and two rows of history, which graphile-worker does not keep: it updates one row and deletes it',
+        });
+      }
+    const batched = queues.filter((q) => q.batch > 1 && q.system.startsWith('holdfast'));
+    const best = batched.reduce<QueueFigures | undefined>(
+      (a, b) => (a && a.rate.median >= b.rate.median ? a : b),
+      undefined,
+    );
+    if (best)
+      found.push({
+        what: 'batched at least 20,000 a second',
+        found: `${whole(best.rate.median)} a second at best (${best.system}, ${best.workers} workers, ${whole(best.backlog)} waiting)`,
+        met: best.rate.median >= 20_000,
+        why: 'the server is at its limit: five rows and four index entries a job, with fsync, on cores shared with the client',
+      });
+    const [small, large] = [
+      at(queues, 'holdfast', 1, Math.min(...backlogs), 1),
+      at(queues, 'holdfast', 1, Math.max(...backlogs), 1),
+    ];
+    if (small?.claimMs && large?.claimMs && small !== large) {
+      const ratio = large.claimMs.median / small.claimMs.median;
+      found.push({
+        what: `claim time at ${whole(large.backlog)} waiting at most 1.3 times that at ${whole(small.backlog)}`,
+        found: `${ratio.toFixed(2)} times (${fine(large.claimMs)} ms and ${fine(small.claimMs)} ms)`,
+        met: ratio <= 1.3,
+        why: 'the rows of 64 buckets no longer share pages',
+      });
+    }
+  }
+  if (found.length === 0) return '';
+  const rows = found.map((aim) => [aim.what, aim.found, aim.met ? 'yes' : 'no']);
+  const reasons = [...new Set(found.filter(({ met }) => !met).map(({ why }) => why))].filter(Boolean);
+  return [
+    '## Aims',
+    table(['aim', 'found', 'met'], rows),
+    reasons.length > 0 ? `Where one is not met:\n\n${reasons.map((why) => `* ${why}`).join('\n')}` : '',
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
+function floorsPart({ floors }: Results): string {
+  if (!floors) return '';
+  const rows = floors.map((floor) => [floor.what, String(floor.clients), rate(floor.rate)]);
+  return `## Floors\n\nWhat the bare driver (pg, prepared statements) gets from the server.\n\n${table(['statement', 'clients', 'a second'], rows)}`;
+}
+
+function transactionsPart({ transactions }: Results): string {
+  if (!transactions) return '';
+  const kinds = Object.keys(transactions[0]!.ms);
+  const rows = kinds.map((kind) => [
+    kind,
+    ...transactions.map((t) => fine(t.ms[kind]!)),
+    transactions[0]!.roundTrips[kind]?.toString() ?? '3',
+  ]);
+  const head = [
+    'transaction',
+    ...transactions.map((t) => `${t.driver === 'pg' ? 'pg' : 'postgres.js'}, ${t.delayMs} ms`),
+    'round trips',
+  ];
+  return [
+    '## Transactions',
+    "Milliseconds for one update of one row by primary key, one client, with 0 and 2 ms of network delay a round trip (added by a proxy). Plain is the driver's own: `BEGIN`, statement, `COMMIT` with pg, `sql.begin` with postgres.js. Ours are SERIALIZABLE; the single statement is one implicit statement at READ COMMITTED.",
+    table(head, rows),
+  ].join('\n\n');
+}
+
+function queuesPart({ queues }: Results): string {
+  if (!queues) return '';
+  const parts = [
+    '## Queues',
+    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history; "fused" finishes the last and claims the next in one commit.',
+  ];
+  for (const batch of [...new Set(queues.map((q) => q.batch))]) {
+    const own = queues.filter((q) => q.batch === batch);
+    const backlogs = [...new Set(own.map((q) => q.backlog))];
+    for (const backlog of backlogs) {
+      const rows = [...new Set(own.map((q) => q.system))].map((system) => [
+        system,
+        ...[1, 8, 24].map((workers) => {
+          const found = at(own, system, batch, backlog, workers);
+          return found ? rate(found.rate) : '';
+        }),
+      ]);
+      parts.push(
+        `### ${batch === 1 ? 'One by one' : `${batch} at a time`}, ${whole(backlog)} waiting`,
+        table(['system', '1 worker', '8 workers', '24 workers'], rows),
+      );
+    }
+  }
+  return parts.join('\n\n');
+}
+
+function statementsPart({ statements }: Results): string {
+  if (!statements) return '';
+  const rows = statements.map((s) => [
+    s.system,
+    String(s.batch),
+    String(s.statementsPerJob),
+    String(s.roundTripsPerJob),
+  ]);
+  return `## Statements a job\n\nCounted on the wire with one worker, BEGIN and COMMIT included.\n\n${table(['system', 'jobs a claim', 'statements', 'round trips'], rows)}`;
+}
+
+function zombiePart({ zombie }: Results): string {
+  if (!zombie) return '';
+  const rows = zombie.map((z) => [z.system, z.completedLostJob ? 'yes' : 'no', z.seen]);
+  return `## The zombie\n\nA worker stalls, its lock runs out, another worker takes the job over; then the first wakes up and completes it while the second is at work.\n\n${table(['system', 'completed a job that it had lost', 'seen'], rows)}`;
+}
+
+const how = `## Again
+
+\`\`\`
+npm run bench                          # everything; some minutes
+npm run bench -- --quick               # a look; writes nothing
+npm run bench -- --only queues --runs 3
+npm run bench -- --page                # this page from the results again
+\`\`\`
+
+graphile-worker and pg-boss are installed in bench/ alone, by the bench itself.`;
