@@ -26,6 +26,9 @@ export {
   migrationStatus,
   type StatusReport,
 } from './migrate/index.ts';
+export { listSessions } from './queries/sessions.ts';
+export { activeWork, workHistory } from './queries/work.ts';
+export type { CompiledQuery, Executor, RawResult, Statement } from './query/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
 export {

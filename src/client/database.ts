@@ -130,6 +130,7 @@ export class Database implements Executor {
     this.#parts.telemetry.sessionStarted(live.processor);
     const session = new Session(live, this.#host);
     this.#sessions.set(session.id, session);
+    live.signal.addEventListener('abort', () => this.#sessions.delete(live.id), { once: true });
     return session;
   }
 

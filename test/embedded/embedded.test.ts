@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startEmbedded } from '../../src/database/embedded/index.ts';
 import { readPostmasterFile } from '../../src/database/embedded/postmaster.ts';
+import { connect } from '../../src/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { isGone, startHolder } from './support.ts';
@@ -143,4 +144,16 @@ test('a setting that the server refuses is told in its own words', async () => {
   await expect(startEmbedded({ settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
     /did not start: .*shared_buffers.*plenty/s,
   );
+});
+
+test('a table without a schema goes to the public schema, not among Holdfast’s own', async () => {
+  await using server = await startEmbedded();
+  await using db = await connect({ url: server.url });
+  await db.execute({ text: 'CREATE SCHEMA holdfast', values: [] });
+  await db.execute({ text: 'CREATE TABLE mine (id INT8)', values: [] });
+  const { rows } = await db.execute({
+    text: "SELECT table_schema FROM information_schema.tables WHERE table_name = 'mine'",
+    values: [],
+  });
+  expect(rows).toEqual([['public']]);
 });

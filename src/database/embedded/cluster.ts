@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
+/**
+ * The role and the database that the server comes with. Not `holdfast`: the default search path looks into a
+ * schema of the user's own name first.
+ */
+export const embeddedUser = 'postgres';
+export const embeddedDatabase = 'postgres';
+
 /** No surprises from the machine's locale: C.UTF-8 orders by code point and knows every letter. */
 export const initdbOptions: readonly string[] = [
-  '--username=holdfast',
+  `--username=${embeddedUser}`,
   '--encoding=UTF8',
   '--locale-provider=builtin',
   '--builtin-locale=C.UTF-8',
@@ -10,10 +17,6 @@ export const initdbOptions: readonly string[] = [
   '--auth=scram-sha-256',
   '--no-instructions',
 ];
-
-/** The role and the database that the server comes with. */
-export const embeddedUser = 'holdfast';
-export const embeddedDatabase = 'postgres';
 
 /** Where a data folder keeps the password of its only role; readable to its owner alone. */
 export const passwordFileName = 'holdfast.password';
