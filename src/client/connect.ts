@@ -4,6 +4,7 @@ import {
   checkOptions,
   connectOptionsSchema,
   detectEngine,
+  LONGEST_TIMER_MS,
   Pool,
   parseUrl,
   pgDriver,
@@ -49,9 +50,9 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   const address = parseUrl(url, tls);
   const settings = {
     max: pool?.max ?? 10,
-    acquireTimeoutMs: pool?.acquireTimeoutMs ?? 30_000,
-    idleTimeoutMs: pool?.idleTimeoutMs ?? 60_000,
-    connectTimeoutMs: connectTimeoutMs ?? 10_000,
+    acquireTimeoutMs: Math.min(pool?.acquireTimeoutMs ?? 30_000, LONGEST_TIMER_MS),
+    idleTimeoutMs: Math.min(pool?.idleTimeoutMs ?? 60_000, LONGEST_TIMER_MS),
+    connectTimeoutMs: Math.min(connectTimeoutMs ?? 10_000, LONGEST_TIMER_MS),
     applicationName: applicationName ?? address.applicationName ?? 'holdfast',
   };
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;

@@ -18,6 +18,9 @@ import { type TransactionBody, type TransactOptions, Transactor } from '../trans
 import type { Work, WorkResult } from '../work/index.ts';
 import { Session, type SessionHost } from './session.ts';
 
+/** Even sessions of short intervals are started and closed with this much patience. */
+const LEAST_PATIENCE_MS = 5_000;
+
 /** What connect() puts together. */
 export interface DatabaseParts {
   readonly pool: Pool;
@@ -114,11 +117,11 @@ export class Database implements Executor {
     const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
-    await this.#checkSchema();
+    await this.#checkSchema(interval);
     const sentAt = performance.now();
     const names = { [COMPONENT]: component, [PROCESSOR]: processor ?? component };
     await inSpan('start session', names, () =>
-      startSession(this.guarded, {
+      startSession(this.#within(interval), {
         sessionId,
         component,
         runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
@@ -147,11 +150,24 @@ export class Database implements Executor {
     return this.close();
   }
 
+  /** `guarded`, for what is of no use later: a silent server's connection is cut. */
+  #within(ms: number): Executor {
+    const { pool, engine, telemetry } = this.#parts;
+    const deadline = performance.now() + Math.max(ms, LEAST_PATIENCE_MS);
+    return {
+      execute: (statement) =>
+        telemetry.statement(statement, undefined, () => runGuarded(pool, engine, [statement], { deadline })),
+    };
+  }
+
   /** Once a handle; again after a failure, for somebody may have migrated meanwhile. */
-  #checkSchema(): Promise<void> {
+  #checkSchema(withinMs: number): Promise<void> {
     const { pool } = this.#parts;
     const executor = {
-      execute: (statement: Statement) => pool.use({}, (connection) => connection.send(statement)),
+      execute: (statement: Statement) =>
+        pool.use({ deadline: performance.now() + Math.max(withinMs, LEAST_PATIENCE_MS) }, (connection) =>
+          connection.send(statement),
+        ),
     };
     this.#schemaChecked ??= checkSchema(executor).catch((error) => {
       this.#schemaChecked = undefined;
@@ -174,7 +190,7 @@ export class Database implements Executor {
       const ids: string[] = [];
       const done = new Promise((resolve) => setImmediate(resolve)).then(() => {
         this.#deletion = undefined;
-        return closeSessions(this.guarded, { sessionIds: ids });
+        return closeSessions(this.#within(LEAST_PATIENCE_MS), { sessionIds: ids });
       });
       this.#deletion = { ids, done };
     }

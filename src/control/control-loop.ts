@@ -1,5 +1,5 @@
 import type { Session } from '../client/index.ts';
-import { checkOptions } from '../database/index.ts';
+import { checkOptions, LONGEST_TIMER_MS } from '../database/index.ts';
 import { LeaseLostError, SessionExpiredError, WorkConflictError } from '../errors/index.ts';
 import { inSpan, type OperationSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import { pause } from '../transact/index.ts';
@@ -69,7 +69,10 @@ class Loop implements ControlLoop {
 
   async stop({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
     this.#stopping.abort();
-    const timer = setTimeout(() => this.#graceOver.abort(new Error('the loop is stopping')), graceMs);
+    const timer = setTimeout(
+      () => this.#graceOver.abort(new Error('the loop is stopping')),
+      Math.min(graceMs, LONGEST_TIMER_MS),
+    );
     await this.done;
     clearTimeout(timer);
   }

@@ -1,6 +1,7 @@
 import { ConnectError, DatabaseClosedError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
+import { LONGEST_TIMER_MS } from './longest-timer.ts';
 import { isStalePlan } from './stale-plan.ts';
 
 export interface PoolOptions {
@@ -247,5 +248,8 @@ export class Pool {
 function cutAt(deadline = Infinity, connection: DriverConnection): NodeJS.Timeout | undefined {
   if (deadline === Infinity) return undefined;
   const late = new Error('not answered before the deadline');
-  return setTimeout(() => connection.destroy(late), Math.max(0, deadline - performance.now()));
+  return setTimeout(
+    () => connection.destroy(late),
+    Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS),
+  );
 }

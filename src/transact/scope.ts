@@ -42,6 +42,7 @@ export class Scope implements Transaction {
   #part: Scope | undefined;
   #parts = 0;
   #ended = false;
+  #undone = false;
 
   constructor(context: ScopeContext, options: TransactOptions, parent?: Scope) {
     this.#context = context;
@@ -86,7 +87,7 @@ export class Scope implements Transaction {
   }
 
   onCommit(hook: () => void | Promise<void>): void {
-    this.#context.attempt.onCommit(hook);
+    this.#context.attempt.onCommit(() => (this.#rolledBack ? undefined : hook()));
   }
 
   onRollback(hook: () => void | Promise<void>): void {
@@ -144,11 +145,18 @@ export class Scope implements Transaction {
         attempt.poisonWith(error);
         throw error;
       }
+      scope.#undone = true;
       await attempt.rollbackTo(savepoint).catch((failure) => attempt.poisonWith(failure));
       throw error;
     } finally {
       this.#part = undefined;
     }
+  }
+
+  /** It was rolled back, alone or with a part that it belongs to. */
+  get #rolledBack(): boolean {
+    const parent = this.#parent;
+    return this.#undone || (parent ? parent.#rolledBack : false);
   }
 
   #send(statement: Statement): Promise<RawResult> {

@@ -3,6 +3,7 @@ import { deleteSettledMarkers } from '../queries/markers.ts';
 
 const FLUSH_AT = 500;
 const FLUSH_AFTER_MS = 5_000;
+const FLUSH_WITHIN_MS = 2_000;
 
 /**
  * Markers of transactions whose outcome is known are of no more use. They are deleted many at a time, off the
@@ -35,8 +36,8 @@ export class SettledMarkers {
     const markerIds = this.#ids;
     if (markerIds.length === 0) return;
     this.#ids = [];
-    await runGuarded(this.#pool, this.#engine, [deleteSettledMarkers.statement({ markerIds })]).catch(
-      () => {},
-    );
+    const deadline = performance.now() + FLUSH_WITHIN_MS;
+    const statement = deleteSettledMarkers.statement({ markerIds });
+    await runGuarded(this.#pool, this.#engine, [statement], { deadline }).catch(() => {});
   }
 }

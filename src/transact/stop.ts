@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../database/index.ts';
 import { DeadlineExceededError } from '../errors/index.ts';
 
 /** What may end a transaction early. */
@@ -73,7 +74,7 @@ export class Stop {
   }
 
   #after(ms: number, act: () => void): void {
-    const timer = setTimeout(act, ms);
+    const timer = setTimeout(act, Math.min(ms, LONGEST_TIMER_MS));
     this.#undo.push(() => clearTimeout(timer));
   }
 }

@@ -39,7 +39,7 @@ export interface Transaction extends Executor {
   readonly signal: AbortSignal;
   /** A part that can fail alone: rolled back to where it began, the error rethrown, the rest goes on. */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
-  /** Runs once, after a definite commit of the whole; not when the outcome is ambiguous. */
+  /** Runs once, after a definite commit of the whole; not when the outcome is ambiguous or its part rolled back. */
   onCommit(hook: () => void | Promise<void>): void;
   /** Runs for each failed attempt; not when the outcome is ambiguous. */
   onRollback(hook: () => void | Promise<void>): void;

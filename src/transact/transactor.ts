@@ -145,6 +145,8 @@ class Run<T> {
   readonly #deadline: number;
   readonly #stop: Stop;
   #connection: DriverConnection | undefined;
+  /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
+  #unsettled: AmbiguousCommitError | undefined;
 
   constructor(
     pool: Pool,
@@ -178,6 +180,8 @@ class Run<T> {
   async run(): Promise<T> {
     try {
       return await this.#loop();
+    } catch (error) {
+      throw this.#unsettled ?? error;
     } finally {
       this.#stop.dispose();
       if (this.#connection) this.#pool.discard(this.#connection);
@@ -215,9 +219,11 @@ class Run<T> {
       }
       const verdict = this.#stop.signal.aborted ? 'definite' : classify(error);
       const fatal = verdict === 'definite' || verdict === 'schema-committed';
+      const unsettled = this.#unsettled?.cause === error;
       if (fatal || number > maxRetries) {
+        if (fatal && !unsettled && !this.#stop.signal.aborted) this.#unsettled = undefined;
         if (outcome.open) await this.#leave(attempt);
-        await attempt.runHooks(verdict === 'schema-committed' ? 'commit' : 'rollback');
+        if (!unsettled) await attempt.runHooks(verdict === 'schema-committed' ? 'commit' : 'rollback');
         const thrown = fatal
           ? verdict === 'schema-committed'
             ? new CommittedWithSchemaErrorsError(
@@ -226,7 +232,7 @@ class Run<T> {
               )
             : error
           : new RetriesExhaustedError(this.#name, number, performance.now() - this.#started, error);
-        this.#observer.end('failed', number, thrown);
+        this.#observer.end(this.#unsettled ? 'ambiguous' : 'failed', number, this.#unsettled ?? thrown);
         throw thrown;
       }
       this.#observer.retry(number, error);
@@ -439,16 +445,14 @@ class Run<T> {
         }
       }
     }
-    if (this.#options.idempotent) return { kind: 'failed', error, attempt, open: false };
-    return {
-      kind: 'ambiguous',
-      attempt,
-      error: new AmbiguousCommitError(
-        `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
-          (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
-        { cause: error },
-      ),
-    };
+    const ambiguous = new AmbiguousCommitError(
+      `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
+        (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
+      { cause: error },
+    );
+    if (!this.#options.idempotent) return { kind: 'ambiguous', attempt, error: ambiguous };
+    this.#unsettled = ambiguous;
+    return { kind: 'failed', error, attempt, open: false };
   }
 }
 

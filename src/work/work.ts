@@ -148,7 +148,8 @@ export class Work {
     try {
       await this.cancel();
     } catch (error) {
-      if (!(error instanceof LeaseLostError || error instanceof SessionExpiredError)) throw error;
+      const needless = error instanceof LeaseLostError || error instanceof SessionExpiredError;
+      if (!needless && !this.#session.signal.aborted) throw error;
     }
   }
 

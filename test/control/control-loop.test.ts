@@ -169,6 +169,27 @@ describe.each(DRIVERS)('%s', (driver) => {
     ]);
   });
 
+  test('a grace time without end waits for what runs', async () => {
+    await add('patient', 1);
+    const started = Promise.withResolvers<AbortSignal>();
+    const go = Promise.withResolvers<void>();
+    const loop = loopFor('patient', {
+      handle: async (work, signal) => {
+        started.resolve(signal);
+        await go.promise;
+        await work.finish((tx) => rows(tx, 'UPDATE job SET done = true WHERE job_id = $1', work.target));
+      },
+    });
+    const signal = await started.promise;
+    const stopped = loop.stop({ graceMs: Infinity });
+    // Timers of a moment run before this answer comes.
+    for (let round = 0; round < 5; round++) expect(await open('patient')).toBe(1);
+    expect(signal.aborted).toBe(false);
+    go.resolve();
+    await stopped;
+    expect(await open('patient')).toBe(0);
+  });
+
   test('a retrieval that fails is reported and tried again', async () => {
     await add('broken', 1);
     let looks = 0;

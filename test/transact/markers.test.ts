@@ -79,6 +79,21 @@ describeTransact('commit markers', (t) => {
     expect(await t.value('m4')).toBe(9);
   });
 
+  test('line 37: idempotent, but out of retries, it may have been committed and says so', async () => {
+    await t.direct.execute(insert('m5', 0));
+    t.proxy.inject({ ...atCommit, action: dropReply() });
+    const hooks: string[] = [];
+    const spent = t.db.transact(
+      (tx) => {
+        tx.onRollback(() => void hooks.push('rollback'));
+        return tx.execute(sql("UPDATE account SET n = 9 WHERE id = 'm5'"));
+      },
+      { idempotent: true, maxRetries: 0 },
+    );
+    await expect(spent).rejects.toMatchObject({ code: 'HOLDFAST_AMBIGUOUS_COMMIT' });
+    expect([await t.value('m5'), hooks]).toEqual([9, []]);
+  });
+
   test('line 37: a read-only transaction is never ambiguous', async () => {
     t.proxy.inject({ ...atCommit, action: dropReply() });
     const attempts: number[] = [];

@@ -33,6 +33,23 @@ describeTransact('nesting', (t) => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  test('line 16: what a part that was rolled back wanted after the commit does not run', async () => {
+    const ran: string[] = [];
+    await t.db.transact(async (tx) => {
+      tx.onCommit(() => void ran.push('outer'));
+      const failed = tx.transact(async (part) => {
+        part.onCommit(() => void ran.push('failed part'));
+        await part.transact(async (inner) => {
+          inner.onCommit(() => void ran.push('kept part of the failed part'));
+        });
+        throw new Error('not this part');
+      });
+      await expect(failed).rejects.toThrow('not this part');
+      await tx.transact(async (part) => part.onCommit(() => void ran.push('kept part')));
+    });
+    expect(ran).toEqual(['outer', 'kept part']);
+  });
+
   test('line 25: an inner 40001 reaches the outermost loop, even swallowed on the way', async () => {
     t.fail(/INSERT/);
     const attempts: string[] = [];

@@ -16,6 +16,8 @@ interface PgInternals {
   readonly connection: { readonly stream: Socket };
 }
 
+const CLOSE_WITHIN_MS = 1_000;
+
 const AS_TEXT = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
 
 class PgConnection extends Mortal implements DriverConnection {
@@ -91,7 +93,10 @@ class PgConnection extends Mortal implements DriverConnection {
   async close(): Promise<void> {
     if (this.dead) return;
     this.die(new Error('the connection was closed'));
+    // A server that does not answer the farewell is not waited for.
+    const timer = setTimeout(() => this.#client.connection.stream.destroy(), CLOSE_WITHIN_MS);
     await this.#client.end().catch(() => {});
+    clearTimeout(timer);
   }
 
   destroy(reason?: Error): void {
