@@ -183,7 +183,7 @@ describeTransact('limits', (t) => {
       at: ({ tag }) => tag === 'COMMIT',
       action: stall(),
     });
-    await expect(t.db.transact((tx) => tx.execute(insert('l30')), { deadlineMs: 200 })).rejects.toThrow(
+    await expect(t.db.transact((tx) => tx.execute(insert('l30')), { deadlineMs: 1_500 })).rejects.toThrow(
       AmbiguousCommitError,
     );
     fault.remove();
