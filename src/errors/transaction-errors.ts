@@ -57,3 +57,8 @@ export class CommittedWithSchemaErrorsError extends HoldfastError {
 export class DeadlineExceededError extends HoldfastError {
   readonly code = 'HOLDFAST_DEADLINE_EXCEEDED';
 }
+
+/** The server answered COMMIT with ROLLBACK though no statement of the callback had failed. Nothing was committed. */
+export class RolledBackError extends HoldfastError {
+  readonly code = 'HOLDFAST_ROLLED_BACK';
+}

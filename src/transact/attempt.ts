@@ -3,7 +3,7 @@ import {
   AmbiguousCommitError,
   ConnectionLostError,
   DatabaseError,
-  HoldfastError,
+  RolledBackError,
   TransactionClosedError,
 } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
@@ -307,10 +307,6 @@ const isAmbiguous = ({ code }: DatabaseError) => code === '40003';
 /** Codes that do not tell whether the commit was applied. */
 const isAmbiguousAtCommit = (error: DatabaseError) =>
   isAmbiguous(error) || error.code === '57014' || /^(08|57P0)/.test(error.code);
-
-class RolledBackError extends HoldfastError {
-  readonly code = 'HOLDFAST_ROLLED_BACK';
-}
 
 const rolledBack = () =>
   new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');
