@@ -61,7 +61,6 @@ async function run(options: CompileOptions): Promise<number> {
     const stop = new AbortController();
     process.once('SIGINT', () => stop.abort());
     process.once('SIGTERM', () => stop.abort());
-    console.error('watching for changes; Ctrl-C ends');
     const again = async () => {
       try {
         const changed = await readConfig(options.config);
@@ -70,7 +69,9 @@ async function run(options: CompileOptions): Promise<number> {
         console.error((error as Error).message);
       }
     };
-    await watchSources(config, targets, again, stop.signal);
+    // Said once it is true: what changes from now on is seen.
+    const ready = () => console.error('watching for changes; Ctrl-C ends');
+    await watchSources(config, targets, again, stop.signal, ready);
     return 0;
   });
 }

@@ -5,13 +5,14 @@ import type { CompileConfig } from './config.ts';
 
 /**
  * Calls `changed` once for every burst of changes to the .sql files of the targets or to the configuration,
- * one call at a time, until `signal` aborts.
+ * one call at a time, until `signal` aborts. Calls `ready` when it has begun to watch.
  */
 export async function watchSources(
   config: CompileConfig,
   targets: readonly TargetFiles[],
   changed: () => Promise<void>,
   signal: AbortSignal,
+  ready: () => void = () => {},
 ): Promise<void> {
   const entries = targets.flatMap(({ target }) => [...target.queries, ...target.schema]);
   const folders = new Set(
@@ -34,6 +35,7 @@ export async function watchSources(
     }),
   );
   signal.addEventListener('abort', notice, { once: true });
+  ready();
   while (!signal.aborted) {
     if (!dirty)
       await new Promise<void>((resolve) => {
