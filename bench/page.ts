@@ -145,7 +145,7 @@ function queuesPart({ queues }: Results): string {
   if (!queues) return '';
   const parts = [
     '## Queues',
-    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history; "fused" finishes the last and claims the next in one commit.',
+    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit.',
   ];
   for (const batch of [...new Set(queues.map((q) => q.batch))]) {
     const own = queues.filter((q) => q.batch === batch);
@@ -186,7 +186,7 @@ function zombiePart({ zombie }: Results): string {
 
 const how = `## Again
 
-\`\`\`
+\`\`\`sh
 npm run bench                          # everything; some minutes
 npm run bench -- --quick               # a look; writes nothing
 npm run bench -- --only queues --runs 3
