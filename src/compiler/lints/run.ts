@@ -65,7 +65,8 @@ export async function runLints(
           location === undefined ? source.tokens[0]!.at : placeOfByte(query, location),
         );
     };
-    const statement = parse(query.engineQuery.text);
+    // Of a :claim or :finish what its author wrote is judged, not what was put around it.
+    const statement = parse(query.engineQuery.work?.text ?? query.engineQuery.text);
     if (statement)
       for (const lint of lints)
         for (const finding of lint.check({ query, statement, catalog, target })) say(lint, finding);
@@ -79,5 +80,8 @@ export async function runLints(
 }
 
 function placeOfByte({ engineQuery }: AnalyzedQuery, byte: number): number {
-  return engineQuery.toSource(Buffer.from(engineQuery.text).subarray(0, Math.max(byte, 0)).toString().length);
+  const { text, work } = engineQuery;
+  const judged = work?.text ?? text;
+  const offset = Buffer.from(judged).subarray(0, Math.max(byte, 0)).toString().length;
+  return engineQuery.toSource(text.indexOf(judged) + offset);
 }
