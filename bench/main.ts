@@ -3,8 +3,8 @@
  *
  * npm run bench -- [--quick] [--runs 5] [--only floors,transactions,queues,statements,zombie]
  *
- * Writes bench/results/latest.json and docs/performance.md. With --only, what was not measured stays as it was;
- * with --quick nothing is written.
+ * Writes bench/results/latest.json and docs/performance.md. With --only or --quick nothing is written: what the page
+ * shows is of one run.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -48,6 +48,7 @@ function options() {
 }
 
 const { quick, runs, only, page: pageOnly } = options();
+const whole = !quick && only.size === sections.length;
 const latest = file('results/latest.json');
 const before = existsSync(latest) ? (JSON.parse(await readFile(latest, 'utf8')) as Results) : undefined;
 
@@ -56,7 +57,6 @@ async function measure(): Promise<Results> {
     execFileSync('npm', ['ci', '--prefer-offline'], { cwd: file('.'), stdio: 'inherit' });
   await using server = await startServer();
   const result: Partial<Record<keyof Results, unknown>> = {
-    ...before,
     measuredAt: new Date().toISOString(),
     runs,
     machine: machine(),
@@ -73,13 +73,14 @@ async function measure(): Promise<Results> {
   await section('zombie', () => zombie(server));
   await section('transactions', () => transactions(server, runs, quick));
   await section('queues', () => queues(server, runs, quick));
+  result.loadAfter = Number(loadavg()[0]!.toFixed(2));
   return result as unknown as Results;
 }
 
 const results = pageOnly && before ? before : await measure();
 const text = page(results);
 console.log(`\n${text}`);
-if (!quick) {
+if (whole) {
   await mkdir(file('results'), { recursive: true });
   await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
   await writeFile(file('../docs/performance.md'), text);

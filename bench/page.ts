@@ -14,11 +14,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** docs/performance.md, from the results alone. */
 export function page(results: Results): string {
-  const { machine, server, runs, measuredAt, loadBefore } = results;
+  const { machine, server, runs, measuredAt, loadBefore, loadAfter } = results;
   return `${[
     '# Performance',
     'Written by `npm run bench` from bench/results/latest.json; not edited by hand.',
-    `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average before it began: ${loadBefore}${loadBefore > 1 ? '; other programs ran beside it, so compare rows with each other, not with other machines' : ''}. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}`,
+    `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average of the last minute: ${loadBefore} before it began, ${loadAfter} at its end (its own included); compare rows with each other, not with other machines. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}`,
     aims(results),
     floorsPart(results),
     transactionsPart(results),
@@ -59,7 +59,7 @@ function aims({ transactions, queues }: Results): string {
       what: `fenced transaction no slower than the driver's plain serializable one (${driver}, ${delayMs} ms)`,
       found: `${fine(fencedToPlain)} times its time`,
       met: fencedToPlain.median <= 1,
-      why: 'it makes one round trip fewer but sends three statements more (fence, seal, and what they lock): without a network there is no round trip to win back',
+      why: 'the fenced transaction makes one round trip fewer and sends two statements more (fence and seal); without a network delay a round trip saved is worth little',
     });
   if (queues) {
     const backlogs = [...new Set(queues.map((q) => q.backlog))];
@@ -74,7 +74,7 @@ function aims({ transactions, queues }: Results): string {
           what: `one by one as fast as graphile-worker (${whole(backlog)} waiting, ${workers} workers)`,
           found: `${ratio.toFixed(2)} times its rate fused, ${(plain.rate.median / theirs.rate.median).toFixed(2)} times with two commits`,
           met: ratio >= 1,
-          why: 'every job writes a lock row twice and two rows of history, which graphile-worker does not keep: it updates one row and deletes it',
+          why: 'one by one: for each job Holdfast writes its lock row twice, two rows of history and the job; graphile-worker updates the job and deletes it. It also goes on to the next job without waiting for the completion of the last, where the loop measured here waits for each finish. How much each of these costs was not measured apart',
         });
       }
     const batched = queues.filter((q) => q.batch > 1 && q.system.startsWith('holdfast'));
@@ -87,7 +87,7 @@ function aims({ transactions, queues }: Results): string {
         what: 'batched at least 20,000 a second',
         found: `${whole(best.rate.median)} a second at best (${best.system}, ${best.workers} workers, ${whole(best.backlog)} waiting)`,
         met: best.rate.median >= 20_000,
-        why: 'the server is at its limit: five rows and four index entries a job, with fsync, on cores shared with the client',
+        why: 'batched: the same five row writes a job. Client, server and whatever else ran shared the cores; what limits it was not profiled',
       });
     const [small, large] = [
       at(queues, 'holdfast', 1, Math.min(...backlogs), 1),
@@ -99,7 +99,7 @@ function aims({ transactions, queues }: Results): string {
         what: `claim time at ${whole(large.backlog)} waiting at most 1.3 times that at ${whole(small.backlog)}`,
         found: `${ratio.toFixed(2)} times (${fine(large.claimMs)} ms and ${fine(small.claimMs)} ms)`,
         met: ratio <= 1.3,
-        why: 'the rows of 64 buckets no longer share pages',
+        why: 'claim time: not explained',
       });
     }
   }
@@ -145,7 +145,7 @@ function queuesPart({ queues }: Results): string {
   if (!queues) return '';
   const parts = [
     '## Queues',
-    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit.',
+    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit. A job counts when its completion was answered. Before each run every database is vacuumed and analyzed. The queue holds the backlog and, on top, what the run takes.',
   ];
   for (const batch of [...new Set(queues.map((q) => q.batch))]) {
     const own = queues.filter((q) => q.batch === batch);
@@ -189,7 +189,7 @@ const how = `## Again
 \`\`\`sh
 npm run bench                          # everything; some minutes
 npm run bench -- --quick               # a look; writes nothing
-npm run bench -- --only queues --runs 3
+npm run bench -- --only queues         # a part; writes nothing
 npm run bench -- --page                # this page from the results again
 \`\`\`
 

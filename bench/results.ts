@@ -11,6 +11,7 @@ export interface Results {
   readonly server: string;
   /** Load average of the last minute before it began. */
   readonly loadBefore: number;
+  readonly loadAfter: number;
   readonly floors?: readonly Floor[];
   readonly statements?: readonly StatementCount[];
   readonly zombie?: readonly ZombieVerdict[];

@@ -15,12 +15,35 @@ export async function graphileWorker() {
   return { ...module, quiet: new module.Logger(() => () => {}) };
 }
 
+/**
+ * It goes on to its next job without waiting for the completion of the last, so a job counts when its DELETE was
+ * answered, as with the others.
+ */
+function watchCompletions(client: pg.PoolClient, completed: (jobs: number) => void): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  const watched = (...args: unknown[]) => {
+    const answer = query(...args);
+    const { text } = args[0] as { text?: string };
+    if (text?.startsWith('delete from') && answer instanceof Promise)
+      void answer.then(
+        ({ rowCount }: { rowCount: number | null }) => completed(rowCount ?? 0),
+        () => {},
+      );
+    return answer;
+  };
+  client.query = watched as typeof client.query;
+}
+
 /** With a batch of 1 as it comes; else with its local queue and batched completion. */
 export const graphileQueue: OpenQueue = async (url, batch) => {
   const { run, runMigrations, quiet } = await graphileWorker();
   const pool = new pg.Pool({ connectionString: url, max: 26 });
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
+  let completed: (jobs: number) => void = () => {};
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    watchCompletions(client, (jobs) => completed(jobs));
+  });
   await runMigrations({ pgPool: pool, logger: quiet });
   const batched = {
     preset: { worker: { localQueue: { size: batch }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
@@ -38,11 +61,12 @@ export const graphileQueue: OpenQueue = async (url, batch) => {
              FROM generate_series(1, $1::INT) AS g(i)))`,
           [Math.min(5_000, missing - at)],
         );
-      await pool.query('VACUUM (ANALYZE) graphile_worker._private_jobs');
+      await pool.query('VACUUM (ANALYZE)');
       await pool.query('CHECKPOINT');
     },
     async run(jobs, workers) {
       const watch = stopwatch(jobs);
+      completed = watch.count;
       const runner = await run({
         pgPool: pool,
         logger: quiet,
@@ -52,7 +76,6 @@ export const graphileQueue: OpenQueue = async (url, batch) => {
         taskList: {
           job: async () => {
             watch.start();
-            watch.count(1);
           },
         },
         ...(batch > 1 ? batched : {}),

@@ -58,8 +58,7 @@ export function holdfastQueue(
           );
           missing -= page.length;
         }
-        for (const text of ['VACUUM (ANALYZE) job', 'VACUUM (ANALYZE) holdfast.work', 'CHECKPOINT'])
-          await db.execute({ text, values: [] });
+        for (const text of ['VACUUM (ANALYZE)', 'CHECKPOINT']) await db.execute({ text, values: [] });
       },
       async run(jobs, workers) {
         const watch = stopwatch(jobs);

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { type OpenQueue, stopwatch } from './queue-system.ts';
 
 /** The part of pg-boss that is used; its types are not installed with the project. */
@@ -28,6 +29,7 @@ export async function openBoss(url: string, max: number): Promise<Boss> {
 }
 
 export const pgBossQueue: OpenQueue = async (url, batch) => {
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
   const boss = await openBoss(url, 24);
   const queue = 'job';
   await boss.createQueue(queue);
@@ -41,6 +43,8 @@ export const pgBossQueue: OpenQueue = async (url, batch) => {
           Array.from({ length: Math.min(5_000, backlog - waiting) }, (_, i) => ({ data: { i } })),
         );
       waiting = backlog;
+      await pool.query('VACUUM (ANALYZE)');
+      await pool.query('CHECKPOINT');
     },
     async run(jobs, workers) {
       const watch = stopwatch(jobs);
@@ -60,6 +64,9 @@ export const pgBossQueue: OpenQueue = async (url, batch) => {
       await Promise.all(Array.from({ length: workers }, worker));
       return watch.rate;
     },
-    close: () => boss.stop({ graceful: false }),
+    async close() {
+      await boss.stop({ graceful: false });
+      await pool.end();
+    },
   };
 };
