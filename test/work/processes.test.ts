@@ -5,7 +5,7 @@ import { Child } from '../support/child.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
-const INTERVAL_MS = 1_000;
+const INTERVAL_MS = 2_000;
 const holder = new URL('./children/holder.ts', import.meta.url);
 
 describe.each(DRIVERS)('%s', (driver) => {
