@@ -9,6 +9,11 @@ export interface ColumnOverride extends TypeOverride {
   readonly nullable?: boolean | undefined;
 }
 
+/** Says more of a value than whether it can be null. */
+export function hasType(override: ColumnOverride): boolean {
+  return [override.as, override.type, override.codec, override.zod].some((part) => part !== undefined);
+}
+
 /** One folder of queries and where its modules go. */
 export interface CompileTarget extends TypeChoices {
   /** Folders or files, relative to the configuration file. */

@@ -1,6 +1,6 @@
 import { isNode, listOf, nodesOf, numberOf, type TreeNode } from './engine/node-tree.ts';
 import type { WireDescription } from './engine/wire.ts';
-import { childNodes } from './nullability/prove.ts';
+import { childNodes } from './nullability/query-tree.ts';
 import { sqlIdentifier } from './source/keywords.ts';
 import { type Token, tokenize } from './source/lexer.ts';
 import type { EngineQuery } from './source/parameters.ts';

@@ -1,5 +1,5 @@
 import { nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
-import { childNodes } from '../nullability/prove.ts';
+import { childNodes } from '../nullability/query-tree.ts';
 import type { Lint } from './lint.ts';
 import { child, children, columnName, find, isRaw, locationOf, names } from './raw-tree.ts';
 import { isListed, tableOf } from './tables.ts';

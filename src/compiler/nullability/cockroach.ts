@@ -1,7 +1,7 @@
 import type { Catalog } from '../engine/catalog.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import type { Token } from '../source/lexer.ts';
-import type { Verdict } from './prove.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Words with which a column of a table can be NULL though the table forbids it. */
 const doubtful = new Set('LEFT RIGHT FULL NATURAL UNION INTERSECT EXCEPT ROLLUP CUBE GROUPING'.split(' '));

@@ -1,0 +1,92 @@
+import { DatabaseError } from '../../errors/index.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import type { CompileDatabase } from '../engine/engine.ts';
+import { isNode, listOf, readNodeTree, type TreeNode } from '../engine/node-tree.ts';
+import type { WireDescription } from '../engine/wire.ts';
+import type { EngineQuery } from '../source/parameters.ts';
+import { type Variant, variantsOf } from '../variants.ts';
+import { problem, refusal } from './problem.ts';
+import { rewriteAccepted } from './rewrite-accepted.ts';
+
+/** A query that the engine accepted, with the text that is to be sent. */
+export interface Accepted {
+  readonly query: EngineQuery;
+  readonly description: WireDescription;
+  readonly tree: TreeNode | undefined;
+  text: string;
+  /** What the other forms of a query with optional parts were found to be. */
+  variants: readonly Variant[];
+  /** Table of sqlc.embed by output column. */
+  embeds: ReadonlyMap<number, string>;
+}
+
+export type Report = (diagnostic: Diagnostic) => void;
+
+/** Describes the queries, rewrites those that are sent otherwise than written, and prepares every form of them. */
+export async function acceptQueries(
+  queries: readonly EngineQuery[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<Accepted[]> {
+  const accepted = await describeQueries(queries, database, report);
+  await rewriteAccepted(accepted, database, report);
+  await describeVariants(accepted, database, report);
+  return accepted;
+}
+
+/** The main query of a statement's rewritten trees. */
+function mainTree(description: WireDescription): TreeNode | undefined {
+  if (description.tree === undefined) return undefined;
+  const trees = listOf(readNodeTree(description.tree)).filter(isNode);
+  return trees.find((tree) => tree.fields['canSetTag'] === 'true') ?? trees[0];
+}
+
+async function describeQueries(
+  queries: readonly EngineQuery[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<Accepted[]> {
+  const descriptions = await database.describe(queries.map((query) => query.text));
+  const accepted: Accepted[] = [];
+  for (const [i, query] of queries.entries()) {
+    const description = descriptions[i]!;
+    if (description instanceof DatabaseError) report(refusal(query, description, database.engine.cockroach));
+    else
+      accepted.push({
+        query,
+        description,
+        tree: mainTree(description),
+        text: query.text,
+        variants: [],
+        embeds: new Map(),
+      });
+  }
+  return accepted;
+}
+
+/** Prepares every other form of the queries with optional parts. */
+async function describeVariants(
+  accepted: Accepted[],
+  database: CompileDatabase,
+  report: Report,
+): Promise<void> {
+  const pending = accepted.flatMap((item) => variantsOf(item.query).map((variant) => ({ item, variant })));
+  const answers = await database.describe(pending.map(({ variant }) => variant.text));
+  const shape = ({ columns }: WireDescription) => JSON.stringify(columns.map((c) => [c.name, c.typeOid]));
+  for (const [i, { item, variant }] of pending.entries()) {
+    const answer = answers[i]!;
+    const refused = (why: string) => {
+      const index = accepted.indexOf(item);
+      if (index < 0) return;
+      accepted.splice(index, 1);
+      const hint = 'every form that the function can build is prepared by itself; this one is not valid';
+      report(problem(item.query, 'HF062', `${item.query.source.name} with ${variant.label}: ${why}`, hint));
+    };
+    if (answer instanceof DatabaseError) refused(answer.message);
+    else if (shape(answer) !== shape(item.description))
+      refused('its columns are not those of the whole query');
+    else if (answer.params.some((oid, k) => oid !== item.description.params[variant.used[k]!]))
+      refused('a parameter has another type than in the whole query; cast it');
+    else item.variants = [...item.variants, { ...variant, tree: mainTree(answer) }];
+  }
+}

@@ -1,0 +1,138 @@
+import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam } from '../analyzed.ts';
+import { type CompileTarget, hasType } from '../config.ts';
+import { SourceError } from '../diagnostic.ts';
+import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
+import type { CompileDatabase } from '../engine/engine.ts';
+import type { TreeNode } from '../engine/node-tree.ts';
+import type { WireColumn, WireDescription } from '../engine/wire.ts';
+import { camelCase } from '../names.ts';
+import { proveOnCockroach } from '../nullability/cockroach.ts';
+import { Prover } from '../nullability/prove.ts';
+import type { Verdict } from '../nullability/verdict.ts';
+import type { EngineQuery } from '../source/parameters.ts';
+import { JsonTypes } from '../types/json-types.ts';
+import type { TypeResolver } from '../types/resolve-type.ts';
+import { sqlTypeName } from '../types/sql-type-name.ts';
+import type { Variant } from '../variants.ts';
+import { problem } from './problem.ts';
+import { disagreement, weakest } from './verdicts.ts';
+
+export function analyzeColumns(
+  query: EngineQuery,
+  description: WireDescription,
+  tree: TreeNode | undefined,
+  variants: readonly Variant[],
+  params: readonly AnalyzedParam[],
+  embedded: ReadonlyMap<number, string>,
+  database: CompileDatabase,
+  target: CompileTarget,
+  resolver: TypeResolver,
+): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[] } {
+  const fail = (code: string, message: string, hint: string, at?: number) =>
+    new SourceError(problem(query, code, message, hint, at));
+  const name = query.source.name;
+  const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
+  const verdicts = tree
+    ? weakest(prover.columns(tree), variants, params, database)
+    : database.engine.cockroach
+      ? proveOnCockroach(query.source.tokens, description, database.catalog)
+      : undefined;
+  const elements = tree
+    ? prover
+        .elements(tree)
+        .map((verdict, i) =>
+          variants.every((v) => v.tree && !prover.elements(v.tree)[i]?.nullable) ? verdict : undefined,
+        )
+    : undefined;
+  const marked = new Set<string>();
+  const seen = new Set<string>();
+  const embeds: AnalyzedEmbed[] = [];
+  const columns = description.columns.map((column, i): AnalyzedColumn => {
+    if (column.name === '?column?' || camelCase(column.name) === '')
+      throw fail(
+        'HF030',
+        `column ${i + 1} of ${name} has no name that TypeScript takes`,
+        'give it one with AS',
+      );
+    const field = camelCase(column.name);
+    const embed = embedded.get(i);
+    const key = embed === undefined ? field : `${camelCase(embed)}.${field}`;
+    if (seen.has(key))
+      throw fail(
+        'HF031',
+        `two columns of ${name} would be called ${field}`,
+        'give one of them another name with AS',
+      );
+    seen.add(key);
+    let proved: Verdict = verdicts?.[i] ?? { nullable: true, reason: 'no proof was found' };
+    if (embed !== undefined && tree) {
+      const { missing, inner } = prover.embedded(tree, i);
+      proved = inner;
+      const last = embeds.at(-1);
+      if (last && last.to === i && last.field === camelCase(embed))
+        embeds[embeds.length - 1] = { ...last, to: i + 1, nullable: last.nullable || missing };
+      else {
+        if (seen.has(camelCase(embed)))
+          throw fail(
+            'HF031',
+            `two columns of ${name} would be called ${camelCase(embed)}`,
+            'give one of them another name with AS',
+          );
+        seen.add(camelCase(embed));
+        embeds.push({ field: camelCase(embed), from: i, to: i + 1, nullable: missing });
+      }
+    }
+    const origin = originOf(column, database);
+    const mark = query.marks.get(column.name);
+    if (mark) marked.add(column.name);
+    const path = origin && `${origin.table.schema}.${origin.table.name}.${origin.column.name}`;
+    const override = target.overrideFor(name, column.name, path);
+    const verdict: Verdict = mark
+      ? {
+          nullable: mark.nullable,
+          reason: `the author says so: "${column.name}${mark.nullable ? '?' : '!'}"`,
+        }
+      : override?.nullable !== undefined
+        ? { nullable: override.nullable, reason: 'the configuration says so' }
+        : proved;
+    // The shape of JSON is read from one form only, so not where there are several.
+    const expression = tree && !query.parts ? prover.locate(tree, i) : undefined;
+    const sqlType = sqlTypeName(column.typeOid, database.catalog);
+    const json =
+      expression && (sqlType === 'json' || sqlType === 'jsonb')
+        ? new JsonTypes(database.catalog, target, prover).use(expression, sqlType)
+        : undefined;
+    const catalogSays = origin?.column.notNull;
+    return {
+      name: column.name,
+      field,
+      sqlType,
+      use:
+        override && hasType(override)
+          ? resolver.override(override, column.typeOid, column.typmod)
+          : (json ?? resolver.resolve(column.typeOid, column.typmod, elements?.[i]?.nullable === false)),
+      nullable: verdict.nullable,
+      reason: verdict.reason,
+      disagreement: disagreement(catalogSays, proved, verdict),
+      doc: origin?.column.comment,
+    };
+  });
+  for (const [column, mark] of query.marks)
+    if (!marked.has(column))
+      throw fail(
+        'HF033',
+        `no column of ${name} is called ${column}`,
+        'the mark ! or ? belongs to a column of the result',
+        mark.at,
+      );
+  return { columns, embeds };
+}
+
+function originOf(
+  column: WireColumn,
+  database: CompileDatabase,
+): { table: CatalogTable; column: CatalogColumn } | undefined {
+  const table = database.catalog.tables.get(column.tableOid);
+  const found = table?.columns.find((candidate) => candidate.attribute === column.attribute);
+  return table && found ? { table, column: found } : undefined;
+}

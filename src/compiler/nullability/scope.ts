@@ -1,0 +1,74 @@
+import { isNode, nodesOf, numberOf, setOf, type TreeNode } from '../engine/node-tree.ts';
+import { commandSelect, flag, joinFull, joinLeft, joinRight } from './query-tree.ts';
+
+/** One query level with what is known inside it. */
+export class Scope {
+  readonly query: TreeNode;
+  readonly parent: Scope | undefined;
+  readonly rtable: readonly TreeNode[];
+  /** Outer joins that can null each range table entry, by what the FROM clause says. */
+  readonly nulledBy = new Map<number, Set<number>>();
+  /** Kind of each join, by its range table index. */
+  readonly joins = new Map<number, number>();
+  /** `varno.varattno` that a surviving row has non-null. */
+  readonly proven = new Map<string, string>();
+  /** Outer joins that a surviving row shows to have matched. */
+  readonly matched = new Set<number>();
+  /** Which columns of recursive CTEs are non-null, so far as is assumed. */
+  readonly assumed = new Map<TreeNode, boolean[]>();
+  readonly children = new Map<TreeNode, Scope>();
+
+  constructor(query: TreeNode, parent: Scope | undefined) {
+    this.query = query;
+    this.parent = parent;
+    this.rtable = nodesOf(query.fields['rtable']);
+  }
+
+  up(levels: number): Scope {
+    let scope: Scope = this;
+    for (let i = 0; i < levels; i++) if (scope.parent) scope = scope.parent;
+    return scope;
+  }
+
+  rte(index: number): TreeNode | undefined {
+    return this.rtable[index - 1];
+  }
+
+  command(): number {
+    return numberOf(this.query.fields['commandType']);
+  }
+}
+
+export function walkJoins(node: TreeNode, nulling: ReadonlySet<number>, scope: Scope): void {
+  if (node.type === 'RANGETBLREF') scope.nulledBy.set(numberOf(node.fields['rtindex']), new Set(nulling));
+  else if (node.type === 'FROMEXPR')
+    for (const item of nodesOf(node.fields['fromlist'])) walkJoins(item, nulling, scope);
+  else if (node.type === 'JOINEXPR') {
+    const kind = numberOf(node.fields['jointype']);
+    const index = numberOf(node.fields['rtindex']);
+    const nulled = new Set(nulling).add(index);
+    scope.joins.set(index, kind);
+    scope.nulledBy.set(index, new Set(nulling));
+    const left = kind === joinRight || kind === joinFull ? nulled : nulling;
+    const right = kind === joinLeft || kind === joinFull ? nulled : nulling;
+    if (isNode(node.fields['larg'])) walkJoins(node.fields['larg'], left, scope);
+    if (isNode(node.fields['rarg'])) walkJoins(node.fields['rarg'], right, scope);
+  }
+}
+
+/** Outer joins (and grouping sets) that may null a variable and are not known to have matched. */
+export function nulling(node: TreeNode, scope: Scope, from: Scope): number[] {
+  const f = node.fields;
+  const varno = numberOf(f['varno']);
+  const marked = 'varnullingrels' in f ? setOf(f['varnullingrels']) : [...(scope.nulledBy.get(varno) ?? [])];
+  return marked.filter((index) => !scope.matched.has(index) || scope !== from);
+}
+
+/** Visible outputs: the target list of a SELECT, the RETURNING list of the rest. */
+export function targets(scope: Scope): readonly TreeNode[] {
+  const list =
+    scope.command() === commandSelect
+      ? scope.query.fields['targetList']
+      : scope.query.fields['returningList'];
+  return nodesOf(list).filter((entry) => !flag(entry.fields['resjunk']));
+}
