@@ -99,8 +99,11 @@ class Loop implements ControlLoop {
         pauseMs = jittered(recoveryMs);
         recoveryMs = Math.min(Math.max(1_000, this.#pollMs), recoveryMs * 2);
       }
-      const gapMs = this.#minimumGapMs - (performance.now() - started);
-      await this.#rest(Math.max(pauseMs, gapMs), gapMs);
+      // From look to look: a look's own time is part of the poll interval, but a database that is slow to
+      // answer still gets a rest.
+      const tookMs = performance.now() - started;
+      const gapMs = this.#minimumGapMs - tookMs;
+      await this.#rest(Math.max(pauseMs - tookMs, pauseMs / 4, gapMs), gapMs);
     }
     await this.#drain();
     this.#running = false;

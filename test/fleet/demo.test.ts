@@ -31,11 +31,15 @@ async function startDemo() {
   const exited = new Promise<number | NodeJS.Signals | null>((resolve) =>
     child.once('exit', (code, signal) => resolve(code ?? signal)),
   );
+  const lines: string[] = [];
   await new Promise<void>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => line.includes('SIGKILL') && resolve());
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
+      if (line.includes('SIGKILL')) resolve();
+    });
     void exited.then((how) => reject(new Error(`the demo ended: ${how}`)));
   });
-  return { child, exited };
+  return { child, exited, lines };
 }
 
 /** The processes that have left a trace in the demo's folder: components in their logs, agents in their folders. */
@@ -48,6 +52,14 @@ async function processes(): Promise<number[]> {
   return [
     ...new Set(texts.flatMap((text) => [...text.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)))),
   ];
+}
+
+async function pidOf(replica: string): Promise<number> {
+  const [name] = (await readdir(temporary, { recursive: true })).filter((file) =>
+    file.endsWith(`/logs/${replica}.log`),
+  );
+  const pids = [...(await readFile(join(temporary, name!), 'utf8')).matchAll(/"pid":(\d+)/g)];
+  return Number(pids.at(-1)![1]);
 }
 
 const isOurs = async (pid: number) => (await commandLineOf(pid)).includes(main);
@@ -75,3 +87,16 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
   },
   90_000,
 );
+
+test('kill -9 by somebody else, of every component that the demo does not kill itself, heals', async () => {
+  const { exited, lines } = await startDemo();
+  const victims = ['provisioner-1', 'recoverer-1', 'installer-1', 'agent-api-1', 'janitor-1'];
+  for (const pid of await Promise.all(victims.map(pidOf))) process.kill(pid, 'SIGKILL');
+  expect(await exited, lines.join('\n')).toBe(0);
+  const said = lines.join('\n');
+  for (const victim of victims) {
+    expect(said).toContain(`SIGKILL by somebody else: ${victim} `);
+    expect(said).toContain(`${victim} is started again`);
+  }
+  expect(said.match(/^ {2}ok {6}/gm)).toHaveLength(7);
+}, 120_000);

@@ -2,7 +2,7 @@
 import { clearScreenDown, moveCursor } from 'node:readline';
 import type { WriteStream } from 'node:tty';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import type { Child } from './children.ts';
+import type { Child } from './child.ts';
 import { countStates, type FleetView, isHeldBy } from './fleet-view.ts';
 
 export interface Board {

@@ -13,14 +13,7 @@ import { getHardwareReport } from '../../fleet/queries/machines.ts';
 import type { Database } from '../../index.ts';
 import { readFleet } from './fleet-view.ts';
 import { TAKE_OVER_BOUND_MS } from './settings.ts';
-
-/** A component that was killed, and what it held at that moment. */
-export interface Killed {
-  readonly component: string;
-  /** By the database's clock, just before the signal was sent. */
-  readonly at: Date;
-  readonly work: readonly { readonly process: string; readonly target: string; readonly token: bigint }[];
-}
+import type { Killed } from './supervisor.ts';
 
 export interface TakeOver {
   readonly from: string;
@@ -116,7 +109,7 @@ export async function checkOutcome(
       failure: wrong(matched.lost),
     },
     {
-      what: `every take-over came within the session interval plus one poll`,
+      what: 'every take-over came within the session interval plus one poll (and a second on a busy host)',
       failure: slowest > TAKE_OVER_BOUND_MS + LATENESS_MS ? `the slowest took ${slowest} ms` : undefined,
     },
     {
@@ -145,13 +138,14 @@ export async function checkOutcome(
 function matchTakeOvers(killed: readonly Killed[], taken: readonly TakeOversRow[]) {
   const found: TakeOver[] = [];
   const lost: string[] = [];
-  for (const { component, at, work } of killed) {
+  for (const { component, at, isStaged, work } of killed) {
     for (const { process, target, token } of work) {
       const next = taken.find(
         (row) => row.process === process && row.target === target && row.token === token,
       );
-      if (!next) lost.push(`${process} of ${target}, held by ${component}`);
-      else
+      // Killed by others at any moment: it may be that nothing was left to be done.
+      if (!next && isStaged) lost.push(`${process} of ${target}, held by ${component}`);
+      if (next)
         found.push({
           from: component,
           process,

@@ -2,7 +2,7 @@
 import { type HeldMachinesRow, heldMachines } from '../../fleet/queries/audit.ts';
 import { type ListMachinesRow, listMachines } from '../../fleet/queries/machines.ts';
 import type { Database } from '../../index.ts';
-import type { Child } from './children.ts';
+import type { Child } from './child.ts';
 import { SETTINGS } from './settings.ts';
 
 export interface FleetView {

@@ -1,7 +1,6 @@
-/** The components of the demo as child processes. */
+/** A component of the demo as a child process. Its standard input ends with the demo, so it cannot outlive it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
@@ -20,50 +19,30 @@ export interface Child {
   stop(graceMs: number): Promise<void>;
 }
 
-export interface ChildrenOptions {
-  /** The program with its first arguments. */
+export interface ChildOptions {
+  readonly name: string;
+  /** The program with its arguments. */
   readonly command: readonly [string, ...string[]];
-  readonly logDirectory: string;
   readonly env: NodeJS.ProcessEnv;
-  /** A component ended that nobody stopped or killed. */
-  readonly onFailure: (error: Error) => void;
+  readonly logPath: string;
+  /** It ended, and nobody here had stopped or killed it. */
+  readonly onEnded: (child: Child, ending: Ending) => void;
 }
 
-/** Starts components and keeps them from outliving the demo: their standard input ends with it. */
-export class Children {
-  readonly #children: ChildHandle[] = [];
-  readonly #options: ChildrenOptions;
+export interface Ending {
+  /** The signal or exit code, and its last words. */
+  readonly why: string;
+  readonly isKill: boolean;
+  /** It had come up before. */
+  readonly wasUp: boolean;
+}
 
-  constructor(options: ChildrenOptions) {
-    this.#options = options;
-  }
-
-  get all(): readonly Child[] {
-    return this.#children;
-  }
-
-  start(name: string, args: readonly string[]): Child {
-    const { command, env, logDirectory, onFailure } = this.#options;
-    const [program, ...first] = command;
-    // A process group of its own: Ctrl-C reaches the demo alone, which then stops them in order.
-    const child = spawn(program, [...first, ...args], {
-      env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    });
-    const handle = new ChildHandle(name, child, join(logDirectory, `${name}.log`), onFailure);
-    this.#children.push(handle);
-    return handle;
-  }
-
-  async stopAll(graceMs: number): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.stop(graceMs)));
-  }
-
-  /** For the last moment of the process, when nothing can be waited for. */
-  killAll(): void {
-    for (const child of this.#children) child.kill();
-  }
+export function startChild(options: ChildOptions): Child {
+  const [program, ...args] = options.command;
+  // A process group of its own: Ctrl-C reaches the demo alone, which then stops them in order.
+  const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe'];
+  const child = spawn(program, args, { env: options.env, stdio, detached: true });
+  return new ChildHandle(child, options);
 }
 
 class ChildHandle implements Child {
@@ -75,10 +54,11 @@ class ChildHandle implements Child {
   #lastWords = '';
   #state: ChildState = 'starting';
 
-  constructor(name: string, child: ChildProcess, logPath: string, onFailure: (error: Error) => void) {
+  constructor(child: ChildProcess, { name, logPath, onEnded }: ChildOptions) {
     this.name = name;
     this.#child = child;
-    const log = createWriteStream(logPath);
+    // A replica that was started again goes on in its predecessor's log.
+    const log = createWriteStream(logPath, { flags: 'a' });
     createInterface({ input: child.stdout as Readable }).on('line', (line) => {
       log.write(`${line}\n`);
       this.#read(line);
@@ -92,10 +72,10 @@ class ChildHandle implements Child {
     this.#exited = new Promise((resolve) => {
       const ended = (why: string) => {
         if (this.#isUp()) {
-          this.#state = 'failed';
-          onFailure(
-            new Error(`${name} ended by itself (${why})${this.#lastWords && `: ${this.#lastWords}`}`),
-          );
+          const isKill = why === 'SIGKILL';
+          const wasUp = this.#state === 'running';
+          this.#state = isKill ? 'killed' : 'failed';
+          onEnded(this, { why: `${why}${this.#lastWords && `: ${this.#lastWords}`}`, isKill, wasUp });
         }
         for (const listener of this.#listeners) listener();
         log.end();
