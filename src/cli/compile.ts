@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { CompileConfig, Diagnostic, TargetFiles } from '../compiler/index.ts';
+import type { CompileConfig, Diagnostic, Engine, SourceFiles, TargetFiles } from '../compiler/index.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface CompileOptions {
@@ -33,27 +33,11 @@ export function register(program: Command): void {
 }
 
 async function run(options: CompileOptions): Promise<number> {
-  const { compiledAgainst, readConfig, readTargets, staleness } = await import('../compiler/index.ts');
+  const { readConfig, readTargets } = await import('../compiler/index.ts');
   const config = await readConfig(options.config);
+  if (options.check) return check(config, options.format === 'json');
+  if (!options.url && !options.watch && !options.explain && (await nothingChanged(options, config))) return 0;
   const targets = await readTargets(config);
-  const stale = (await Promise.all(targets.map((files) => staleness(config, files)))).flat();
-  const json = options.format === 'json';
-  if (options.check) {
-    for (const { message, kind, path } of stale)
-      if (json)
-        console.log(
-          JSON.stringify({ severity: 'error', code: `HF07${checkCodes[kind]}`, message, file: path }),
-        );
-      else console.error(message);
-    if (stale.length === 0 && !json) console.log('up to date');
-    return stale.length === 0 ? 0 : 1;
-  }
-  const before = await Promise.all(targets.map(compiledAgainst));
-  const embedded = before.every((family) => family?.startsWith('postgresql'));
-  if (stale.length === 0 && embedded && !options.url && !options.watch && !options.explain) {
-    if (!json) console.log('nothing changed');
-    return 0;
-  }
   return withEngines(options.url ?? [], async (engines) => {
     const code = await compile(options, config, targets, engines);
     if (!options.watch) return code;
@@ -76,9 +60,55 @@ async function run(options: CompileOptions): Promise<number> {
   });
 }
 
+/** Everything that is stale; the configuration is judged only where it is not the one of the manifest. */
+async function findStale(config: CompileConfig) {
+  const { readSources, readTargets, staleness } = await import('../compiler/index.ts');
+  const read = async (files: readonly SourceFiles[]) => {
+    const stale = (await Promise.all(files.map((target) => staleness(config, target)))).flat();
+    return { files, stale };
+  };
+  const paths = config.paths();
+  const quick = paths && (await read(await Promise.all(paths.map((target) => readSources(config, target)))));
+  const judged = quick?.stale.every(({ kind }) => kind !== 'configuration' && kind !== 'missing');
+  return quick && judged ? quick : read(await readTargets(config));
+}
+
+async function check(config: CompileConfig, json: boolean): Promise<number> {
+  const { stale } = await findStale(config);
+  for (const { message, kind, path } of stale)
+    if (json)
+      console.log(
+        JSON.stringify({ severity: 'error', code: `HF07${checkCodes[kind]}`, message, file: path }),
+      );
+    else console.error(message);
+  if (stale.length === 0 && !json) console.log('up to date');
+  return stale.length === 0 ? 0 : 1;
+}
+
+/** Settles a run that has nothing to do, without an engine: what was said of the queries is said again. */
+async function nothingChanged(options: CompileOptions, config: CompileConfig): Promise<boolean> {
+  const { settled } = await import('../compiler/index.ts');
+  const { files, stale } = await findStale(config);
+  if (stale.length > 0) return false;
+  const known = await Promise.all(files.map(settled));
+  if (!known.every(({ engine }) => engine?.startsWith('postgresql'))) return false;
+  const print = await printer(options.format);
+  for (const { warnings } of known) warnings.forEach(print);
+  if (options.format === 'text') console.log('nothing changed');
+  return true;
+}
+
+async function printer(format: CompileOptions['format']): Promise<(diagnostic: Diagnostic) => void> {
+  const { diagnosticToJson, formatDiagnostic } = await import('../compiler/index.ts');
+  return (diagnostic) => {
+    if (format === 'json') console.log(JSON.stringify(diagnosticToJson(diagnostic)));
+    else console.error(formatDiagnostic(diagnostic));
+  };
+}
+
 const checkCodes = { query: 0, migration: 1, edited: 2, missing: 3, configuration: 4 } as const;
 
-type Engines = readonly Awaited<ReturnType<typeof import('../compiler/engine/engine.ts')['openEngine']>>[];
+type Engines = readonly Engine[];
 
 async function compile(
   options: CompileOptions,
@@ -86,25 +116,17 @@ async function compile(
   targets: readonly TargetFiles[],
   engines: Engines,
 ): Promise<number> {
-  const {
-    compileTargets,
-    dualVerdict,
-    diagnosticToJson,
-    engineFamily,
-    explainQuery,
-    formatDiagnostic,
-    writeTargets,
-  } = await import('../compiler/index.ts');
+  const { compileTargets, dualVerdict, engineFamily, explainQuery, QueryCache, writeTargets } = await import(
+    '../compiler/index.ts'
+  );
   const json = options.format === 'json';
-  const print = (diagnostic: Diagnostic) => {
-    if (json) console.log(JSON.stringify(diagnosticToJson(diagnostic)));
-    else console.error(formatDiagnostic(diagnostic));
-  };
+  const print = await printer(options.format);
+  const cache = new QueryCache(config);
   const [engine, other] = engines;
-  const { compiled, diagnostics: own } = await compileTargets(targets, engine!);
+  const { compiled, diagnostics: own } = await compileTargets(targets, engine!, cache);
   const diagnostics = [...own];
   if (other) {
-    const second = await compileTargets(targets, other);
+    const second = await compileTargets(targets, other, cache);
     for (const diagnostic of second.diagnostics)
       if (diagnostic.severity === 'error')
         diagnostics.push({ ...diagnostic, message: `${other.version}: ${diagnostic.message}` });
@@ -129,12 +151,13 @@ async function compile(
     if (!json) console.error(`${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was written`);
     return 1;
   }
-  const written = await writeTargets(config, compiled, engineFamily(engine!.version));
+  const written = await writeTargets(config, compiled, engineFamily(engine!.version), own);
   const count = compiled.reduce((sum, target) => sum + target.queries.length, 0);
+  const known = compiled.reduce((sum, target) => sum + target.known, 0);
   if (!json) {
     for (const path of written) console.log(`wrote ${path}`);
     console.log(
-      `${count} ${count === 1 ? 'query' : 'queries'} compiled against ${engines.map((e) => e.version).join(' and ')}`,
+      `${count} ${count === 1 ? 'query' : 'queries'} compiled against ${engines.map((e) => e.version).join(' and ')}${known > 0 ? ` (${known} known from before)` : ''}`,
     );
   }
   return 0;
@@ -144,15 +167,16 @@ async function withEngines(
   urls: readonly string[],
   body: (engines: Engines) => Promise<number>,
 ): Promise<number> {
-  const { openEngine } = await import('../compiler/engine/engine.ts');
-  const engines: Engines[number][] = [];
+  const engines: Engine[] = [];
   try {
     if (urls.length > 2) throw new UsageError('--url is given twice at most');
-    for (const url of urls) engines.push(await openEngine({ url }));
-    if (engines.length === 0) {
-      const { startEmbedded } = await import('../database/embedded/index.ts');
-      const server = await startEmbedded();
-      engines.push(await openEngine({ url: server.url, stop: () => server.stop() }));
+    if (urls.length === 0) {
+      const { EmbeddedEngine } = await import('../compiler/engine/embedded-engine.ts');
+      engines.push(await EmbeddedEngine.find());
+    }
+    for (const url of urls) {
+      const { openEngine } = await import('../compiler/engine/engine.ts');
+      engines.push(await openEngine({ url }));
     }
     return await body(engines);
   } finally {

@@ -1,6 +1,9 @@
+import path from 'node:path';
 import { analyze } from './analyze.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
-import { type CompiledTarget, moduleName, type TargetFiles } from './compile.ts';
+import { KnownQueries } from './cache/known-queries.ts';
+import type { QueryCache } from './cache/query-cache.ts';
+import type { CompiledTarget } from './compile.ts';
 import { type Diagnostic, SourceError } from './diagnostic.ts';
 import { emitModule, functionName, sharedTypes } from './emit/module.ts';
 import { emitSchemasModule } from './emit/schemas-module.ts';
@@ -9,16 +12,21 @@ import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
 import { type EngineQuery, rewrite } from './source/parameters.ts';
 import { readQueries } from './source/read-queries.ts';
+import type { SourceFile } from './source/source-file.ts';
+import type { TargetFiles } from './sources.ts';
 import { wrapWork } from './work-query.ts';
 
 /** So many queries are in memory with their trees at a time. */
 const lot = 1000;
 
+type Report = (diagnostic: Diagnostic) => void;
+
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(
   files: TargetFiles,
   engine: Engine,
-  report: (diagnostic: Diagnostic) => void,
+  report: Report,
+  cache?: QueryCache,
 ): Promise<CompiledTarget> {
   const { target } = files;
   const engineQueries: EngineQuery[] = [];
@@ -32,13 +40,32 @@ export async function compileTarget(
       }
     }
   }
-  const database = await engine.database(files.schema);
-  const queries: AnalyzedQuery[] = [];
-  for (let at = 0; at < engineQueries.length; at += lot) {
-    const analyzed = await analyze(engineQueries.slice(at, at + lot), database, target, report);
-    await runLints(analyzed, database.catalog, target, report);
-    for (const query of analyzed) queries.push({ ...query, tree: undefined });
+  // Without a schema of its own, nobody knows what the database holds without asking it.
+  const known = cache && files.schema.length > 0 ? await KnownQueries.open(cache, files, engine) : undefined;
+  const found = known ? known.lookUp(engineQueries, report) : new Map<EngineQuery, AnalyzedQuery>();
+  const knownCount = found.size;
+  const pending = engineQueries.filter((query) => !found.has(query));
+  if (pending.length > 0 || engineQueries.length === 0) {
+    const database = await engine.database(files.schema);
+    const wrong = new Set<string>();
+    const place = (query: string | undefined, file: SourceFile) => `${file.path} ${query}`;
+    const judge: Report = (diagnostic) => {
+      wrong.add(place(diagnostic.query, diagnostic.file));
+      report(diagnostic);
+    };
+    for (let at = 0; at < pending.length; at += lot) {
+      const analyzed = await analyze(pending.slice(at, at + lot), database, target, judge);
+      for (const query of analyzed) {
+        const said: Diagnostic[] = [];
+        await runLints([query], database.catalog, target, (diagnostic) => said.push(diagnostic));
+        said.forEach(report);
+        found.set(query.engineQuery, { ...query, tree: undefined });
+        if (!wrong.has(place(query.source.name, query.source.file))) known?.add(query, said);
+      }
+    }
   }
+  await known?.save();
+  const queries = engineQueries.flatMap((query) => found.get(query) ?? []);
   const outputs = new Map<string, string>();
   for (const file of files.queries) {
     const own = queries.filter((query) => query.source.file === file);
@@ -59,10 +86,14 @@ export async function compileTarget(
   }
   const shared = sharedTypes(queries);
   if (shared.length > 0) outputs.set('types.ts', emitTypesModule(shared, target));
-  return { files, queries, outputs };
+  return { files, queries, outputs, known: knownCount };
 }
 
-function reportDoubles(queries: readonly AnalyzedQuery[], report: (diagnostic: Diagnostic) => void): void {
+function moduleName(sqlPath: string): string {
+  return `${path.basename(sqlPath, '.sql')}.ts`;
+}
+
+function reportDoubles(queries: readonly AnalyzedQuery[], report: Report): void {
   const seen = new Set<string>();
   for (const query of queries) {
     const name = functionName(query);

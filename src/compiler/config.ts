@@ -14,12 +14,16 @@ export function hasType(override: ColumnOverride): boolean {
   return [override.as, override.type, override.codec, override.zod].some((part) => part !== undefined);
 }
 
-/** One folder of queries and where its modules go. */
-export interface CompileTarget extends TypeChoices {
-  /** Folders or files, relative to the configuration file. */
+/** Where the files of a target are, relative to the configuration file. */
+export interface TargetPaths {
+  /** Folders or files. */
   readonly queries: readonly string[];
   readonly schema: readonly string[];
   readonly out: string;
+}
+
+/** One folder of queries and where its modules go. */
+export interface CompileTarget extends TypeChoices, TargetPaths {
   /** Module that generated code imports; relative ones are relative to `out`. */
   readonly runtime: string;
   /** How generated modules import each other: `.ts`, `.js` or nothing. */
@@ -45,6 +49,11 @@ export interface CompileConfig {
   readonly text: string;
   readonly path: string;
   targets(): Promise<readonly CompileTarget[]>;
+  /**
+   * Where the files are, read without judging the rest: enough to find that nothing changed, since a manifest
+   * holds the digest of a configuration that was judged. Undefined when it cannot be read so.
+   */
+  paths(): readonly TargetPaths[] | undefined;
 }
 
 export const configName = 'holdfast.config.json';
@@ -65,5 +74,22 @@ export async function readConfig(file: string): Promise<CompileConfig> {
     path: path.basename(full),
     text,
     targets: async () => (await import('./config-schema.ts')).parseConfig(text, path.basename(full)),
+    paths: () => pathsIn(text),
   };
+}
+
+function pathsIn(text: string): TargetPaths[] | undefined {
+  const list = (value: unknown = []) => (typeof value === 'string' ? [value] : value);
+  const isList = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string');
+  try {
+    const { compile } = JSON.parse(text) as { compile: readonly Readonly<Record<string, unknown>>[] };
+    return compile.map(({ queries, schema, out }) => {
+      const [from, made] = [list(queries), list(schema)];
+      if (!isList(from) || !isList(made) || typeof out !== 'string') throw new TypeError('no paths');
+      return { queries: from, schema: made, out };
+    });
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import path from 'node:path';
-import type { TargetFiles } from './compile.ts';
 import type { CompileConfig } from './config.ts';
+import type { TargetFiles } from './sources.ts';
 
 /**
  * Calls `changed` once for every burst of changes to the .sql files of the targets or to the configuration,

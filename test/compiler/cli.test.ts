@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { testEngine } from '../support/database.ts';
-import { runCli } from '../support/run-cli.ts';
+import { runCliInside } from '../support/run-cli-inside.ts';
 
 const schema = `CREATE TABLE note (note_id INT8 NOT NULL PRIMARY KEY, body TEXT NOT NULL, author TEXT);\n`;
 const queries = `-- name: GetNote :one
@@ -32,7 +32,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const put = (name: string, text: string) => writeFile(path.join(folder, name), text);
 const compile = (...args: string[]) =>
-  runCli(['compile', '--config', path.join(folder, 'holdfast.config.json'), ...args]);
+  runCliInside(['compile', '--config', path.join(folder, 'holdfast.config.json'), ...args]);
 const compiled = () => compile('--url', url);
 
 describe('compile', () => {
@@ -49,8 +49,30 @@ describe('compile', () => {
   test.runIf(testEngine() === 'postgresql')('unchanged input is settled without an engine', async () => {
     await compiled();
     // There is nothing at that port, so an engine would be missed.
-    const { code, stdout } = await compile();
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'nothing changed\n' });
+    expect(await compile()).toEqual({ code: 0, stdout: 'nothing changed\n', stderr: '' });
+  });
+
+  test.runIf(testEngine() === 'postgresql')('an unchanged run says its warnings again', async () => {
+    await put('queries/notes.sql', `${queries}\n-- name: DeleteNotes :exec\nDELETE FROM note;\n`);
+    const { stderr } = await compiled();
+    expect(stderr).toContain('queries/notes.sql:5:1: warning HL006: DELETE without WHERE touches every row');
+    expect(await compile()).toEqual({ code: 0, stdout: 'nothing changed\n', stderr });
+  });
+
+  test.each(['', 'null', '{}', '{"format":1,"queries":[]}'])(
+    'a lock file that says %j is none',
+    async (text) => {
+      await compiled();
+      await put('out/holdfast.lock.json', text);
+      const missing = 'out: was never compiled: run holdfast compile and commit what it writes\n';
+      expect(await compile('--check')).toEqual({ code: 1, stdout: '', stderr: missing });
+    },
+  );
+
+  test('says how many queries it did not have to ask about', async () => {
+    await compiled();
+    await put('queries/more.sql', queries.replace('GetNote', 'GetMore'));
+    expect((await compiled()).stdout).toMatch(/\n2 queries compiled against .* \(1 known from before\)\n$/);
   });
 
   test('reports every error of every file with its place, and writes nothing', async () => {
@@ -102,13 +124,14 @@ describe('compile', () => {
   });
 
   test('without a configuration it says what to create', async () => {
-    const { code, stderr } = await runCli(['compile', '--config', path.join(folder, 'none.json')]);
+    const { code, stderr } = await runCliInside(['compile', '--config', path.join(folder, 'none.json')]);
     expect(code).toBe(2);
     expect(stderr).toContain('create it');
   });
 });
 
 describe('compile --check', () => {
+  const rerun = 'run holdfast compile and commit what it writes';
   beforeEach(async () => {
     expect((await compiled()).code).toBe(0);
   });
@@ -119,24 +142,30 @@ describe('compile --check', () => {
 
   test('tells a changed query', async () => {
     await put('queries/notes.sql', queries.replace(', author', ''));
-    const { code, stderr } = await compile('--check');
-    expect(code).toBe(1);
-    expect(stderr).toContain('queries/notes.sql: a query changed since it was compiled');
+    expect(await compile('--check')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `queries/notes.sql: a query changed since it was compiled: ${rerun}\n`,
+    });
   });
 
   test('tells a changed migration', async () => {
     await put('schema/0002_more.up.sql', 'ALTER TABLE note ADD COLUMN at TIMESTAMPTZ;\n');
-    const { code, stderr } = await compile('--check');
-    expect(code).toBe(1);
-    expect(stderr).toContain('schema: a migration changed since out was compiled');
+    expect(await compile('--check')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `schema: a migration changed since out was compiled: ${rerun}\n`,
+    });
   });
 
   test('tells an output that was edited by hand', async () => {
     const file = path.join(folder, 'out/notes.ts');
     await writeFile(file, `${await readFile(file, 'utf8')}// mine\n`);
-    const { code, stderr } = await compile('--check');
-    expect(code).toBe(1);
-    expect(stderr).toContain('out/notes.ts: was edited by hand');
+    expect(await compile('--check')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'out/notes.ts: was edited by hand; change the .sql file instead and run holdfast compile\n',
+    });
   });
 
   test('tells an output that is missing', async () => {

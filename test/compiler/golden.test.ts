@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
+import { QueryCache } from '../../src/compiler/index.ts';
 import { testEngine } from '../support/database.ts';
+import { countingEngine } from './support/counting-engine.ts';
 import { accept, actualOf, expectedOf, goldenCases, goldenRoot } from './support/golden.ts';
 
 const cases = await goldenCases(testEngine());
@@ -11,15 +15,25 @@ const update = process.env['UPDATE_GOLDEN'] === '1';
 
 describe('a golden folder gives the modules or the messages that are in it', () => {
   let engine: Engine;
+  let scratch: string;
   beforeAll(async () => {
+    scratch = await mkdtemp(path.join(tmpdir(), 'holdfast-golden-'));
     engine = await openEngine({ url: inject('holdfast').url });
   });
-  afterAll(() => engine.close());
+  afterAll(async () => {
+    await engine.close();
+    await rm(scratch, { recursive: true, force: true });
+  });
 
   test.each(cases)('$name', async (golden) => {
-    const actual = await actualOf(golden, engine);
+    const cache = new QueryCache({ root: path.join(scratch, golden.name), path: 'config' });
+    const actual = await actualOf(golden, engine, cache);
     if (update) await accept(golden, actual);
     expect(actual).toEqual(await expectedOf(golden));
+    // What was compiled comes out of the cache as it went in; what was not is asked about again.
+    const asked = countingEngine(engine);
+    expect(await actualOf(golden, asked.engine, cache)).toEqual(actual);
+    if ('queries.ts' in actual) expect(asked.databases).toBe(0);
   });
 
   test('there are at least 150 of them', async () => {

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { ZodError } from 'zod';
+import type { ZodError } from 'zod';
 import { DatabaseError, HoldfastError, InvalidOptionError } from '../../errors/index.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,7 +26,7 @@ function describe(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   if (error instanceof DatabaseError) return `the database said: ${error.message} (SQLSTATE ${error.code})`;
   if (error instanceof HoldfastError) return error.message;
-  if (error instanceof ZodError) {
+  if (isZodError(error)) {
     return error.issues
       .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
       .join('; ');
@@ -43,4 +43,9 @@ function oneLine(text: string): string {
 function inspectStack(error: Error): string {
   const stack = error.stack ?? String(error);
   return error.cause instanceof Error ? `${stack}\ncaused by: ${inspectStack(error.cause)}` : stack;
+}
+
+/** By name: to say what went wrong is no reason to load the library. */
+function isZodError(error: unknown): error is ZodError {
+  return error instanceof Error && error.name === 'ZodError' && 'issues' in error;
 }

@@ -57,7 +57,8 @@ function rowSchema(
 function ordered(types: readonly SharedType[]): SharedType[] {
   const placed: SharedType[] = [];
   const place = (type: SharedType): void => {
-    if (placed.includes(type)) return;
+    // By name: what came out of the cache is another object.
+    if (placed.some(({ name }) => name === type.name)) return;
     for (const field of type.fields) for (const inner of field.use.shared) place(inner);
     placed.push(type);
   };

@@ -11,7 +11,8 @@ export function emitTypesModule(types: readonly SharedType[], target: CompileTar
   // A composite comes after what it is made of.
   const ordered: SharedType[] = [];
   const place = (type: SharedType): void => {
-    if (ordered.includes(type)) return;
+    // By name: what came out of the cache is another object.
+    if (ordered.some(({ name }) => name === type.name)) return;
     for (const field of type.fields) for (const inner of field.use.shared) place(inner);
     ordered.push(type);
   };

@@ -6,6 +6,7 @@ import { tokenize } from '../source/lexer.ts';
 import { isCode, splitStatements } from '../source/query-file.ts';
 import type { SourceFile } from '../source/source-file.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
+import { fingerprint } from './fingerprint.ts';
 import { describeAll, type WireDescription } from './wire.ts';
 
 /** A server to compile against. Databases of its own making are dropped when it is closed. */
@@ -14,6 +15,8 @@ export interface Engine {
   readonly version: string;
   readonly cockroach: boolean;
   readonly serverVersion: number;
+  /** Of what else decides how it understands a statement: its settings and the extensions that it has. */
+  readonly fingerprint: string;
   /** A database with the schema applied; the same files give the same database. Throws SourceError. */
   database(schema: readonly SourceFile[]): Promise<CompileDatabase>;
   close(): Promise<void>;
@@ -87,12 +90,14 @@ class ServerEngine implements Engine {
   readonly version: string;
   readonly cockroach: boolean;
   readonly serverVersion: number;
+  readonly fingerprint: string;
 
   constructor(
     url: string,
     admin: pg.Client,
     version: string,
     serverVersion: number,
+    fingerprint: string,
     connections: number,
     stop: () => Promise<void>,
   ) {
@@ -102,6 +107,7 @@ class ServerEngine implements Engine {
     this.#stop = stop;
     this.version = version;
     this.serverVersion = serverVersion;
+    this.fingerprint = fingerprint;
     this.cockroach = version.startsWith('CockroachDB');
   }
 
@@ -215,6 +221,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     admin,
     version,
     number,
+    await fingerprint(admin, cockroach !== null),
     options.connections ?? 2,
     options.stop ?? (async () => {}),
   );

@@ -4,7 +4,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../../src/compiler/config-schema.ts';
 import type { Engine } from '../../../src/compiler/engine/engine.ts';
-import { compileTargets, formatDiagnostic, type TargetFiles } from '../../../src/compiler/index.ts';
+import {
+  compileTargets,
+  formatDiagnostic,
+  type QueryCache,
+  type TargetFiles,
+} from '../../../src/compiler/index.ts';
 
 export const goldenRoot = fileURLToPath(new URL('../../golden', import.meta.url));
 
@@ -33,8 +38,12 @@ export async function expectedOf({ folder }: GoldenCase): Promise<Record<string,
   return Object.fromEntries(await Promise.all(files));
 }
 
-export async function actualOf({ folder }: GoldenCase, engine: Engine): Promise<Record<string, string>> {
-  const { compiled, diagnostics } = await compileTargets([await filesOf(folder)], engine);
+export async function actualOf(
+  { folder }: GoldenCase,
+  engine: Engine,
+  cache?: QueryCache,
+): Promise<Record<string, string>> {
+  const { compiled, diagnostics } = await compileTargets([await filesOf(folder)], engine, cache);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
   const actual = Object.fromEntries(failed ? [] : (compiled[0]?.outputs ?? []));
   if (diagnostics.length > 0) actual['messages.txt'] = `${diagnostics.map(formatDiagnostic).join('\n')}\n`;
@@ -53,6 +62,7 @@ async function filesOf(folder: string): Promise<TargetFiles> {
   });
   return {
     target: target!,
+    paths: target!,
     schema: [await read('schema.sql')],
     queries: [await read('queries.sql')],
     out: path.join(folder, 'expected'),

@@ -1,0 +1,51 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
+import { readSchema } from './engine/schema.ts';
+import type { SourceFile } from './source/source-file.ts';
+
+/** The files of one target, read. */
+export interface SourceFiles {
+  readonly paths: TargetPaths;
+  readonly schema: readonly SourceFile[];
+  readonly queries: readonly SourceFile[];
+  /** Absolute. */
+  readonly out: string;
+}
+
+/** What is compared or written for one target. */
+export interface TargetFiles extends SourceFiles {
+  readonly target: CompileTarget;
+}
+
+async function sqlFiles(root: string, entries: readonly string[]): Promise<SourceFile[]> {
+  const names: string[] = [];
+  for (const entry of entries) {
+    const full = path.resolve(root, entry);
+    if ((await stat(full)).isFile()) names.push(full);
+    else
+      for (const name of (await readdir(full, { recursive: true })).sort())
+        if (name.endsWith('.sql')) names.push(path.join(full, name));
+  }
+  return Promise.all(
+    names.map(async (name) => ({
+      path: path.relative(root, name).replaceAll(path.sep, '/'),
+      text: await readFile(name, 'utf8'),
+    })),
+  );
+}
+
+/** Reads every file of these paths. Throws with the path of what is missing. */
+export async function readSources(config: CompileConfig, paths: TargetPaths): Promise<SourceFiles> {
+  const [schema, queries] = await Promise.all([
+    readSchema(config.root, paths.schema),
+    sqlFiles(config.root, paths.queries),
+  ]);
+  return { paths, schema, queries, out: path.resolve(config.root, paths.out) };
+}
+
+/** Reads every file of every target. Throws with the path of what is missing. */
+export async function readTargets(config: CompileConfig): Promise<TargetFiles[]> {
+  const targets = await config.targets();
+  return Promise.all(targets.map(async (target) => ({ ...(await readSources(config, target)), target })));
+}
