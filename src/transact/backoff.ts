@@ -1,6 +1,6 @@
 import { LONGEST_TIMER_MS } from '../database/index.ts';
 
-const FIRST_MS = 5;
+const FIRST_MS = 2;
 const CAP_MS = 1_000;
 
 /**

@@ -17,6 +17,7 @@ import { pause, retryDelayMs } from './backoff.ts';
 import { beginText, needsSeal, usesRestartSavepoint } from './begin.ts';
 import { classify } from './classify.ts';
 import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
+import { type Elder, Elders } from './elders.ts';
 import type { Fence } from './fence.ts';
 import { DEFAULT_MAX_RETRIES, type TransactOptions, transactOptionsSchema } from './options.ts';
 import { Scope } from './scope.ts';
@@ -36,6 +37,10 @@ export interface TransactContext {
 const RESOLVE_WITHIN_MS = 30_000;
 /** One try of it; a server that does not answer is asked again on another connection. */
 const RESOLVE_TRY_MS = 5_000;
+/** Retries after which others of its kind stand back. */
+const ELDER_AFTER = 2;
+/** Longest wait for elders before one attempt. */
+const STAND_BACK_MS = 250;
 
 /**
  * The retry loop. Promises:
@@ -53,6 +58,7 @@ export class Transactor {
   readonly #engine: Engine;
   readonly #observer: Observer;
   readonly #settled: SettledMarkers;
+  readonly #elders = new Elders();
   readonly #current = new AsyncLocalStorage<Scope>();
 
   constructor(pool: Pool, engine: Engine, observer: Observer) {
@@ -85,6 +91,7 @@ export class Transactor {
         this.#engine,
         this.#current,
         this.#settled,
+        this.#elders,
         observer,
         name,
         task,
@@ -136,6 +143,7 @@ class Run<T> {
   readonly #engine: Engine;
   readonly #current: AsyncLocalStorage<Scope>;
   readonly #settled: SettledMarkers;
+  readonly #elders: Elders;
   readonly #observer: TransactionObserver;
   readonly #name: string;
   readonly #task: Task<T>;
@@ -145,6 +153,8 @@ class Run<T> {
   readonly #deadline: number;
   readonly #stop: Stop;
   #connection: DriverConnection | undefined;
+  /** It has failed so often that others stand back. */
+  #elder: Elder | undefined;
   /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
   #unsettled: AmbiguousCommitError | undefined;
 
@@ -153,6 +163,7 @@ class Run<T> {
     engine: Engine,
     current: AsyncLocalStorage<Scope>,
     settled: SettledMarkers,
+    elders: Elders,
     observer: TransactionObserver,
     name: string,
     task: Task<T>,
@@ -163,6 +174,7 @@ class Run<T> {
     this.#engine = engine;
     this.#current = current;
     this.#settled = settled;
+    this.#elders = elders;
     this.#observer = observer;
     this.#name = name;
     this.#task = task;
@@ -184,6 +196,7 @@ class Run<T> {
       throw this.#unsettled ?? error;
     } finally {
       this.#stop.dispose();
+      this.#elder?.end();
       if (this.#connection) this.#pool.discard(this.#connection);
     }
   }
@@ -195,6 +208,7 @@ class Run<T> {
     for (let number = 1; ; number++) {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
+      if (number === 1 && this.#elders.any) await this.#standBack();
       try {
         this.#connection ??= await this.#acquire();
       } catch (error) {
@@ -417,12 +431,38 @@ class Run<T> {
   }
 
   async #pause(retry: number): Promise<void> {
-    const delay = retryDelayMs(retry);
-    if (delay <= 0) return;
+    if (retry === 1) return;
     const connection = this.#connection;
     // A pause is no reason to keep others from a connection.
     if (connection) this.#return(connection, true);
+    if (retry >= ELDER_AFTER) this.#elder ??= this.#elders.add(this.#kind, this.#started);
+    if (this.#elders.any) await this.#standBack();
+    let failures = retry;
+    if (this.#elder && !this.#elders.before(this.#kind, this.#started)) {
+      // Those that it has lost against stand back now, so its backoff begins anew.
+      failures = (this.#elder.failuresAsEldest ?? 1) + 1;
+      this.#elder.failuresAsEldest = failures;
+    }
+    const delay = retryDelayMs(failures);
     await pause(Math.min(delay, Math.max(0, this.#deadline - performance.now())), this.#stop.signal);
+  }
+
+  /** What it competes with: transactions of its name, or of its callback if it has none. */
+  get #kind(): string {
+    return this.#task.statements || this.#options.name || this.#task.body.name
+      ? this.#name
+      : String(this.#task.body);
+  }
+
+  /** Waits while older ones starve, for a bounded time. */
+  async #standBack(): Promise<void> {
+    const until = Math.min(this.#deadline, performance.now() + STAND_BACK_MS);
+    for (;;) {
+      const elder = this.#elders.before(this.#kind, this.#started);
+      const leftMs = until - performance.now();
+      if (!elder || leftMs <= 0) return;
+      await elderEnded(elder, leftMs, this.#stop.signal);
+    }
   }
 
   async #resolve(
@@ -453,6 +493,17 @@ class Run<T> {
     if (!this.#options.idempotent) return { kind: 'ambiguous', attempt, error: ambiguous };
     this.#unsettled = ambiguous;
     return { kind: 'failed', error, attempt, open: false };
+  }
+}
+
+async function elderEnded(elder: Elder, ms: number, signal: AbortSignal): Promise<void> {
+  const enough = new AbortController();
+  const timeout = pause(ms, AbortSignal.any([signal, enough.signal]));
+  timeout.catch(() => {});
+  try {
+    await Promise.race([elder.ended, timeout]);
+  } finally {
+    enough.abort();
   }
 }
 
