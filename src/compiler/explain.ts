@@ -2,6 +2,7 @@ import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompiledTarget } from './compile.ts';
 import { type Diagnostic, formatDiagnostic } from './diagnostic.ts';
 import type { Engine } from './engine/engine.ts';
+import { canPlan } from './plan.ts';
 
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, c) => Math.max(...rows.map((row) => row[c]!.length))) ?? [];
@@ -63,7 +64,7 @@ async function plan(
   engine: Engine,
   run: (text: string) => Promise<(string | null)[][]>,
 ): Promise<string[]> {
-  if (query.params.length > 0 && (engine.cockroach || engine.serverVersion < 160000))
+  if (!canPlan(query, engine))
     return ['  this engine plans a statement with parameters only when they have values'];
   try {
     const rows = await run(`EXPLAIN ${engine.cockroach ? '' : '(GENERIC_PLAN, COSTS OFF) '}${query.text}`);

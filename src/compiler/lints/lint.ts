@@ -1,6 +1,7 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import type { Catalog } from '../engine/catalog.ts';
+import type { PlanNode } from '../plan.ts';
 import type { RawNode } from './raw-tree.ts';
 
 /** What a lint looks at. */
@@ -10,6 +11,8 @@ export interface LintSubject {
   readonly statement: RawNode;
   readonly catalog: Catalog;
   readonly target: CompileTarget;
+  /** PostgreSQL's plan, where a rule needs it and the engine gives one. */
+  readonly plan: PlanNode | undefined;
 }
 
 export interface Finding {
@@ -22,5 +25,7 @@ export interface Finding {
 export interface Lint {
   readonly code: string;
   readonly hint: string;
+  /** Whether the plan of this query has to be looked at. */
+  needsPlan?(query: AnalyzedQuery): boolean;
   check(subject: LintSubject): Iterable<Finding>;
 }

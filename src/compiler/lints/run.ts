@@ -2,8 +2,10 @@ import { loadModule, parseSync } from 'libpg-query';
 import type { AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import type { Catalog } from '../engine/catalog.ts';
-import { castOfIndexed, fullScan } from './access.ts';
+import type { CompileDatabase } from '../engine/engine.ts';
+import { indexPlan } from '../plan.ts';
+import { fullScan } from './access.ts';
+import { castOfIndexed } from './cast.ts';
 import type { Finding, Lint } from './lint.ts';
 import { sharedLock, unorderedLocks } from './locks.ts';
 import { limitWithoutOrder, partialOrder } from './order.ts';
@@ -38,7 +40,7 @@ function parse(sql: string): RawNode | undefined {
  */
 export async function runLints(
   queries: readonly AnalyzedQuery[],
-  catalog: Catalog,
+  database: CompileDatabase,
   target: CompileTarget,
   report: (diagnostic: Diagnostic) => void,
 ): Promise<void> {
@@ -67,9 +69,13 @@ export async function runLints(
     };
     // Of a :claim or :finish what its author wrote is judged, not what was put around it.
     const statement = parse(query.engineQuery.work?.text ?? query.engineQuery.text);
-    if (statement)
-      for (const lint of lints)
-        for (const finding of lint.check({ query, statement, catalog, target })) say(lint, finding);
+    if (statement) {
+      const plan = lints.some((lint) => lint.needsPlan?.(query))
+        ? await indexPlan(query, database)
+        : undefined;
+      const subject = { query, statement, catalog: database.catalog, target, plan };
+      for (const lint of lints) for (const finding of lint.check(subject)) say(lint, finding);
+    }
     for (const note of ignored) {
       if (note.reason === '')
         warn('HL090', `${note.code} is ignored without a reason`, 'write it behind the code', note.at);

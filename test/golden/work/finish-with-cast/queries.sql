@@ -1,0 +1,2 @@
+-- name: NoteInstall :finish process=install
+UPDATE machine SET rack = @rack WHERE slot = @slot::NUMERIC AND machine_id = ANY(@targets::UUID[]);
