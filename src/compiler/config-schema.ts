@@ -9,7 +9,10 @@ const typeOverride = z.strictObject({
   zod: z.string().optional(),
   from: z.string().optional(),
 });
-const columnOverride = typeOverride.extend({ nullable: z.boolean().optional() });
+const columnOverride = typeOverride.extend({
+  nullable: z.boolean().optional(),
+  dimensions: z.int().min(1).max(6).optional(),
+});
 const many = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
 
 const target = z.strictObject({

@@ -7,6 +7,8 @@ import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 /** An override of one column or parameter. */
 export interface ColumnOverride extends TypeOverride {
   readonly nullable?: boolean | undefined;
+  /** Of an array; PostgreSQL does not fix it. */
+  readonly dimensions?: number | undefined;
 }
 
 /** Says more of a value than whether it can be null. */

@@ -1,5 +1,5 @@
 import type { Codec } from './codec.ts';
-import { arrayText, parseArrayText, parseRowText, rowText } from './composite-text.ts';
+import { arrayText, parseArrayText, parseNestedText, parseRowText, rowText } from './composite-text.ts';
 
 /** An array of another codec's values. A NULL element is refused: it was proved, or promised, that there is none. */
 export function arrayOf<T>(element: Codec<T>): Codec<readonly T[]> {
@@ -21,6 +21,18 @@ export function nullableArrayOf<T>(element: Codec<T>): Codec<readonly (T | null)
     type: `${element.type}[]`,
     decode: (value) => parseArrayText(value).map((item) => (item === null ? null : element.decode(item))),
     encode: (values) => arrayText(values.map((value) => (value === null ? null : element.encode(value)))),
+  };
+}
+
+/**
+ * An array of arrays, `INT[][]`: one more dimension than the codec of what is inside has. All on one level are as
+ * long as each other, or the server refuses them.
+ */
+export function nestedArrayOf<T>(inner: Codec<T>): Codec<readonly T[]> {
+  return {
+    type: inner.type,
+    decode: (value) => parseNestedText(value).map((item) => inner.decode(item)),
+    encode: (values) => `{${values.map((value) => inner.encode(value)).join(',')}}`,
   };
 }
 

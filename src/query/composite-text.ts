@@ -12,7 +12,10 @@ export function parseArrayText(value: string): (string | null)[] {
       at++;
       continue;
     }
-    if (value[at] === '{') throw new RangeError('an array of more than one dimension');
+    if (value[at] === '{')
+      throw new RangeError(
+        'an array of more dimensions than its type has: declare the column so (INT[][]), or give "dimensions" in the configuration',
+      );
     if (value[at] === '"') {
       let item = '';
       for (at++; value[at] !== '"'; at++) item += value[at] === '\\' ? value[++at] : value[at];
@@ -27,6 +30,29 @@ export function parseArrayText(value: string): (string | null)[] {
     }
   }
   return items;
+}
+
+/** The texts of the arrays in an array of arrays, `{{a},{b}}`. */
+export function parseNestedText(value: string): string[] {
+  const items: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let at = value.indexOf('{'); at < value.length; at++) {
+    const c = value[at];
+    if (depth === 1 && !(c === '{' || c === '}' || c === ','))
+      throw new RangeError('an array of fewer dimensions than its type has');
+    if (c === '"') {
+      for (at++; value[at] !== '"' && at < value.length; at++) if (value[at] === '\\') at++;
+    } else if (c === '\\') at++;
+    else if (c === '{') {
+      if (++depth === 2) from = at;
+    } else if (c === '}') {
+      if (--depth === 1) items.push(value.slice(from, at + 1));
+      if (depth === 0) return items;
+    } else if (depth === 1 && c !== ',')
+      throw new RangeError('an array of fewer dimensions than its type has');
+  }
+  throw new RangeError('an array that never ends');
 }
 
 export function arrayText(items: readonly (string | null)[]): string {

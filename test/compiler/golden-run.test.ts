@@ -68,9 +68,15 @@ function samples({ params }: QueryDefinition): Record<string, unknown> {
     }
   };
   const choose = (codec: Encoder, field: string) =>
-    [sample(codec.type, field), 1, '1', { colour: 'red' }, { cents: 5n }].find((value) =>
-      accepted(codec, value),
-    );
+    [
+      sample(codec.type, field),
+      [sample(codec.type, field)],
+      [[sample(codec.type, field)]],
+      1,
+      '1',
+      { colour: 'red' },
+      { cents: 5n },
+    ].find((value) => accepted(codec, value));
   return Object.fromEntries(params.map(([field, codec]) => [field, choose(codec, field)]));
 }
 

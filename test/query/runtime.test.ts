@@ -17,6 +17,8 @@ import {
   many,
   maybe,
   type NoParams,
+  nestedArrayOf,
+  nullableArrayOf,
   type OrderBy,
   one,
   RowCountError,
@@ -219,6 +221,22 @@ describe('codecs', () => {
     ['00:00:00', { months: 0, days: 0, microseconds: 0n }],
   ])('interval %s', (value, expected) => {
     expect(interval.decode(value)).toEqual(expected);
+  });
+
+  test('an array of arrays is read and written level by level, and one of other dimensions is refused', () => {
+    const cube = nestedArrayOf(nestedArrayOf(nullableArrayOf(text)));
+    const value = [
+      [
+        ['a,"b', '{}'],
+        [null, 'c\\d'],
+      ],
+    ];
+    expect(cube.decode(cube.encode(value))).toEqual(value);
+    expect(cube.decode('[0:0][2:3][1:1]={{{x},{y}}}')).toEqual([[['x'], ['y']]]);
+    expect(cube.decode('{}')).toEqual([]);
+    expect(() => cube.decode('{{a},{b}}')).toThrow('fewer dimensions');
+    expect(() => cube.decode('{"{{a}}"}')).toThrow('fewer dimensions');
+    expect(() => arrayOf(text).decode('{{a},{b}}')).toThrow('"dimensions" in the configuration');
   });
 
   test('an array refuses the NULL that it was promised not to hold', () => {

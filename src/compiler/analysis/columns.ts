@@ -10,6 +10,7 @@ import { proveOnCockroach } from '../nullability/cockroach.ts';
 import { Prover } from '../nullability/prove.ts';
 import type { Verdict } from '../nullability/verdict.ts';
 import type { EngineQuery } from '../source/parameters.ts';
+import { arrayDimensions } from '../types/array-dimensions.ts';
 import { JsonTypes } from '../types/json-types.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
@@ -102,6 +103,12 @@ export function analyzeColumns(
       expression && (sqlType === 'json' || sqlType === 'jsonb')
         ? new JsonTypes(database.catalog, target, prover).use(expression, sqlType)
         : undefined;
+    const dimensions =
+      override?.dimensions ??
+      (expression ? arrayDimensions(expression, prover, database.catalog) : origin?.column.dimensions) ??
+      1;
+    // What was proved of elements is proved of the outermost ones.
+    const elementsNotNull = dimensions === 1 && elements?.[i]?.nullable === false;
     const catalogSays = origin?.column.notNull;
     return {
       name: column.name,
@@ -110,7 +117,7 @@ export function analyzeColumns(
       use:
         override && hasType(override)
           ? resolver.override(override, column.typeOid, column.typmod)
-          : (json ?? resolver.resolve(column.typeOid, column.typmod, elements?.[i]?.nullable === false)),
+          : (json ?? resolver.resolve(column.typeOid, column.typmod, elementsNotNull, dimensions)),
       nullable: verdict.nullable,
       reason: verdict.reason,
       disagreement: disagreement(catalogSays, proved, verdict),

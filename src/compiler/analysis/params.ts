@@ -43,6 +43,7 @@ export function analyzeParams(
     const origin = column && `${column.table.schema}.${column.table.name}.${column.column.name}`;
     const override = target.overrideFor(query.source.name, source?.name ?? field, origin);
     const typmod = column && column.column.typeOid === oid ? column.column.typmod : -1;
+    const declared = column?.column.typeOid === oid ? column.column.dimensions : 1;
     const nullable = override?.nullable ?? (!source?.required && (source?.nullable || acceptsNull(use)));
     if (query.parts && field === 'orderBy')
       throw new SourceError(
@@ -60,7 +61,7 @@ export function analyzeParams(
       use:
         override && hasType(override)
           ? resolver.override(override, oid, typmod)
-          : resolver.resolve(oid, typmod, true),
+          : resolver.resolve(oid, typmod, true, override?.dimensions ?? declared),
       nullable,
       reason: source?.nullable
         ? 'asked for by sqlc.narg'

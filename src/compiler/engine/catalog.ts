@@ -25,6 +25,8 @@ export interface CatalogColumn {
   readonly attribute: number;
   readonly typeOid: number;
   readonly typmod: number;
+  /** Of an array, as it was declared; PostgreSQL holds no value to it. */
+  readonly dimensions: number;
   /** Enforced for every stored row. */
   readonly notNull: boolean;
   readonly hasDefault: boolean;
@@ -138,7 +140,7 @@ async function readTables(
     client,
     `SELECT c.oid, n.nspname, c.relname, c.relkind, a.attname, a.attnum, a.atttypid, a.atttypmod,
        a.attnotnull AND c.relkind IN ('r', 'p') ${weak}, a.atthasdef${cockroach ? '' : " OR a.attidentity <> ''"},
-       pg_catalog.col_description(c.oid, a.attnum)
+       pg_catalog.col_description(c.oid, a.attnum), a.attndims
      FROM pg_catalog.pg_class AS c
      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -167,6 +169,7 @@ async function readTables(
     notNull,
     hasDefault,
     comment,
+    dimensions,
   ] of columns) {
     let table = tables.get(int(oid));
     if (!table) {
@@ -188,6 +191,7 @@ async function readTables(
       notNull: truth(notNull),
       hasDefault: truth(hasDefault),
       comment: comment ?? undefined,
+      dimensions: Math.max(1, int(dimensions)),
     });
   }
   for (const [relation, , unique, primary, partial, keys] of indexes) {

@@ -91,20 +91,25 @@ export class TypeResolver {
   }
 
   /** `elementsNotNull`: somebody proved or promised that an array holds no NULL. */
-  resolve(oid: number, typmod: number, elementsNotNull = false): TypeUse {
+  resolve(oid: number, typmod: number, elementsNotNull = false, dimensions = 1): TypeUse {
     const type = this.#catalog.types.get(oid);
     if (!type) return plain('string', "textual('unknown')", 'z.string()');
     const override = this.#choices.types[typeName(type)] ?? this.#choices.types[type.name];
     if (override) return this.override(override, type.oid, typmod);
     switch (type.kind) {
       case 'array':
-        return this.#array(type, typmod, elementsNotNull || this.#choices.arrayElements === 'notnull');
+        return this.#array(
+          type,
+          typmod,
+          elementsNotNull || this.#choices.arrayElements === 'notnull',
+          dimensions,
+        );
       case 'enum':
         return this.#sharedUse(this.#enum(type));
       case 'composite':
         return this.#sharedUse(this.#composite(type));
       case 'domain':
-        return this.resolve(type.base, type.baseTypmod, elementsNotNull);
+        return this.resolve(type.base, type.baseTypmod, elementsNotNull, dimensions);
       default:
         return this.#builtin(type, typmod);
     }
@@ -188,17 +193,24 @@ export class TypeResolver {
     return plain(known.ts, known.codec, known.zod + length, known.ts === 'Interval' ? ['Interval'] : []);
   }
 
-  #array(type: CatalogType, typmod: number, notNull: boolean): TypeUse {
+  #array(type: CatalogType, typmod: number, notNull: boolean, dimensions = 1): TypeUse {
     const element = this.resolve(type.element, typmod);
     const wrap = element.ts.includes('|') || element.ts.includes(' ') ? `(${element.ts})` : element.ts;
-    return {
-      ...element,
+    const codec = notNull ? 'arrayOf' : 'nullableArrayOf';
+    let use = {
       ts: notNull ? `readonly ${wrap}[]` : `readonly (${element.ts} | null)[]`,
-      codec: `${notNull ? 'arrayOf' : 'nullableArrayOf'}(${element.codec})`,
+      codec: `${codec}(${element.codec})`,
       zod: notNull ? `z.array(${element.zod})` : `z.array(${element.zod}.nullable())`,
-      runtime: [notNull ? 'arrayOf' : 'nullableArrayOf', ...element.runtime],
-      elements: element,
+      runtime: [codec, ...element.runtime],
     };
+    for (let n = 1; n < dimensions; n++)
+      use = {
+        ts: `readonly (${use.ts})[]`,
+        codec: `nestedArrayOf(${use.codec})`,
+        zod: `z.array(${use.zod})`,
+        runtime: ['nestedArrayOf', ...use.runtime],
+      };
+    return { ...element, ...use, elements: element };
   }
 
   #sharedUse(shared: SharedType): TypeUse {
@@ -249,7 +261,7 @@ export class TypeResolver {
       labels: [],
       fields: columns.map((column) => ({
         name: column.name,
-        use: this.resolve(column.typeOid, column.typmod),
+        use: this.resolve(column.typeOid, column.typmod, false, column.dimensions),
       })),
     };
     this.#shared.set(type.oid, shared);
