@@ -18,12 +18,11 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-// CockroachDB shows no tree: what is proved there is in the golden folders.
-test.runIf(testEngine() === 'postgresql')(
+test(
   'no random join ever gives NULL in a column that was proved never to be null',
   async () => {
     const random = seededRandom('nullability');
-    const writer = new RandomQuery(random);
+    const writer = new RandomQuery(random, testEngine() === 'postgresql');
     const text = Array.from(
       { length: queries },
       (_, i) => `-- name: Q${i} :many\n${writer.statement()};\n`,
@@ -44,8 +43,9 @@ test.runIf(testEngine() === 'postgresql')(
     await client.simple(propertySchema);
     const lies: string[] = [];
     for (let i = 0; i < dataSets; i++) {
-      await client.simple('TRUNCATE t1, t2, t3');
-      await client.simple(`${randomData(random)}; ANALYZE`);
+      await client.simple('DELETE FROM t1; DELETE FROM t2; DELETE FROM t3');
+      await client.simple(randomData(random));
+      if (testEngine() === 'postgresql') await client.simple('ANALYZE');
       for (const query of analyzed) {
         const { rows } = await client.execute({ text: query.text, values: [] });
         for (const [c, column] of query.columns.entries())

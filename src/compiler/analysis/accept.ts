@@ -1,10 +1,11 @@
 import { DatabaseError } from '../../errors/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import { isNode, listOf, readNodeTree, type TreeNode } from '../engine/node-tree.ts';
+import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import { type Variant, variantsOf } from '../variants.ts';
+import { mainTree, prepareTrees } from './main-tree.ts';
 import { problem, refusal } from './problem.ts';
 import { rewriteAccepted } from './rewrite-accepted.ts';
 
@@ -28,17 +29,11 @@ export async function acceptQueries(
   database: CompileDatabase,
   report: Report,
 ): Promise<Accepted[]> {
+  await prepareTrees(database);
   const accepted = await describeQueries(queries, database, report);
   await rewriteAccepted(accepted, database, report);
   await describeVariants(accepted, database, report);
   return accepted;
-}
-
-/** The main query of a statement's rewritten trees. */
-function mainTree(description: WireDescription): TreeNode | undefined {
-  if (description.tree === undefined) return undefined;
-  const trees = listOf(readNodeTree(description.tree)).filter(isNode);
-  return trees.find((tree) => tree.fields['canSetTag'] === 'true') ?? trees[0];
 }
 
 async function describeQueries(
@@ -55,7 +50,7 @@ async function describeQueries(
       accepted.push({
         query,
         description,
-        tree: mainTree(description),
+        tree: mainTree(query.text, description, database),
         text: query.text,
         variants: [],
         embeds: new Map(),
@@ -87,6 +82,6 @@ async function describeVariants(
       refused('its columns are not those of the whole query');
     else if (answer.params.some((oid, k) => oid !== item.description.params[variant.used[k]!]))
       refused('a parameter has another type than in the whole query; cast it');
-    else item.variants = [...item.variants, { ...variant, tree: mainTree(answer) }];
+    else item.variants = [...item.variants, { ...variant, tree: mainTree(variant.text, answer, database) }];
   }
 }

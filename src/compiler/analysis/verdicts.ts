@@ -13,7 +13,7 @@ export function weakest(
 ): Verdict[] {
   const verdicts = [...whole];
   for (const { tree, used, label } of variants) {
-    if (!tree) continue;
+    if (!tree) return whole.map(() => ({ nullable: true, reason: `with ${label}: nothing is proved` }));
     const prover = new Prover(database.catalog, { nullable: (n) => params[used[n - 1]!]?.nullable ?? true });
     for (const [i, verdict] of prover.columns(tree).entries())
       if (verdict.nullable && !verdicts[i]!.nullable)

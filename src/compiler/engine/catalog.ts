@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { cockroachSymbols } from '../cockroach/functions.ts';
+import { readCockroachNames, readHiddenColumns } from './cockroach-names.ts';
 
 /** A type of the database, by name. OIDs are this connection's affair only: no output holds one. */
 export interface CatalogType {
@@ -30,6 +32,8 @@ export interface CatalogColumn {
   /** Enforced for every stored row. */
   readonly notNull: boolean;
   readonly hasDefault: boolean;
+  /** Not in `*`: CockroachDB's rowid and the like. */
+  readonly hidden?: boolean;
   readonly comment: string | undefined;
 }
 
@@ -61,6 +65,16 @@ export interface Catalog {
   readonly tables: ReadonlyMap<number, CatalogTable>;
   readonly functions: ReadonlyMap<number, CatalogFunction>;
   readonly operators: ReadonlyMap<number, string>;
+  readonly dialect: 'postgresql' | 'cockroachdb';
+  /** What resolving names by ourselves takes; PostgreSQL does it for us. */
+  readonly cockroach?: CockroachNames | undefined;
+}
+
+export interface CockroachNames {
+  readonly database: string;
+  readonly searchPath: readonly string[];
+  /** Queries behind the views, by OID. */
+  readonly views: ReadonlyMap<number, string>;
 }
 
 const kinds: Readonly<Record<string, TypeKind>> = {
@@ -155,6 +169,7 @@ async function readTables(
      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname NOT IN ${internal} ORDER BY i.indrelid, i.indexrelid`,
   );
+  const hidden = cockroach ? await readHiddenColumns((text) => rows(client, text)) : new Set<string>();
   const tables = new Map<number, CatalogTable & { columns: CatalogColumn[]; indexes: CatalogIndex[] }>();
   const truth = (value: string | null | undefined) => value === 't' || value === 'true';
   for (const [
@@ -190,6 +205,7 @@ async function readTables(
       typmod: int(typmod),
       notNull: truth(notNull),
       hasDefault: truth(hasDefault),
+      hidden: hidden.has(`${oid}.${column}`),
       comment: comment ?? undefined,
       dimensions: Math.max(1, int(dimensions)),
     });
@@ -232,7 +248,15 @@ async function readOperators(client: pg.Client): Promise<Map<number, string>> {
 export async function readCatalog(client: pg.Client, cockroach: boolean, version: number): Promise<Catalog> {
   const types = await readTypes(client);
   const tables = await readTables(client, cockroach, version);
-  const functions = cockroach ? new Map<number, CatalogFunction>() : await readFunctions(client);
-  const operators = cockroach ? new Map<number, string>() : await readOperators(client);
-  return { types, tables, functions, operators };
+  if (cockroach)
+    return {
+      types,
+      tables,
+      ...cockroachSymbols(),
+      dialect: 'cockroachdb',
+      cockroach: await readCockroachNames((text) => rows(client, text)),
+    };
+  const functions = await readFunctions(client);
+  const operators = await readOperators(client);
+  return { types, tables, functions, operators, dialect: 'postgresql' };
 }

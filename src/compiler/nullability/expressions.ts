@@ -5,7 +5,8 @@ import { all, type Proof } from './proof.ts';
 import { flag, functionName } from './query-tree.ts';
 import type { Scope } from './scope.ts';
 import { sublink } from './sublink.ts';
-import { countingWindows, trustFunction, trustOperator } from './trusted-functions.ts';
+import { trustRules } from './trust.ts';
+import { countingWindows } from './trusted-functions.ts';
 import { no, type Verdict, yes } from './verdict.ts';
 
 export function expression(proof: Proof, node: TreeNode, scope: Scope): Verdict {
@@ -23,7 +24,7 @@ export function expression(proof: Proof, node: TreeNode, scope: Scope): Verdict 
         : yes('the parameter may be null');
     case 'FUNCEXPR': {
       const name = functionName(proof.catalog, node);
-      const trust = name === '' ? 'unknown' : trustFunction(name, node);
+      const trust = name === '' ? 'unknown' : trustRules(proof.catalog).function(name, node);
       if (trust === 'never') return no(`${name}() is never null`);
       if (trust === 'as-arguments') return all(proof, args, scope, `${name}() of what is not null`);
       return yes(
@@ -32,7 +33,10 @@ export function expression(proof: Proof, node: TreeNode, scope: Scope): Verdict 
     }
     case 'OPEXPR': {
       const operator = proof.catalog.operators.get(numberOf(f['opno'])) ?? '';
-      if (functionName(proof.catalog, node) === '' || trustOperator(operator, args) === 'unknown')
+      if (
+        functionName(proof.catalog, node) === '' ||
+        trustRules(proof.catalog).operator(operator, args) === 'unknown'
+      )
         return yes(`the operator ${operator} may give NULL`);
       return all(proof, args, scope, `${operator} of what is not null`);
     }

@@ -31,10 +31,13 @@ export function randomData(random: SeededRandom): string {
 /** Writes queries over the tables: joins of every kind, nested, in CTEs, unions and aggregates. */
 export class RandomQuery {
   readonly #random: SeededRandom;
+  readonly #groupingSets: boolean;
   #aliases = 0;
 
-  constructor(random: SeededRandom) {
+  /** CockroachDB has no grouping sets. */
+  constructor(random: SeededRandom, groupingSets: boolean) {
     this.#random = random;
+    this.#groupingSets = groupingSets;
   }
 
   /** Every query gives columns p, q (numbers) and r (text). */
@@ -154,7 +157,8 @@ export class RandomQuery {
   #grouped(): string {
     const from = this.#from(2);
     const key = this.#column(from.aliases);
-    const by = this.#random.pick([key, key, `ROLLUP (${key})`, `GROUPING SETS ((${key}), ())`]);
+    const sets = [`ROLLUP (${key})`, `GROUPING SETS ((${key}), ())`];
+    const by = this.#random.pick([key, key, ...(this.#groupingSets ? sets : [])]);
     const aggregate = this.#random.pick(['max', 'sum', 'min']);
     const filter = this.#random.next() < 0.3 ? ` FILTER (WHERE ${this.#condition(from.aliases)})` : '';
     return `SELECT ${key} AS p, ${aggregate}(${this.#column(from.aliases)})${filter}::INT4 AS q, string_agg(${from.aliases[0]}.c, ',') AS r FROM ${from.text} GROUP BY ${by}`;

@@ -2,7 +2,7 @@
 import { bindAll, many, type NoParams, numeric } from '../../../../../src/query/index.ts';
 
 export interface HalfRow {
-  readonly half: string | null;
+  readonly half: string;
 }
 
 export const half = many<NoParams, HalfRow>({
@@ -11,7 +11,7 @@ export const half = many<NoParams, HalfRow>({
   operation: 'SELECT',
   collection: 'machine',
   params: [],
-  columns: [['half', numeric, 'null']],
+  columns: [['half', numeric]],
 });
 
 /** The queries of this module as methods of one transaction or connection. */

@@ -2,7 +2,7 @@
 import { bindAll, int8, many, type NoParams, text } from '../../../../../src/query/index.ts';
 
 export interface SlotsRow {
-  readonly name: string | null;
+  readonly name: string;
   readonly number: bigint | null;
 }
 
@@ -13,7 +13,7 @@ export const slots = many<NoParams, SlotsRow>({
   collection: 'machine',
   params: [],
   columns: [
-    ['name', text, 'null'],
+    ['name', text],
     ['number', int8, 'null'],
   ],
 });

@@ -2,8 +2,8 @@
 import { bindAll, int8, many, type NoParams, uuid } from '../../../../../src/query/index.ts';
 
 export interface EmptyRow {
-  readonly machineId: string | null;
-  readonly number: bigint | null;
+  readonly machineId: string;
+  readonly number: bigint;
 }
 
 export const empty = many<NoParams, EmptyRow>({
@@ -13,8 +13,8 @@ export const empty = many<NoParams, EmptyRow>({
   collection: 'empty_slot',
   params: [],
   columns: [
-    ['machineId', uuid, 'null'],
-    ['number', int8, 'null'],
+    ['machineId', uuid],
+    ['number', int8],
   ],
 });
 
