@@ -11,7 +11,7 @@ WITH candidate AS (
   SELECT c.ord, c.process, c.target
   FROM unnest(@ords::INT8[], @processes::TEXT[], @targets::TEXT[]) AS c (ord, process, target)
 ), seen AS (
-  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.not_before,
+  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
   LEFT JOIN holdfast.work AS w ON w.process = c.process AND w.target = c.target
@@ -26,7 +26,7 @@ WITH candidate AS (
   ORDER BY ord
   LIMIT @wanted::INT8
 ), chosen AS (
-  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token
+  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token, s.started_at
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
 ), live AS (
   SELECT s.session_id
@@ -48,15 +48,14 @@ WITH candidate AS (
   ORDER BY c.process, c.target
   ON CONFLICT (process, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from
+    taken_from = excluded.taken_from, claim = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING process, target, token, taken_from, holder, started_at, backoff_seconds
-), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
-  SELECT target, process, token, 'started', holder, started_at FROM taken WHERE process = @process
-  UNION ALL
-  SELECT target, process, token - 1, 'abandoned', taken_from, started_at FROM taken
-  WHERE process = @process AND taken_from IS NOT NULL
+  RETURNING process, target, token, taken_from, backoff_seconds
+), abandoned AS (
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
+  SELECT t.target, t.process, t.token - 1, t.taken_from, c.started_at, 'abandoned'
+  FROM taken AS t JOIN chosen AS c ON c.process = t.process AND c.target = t.target
+  WHERE t.process = @process AND t.taken_from IS NOT NULL
   RETURNING token
 )
 SELECT s.ord AS "ord!", s.process AS "process!", s.target AS "target!", t.token, t.taken_from, t.backoff_seconds,
@@ -82,7 +81,7 @@ SELECT CAST(CASE WHEN EXISTS (
 -- remembers @backoff_seconds, the period before jitter, for the next failure to build on.
 WITH released AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = NULL, started_at = NULL,
+  SET holder = NULL, taken_from = NULL,
     not_before = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.not_before
       WHEN @event::TEXT = 'failed' THEN now() + @delay_ms::INT8 * INTERVAL '1 millisecond' END,
     backoff_seconds = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.backoff_seconds
@@ -91,10 +90,10 @@ WITH released AS (
       WHEN @event::TEXT = 'failed' THEN sqlc.narg(cause)::TEXT END
   FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
   WHERE w.process = k.process AND w.target = k.target AND w.holder = @session_id::UUID AND w.token = k.token
-  RETURNING w.process, w.target, w.token
+  RETURNING w.process, w.target, w.token, w.started_at
 ), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id, cause)
-  SELECT target, process, token, @event::TEXT, @session_id::UUID, sqlc.narg(cause)::TEXT
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event, cause)
+  SELECT target, process, token, @session_id::UUID, started_at, @event::TEXT, sqlc.narg(cause)::TEXT
   FROM released WHERE process = @process
   RETURNING token
 )
@@ -102,8 +101,9 @@ SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = @keys::INT8
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS released;
 
 -- name: WorkHistory :many
--- Everything that happened to a target, oldest first: by primary key prefix.
-SELECT target, process, token, event, session_id, at, cause
+-- Everything that happened to a target, oldest first: by primary key prefix, in both tables.
+SELECT target AS "target!", process AS "process!", token AS "token!", event AS "event!", session_id AS "session_id!",
+  at AS "at!", cause
 FROM holdfast.work_history
 WHERE target = @target
 ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, event;
@@ -115,12 +115,12 @@ FROM holdfast.active_work
 ORDER BY process, target;
 
 -- name: WorkEnding :maybe
--- How the work with this token ended, if its own session ended it: by primary key prefix. Tells an end whose
--- answer was lost from a take-over.
+-- How the work with this token ended, if its own session ended it: by primary key. Tells an end whose answer was
+-- lost from a take-over.
 SELECT event
-FROM holdfast.work_history
+FROM holdfast.ended_work
 WHERE target = @target AND process = @process AND token = @token AND session_id = @session_id
-  AND event IN ('finished', 'failed', 'canceled');
+  AND event <> 'abandoned';
 
 -- name: HeldKeys :many
 -- Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key.
@@ -133,6 +133,25 @@ WHERE w.holder = @session_id::UUID AND w.token = k.token;
 -- How many of the given claims (parallel arrays) the history says this session finished: by primary key.
 SELECT count(*) AS finished
 FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
-JOIN holdfast.work_history AS h
-  ON h.target = k.target AND h.process = k.process AND h.token = k.token AND h.event = 'finished'
-WHERE h.session_id = @session_id::UUID;
+JOIN holdfast.ended_work AS e ON e.target = k.target AND e.process = k.process AND e.token = k.token
+WHERE e.session_id = @session_id::UUID AND e.event = 'finished';
+
+-- name: HoldClaims :maybe
+-- First part of settling a claim in one statement whose answer was lost: waits for every claim and finish of the
+-- session that is under way, for each holds a lock on the session's row until it commits, and keeps others from
+-- beginning. By primary key. No row: the session is gone, and nothing of it commits any more. On CockroachDB it is
+-- the write that follows which does it: a claim that read the row before commits before, or reads it again.
+SELECT session_id FROM holdfast.session WHERE session_id = @session_id FOR UPDATE;
+
+-- name: VoidClaims :exec
+-- Second part: from now on no claim of the session numbered so, or lower, takes effect, since each looks at this
+-- number in the row that it locks (PostgreSQL) or reads (CockroachDB). Those that did have committed. By primary key.
+UPDATE holdfast.session SET void_claims = @claim WHERE session_id = @session_id AND void_claims < @claim;
+
+-- name: ClaimedBy :many
+-- Last part: what the claim took. The only way that needs no index on what every claim and finish writes is from end
+-- to end; it runs once for each lost answer.
+SELECT target, process, token, taken_from, backoff_seconds
+FROM holdfast.work
+WHERE holder = @session_id AND claim = @claim
+ORDER BY target, process;

@@ -8,7 +8,10 @@ CREATE TABLE IF NOT EXISTS holdfast.session (
   component TEXT NOT NULL,
   runtime_info TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-  interval_ms INT8 NOT NULL CHECK (interval_ms > 0)
+  interval_ms INT8 NOT NULL CHECK (interval_ms > 0),
+  -- Claims in one statement are numbered by their session. One up to this number that has not taken effect never
+  -- will: how a claim whose answer was lost is settled.
+  void_claims INT8 NOT NULL DEFAULT 0
 );
 
 -- Narrow and hot: one update per session and heartbeat. No secondary index, so the update stays in place.

@@ -1,4 +1,5 @@
 DROP VIEW IF EXISTS holdfast.unavailable_work;
 DROP VIEW IF EXISTS holdfast.active_work;
-DROP TABLE IF EXISTS holdfast.work_history;
+DROP VIEW IF EXISTS holdfast.work_history;
+DROP TABLE IF EXISTS holdfast.ended_work;
 DROP TABLE IF EXISTS holdfast.work;

@@ -16,6 +16,7 @@ import { openTelemetry } from '../telemetry/index.ts';
 import { Database } from './database.ts';
 
 const HEART_CONNECTIONS = 2;
+const CLOSE_WITHIN_MS = 30_000;
 
 /**
  * Opens a database. With a URL (option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
@@ -72,6 +73,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
       engine,
       telemetry,
       url,
+      closeTimeoutMs: options.closeTimeoutMs ?? CLOSE_WITHIN_MS,
       onClose: () => {
         telemetry.close();
         return onClose();

@@ -5,8 +5,8 @@ import {
   type Engine,
   leaveClaimMode,
   type Pool,
-  runClaims,
   runGuarded,
+  unlessAmbiguous,
 } from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
@@ -14,9 +14,15 @@ import type { Executor, RawResult, Statement } from '../query/index.ts';
 import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
 import { COMPONENT, inSpan, PROCESSOR, type Telemetry } from '../telemetry/index.ts';
-import { type TransactionBody, type TransactOptions, Transactor } from '../transact/index.ts';
+import {
+  refuseLeftovers,
+  type TransactionBody,
+  type TransactOptions,
+  Transactor,
+} from '../transact/index.ts';
 import type { Work, WorkResult } from '../work/index.ts';
 import { Session, type SessionHost } from './session.ts';
+import { SessionStatements } from './session-statements.ts';
 
 /** Even sessions of short intervals are started and closed with this much patience. */
 const LEAST_PATIENCE_MS = 5_000;
@@ -29,6 +35,8 @@ export interface DatabaseParts {
   readonly engine: Engine;
   readonly telemetry: Telemetry;
   readonly url: string;
+  /** For how long closing waits for what is under way. */
+  readonly closeTimeoutMs: number;
   readonly onClose: () => Promise<void>;
 }
 
@@ -73,15 +81,21 @@ export class Database implements Executor {
 
   /**
    * One implicit statement on its own: one round trip, not retried, not fenced. Values are text, bound; rows come
-   * as text. Throws DatabaseError when the server refuses it, ConnectionLostError when it is not known whether it
-   * took effect, PoolTimeoutError or ConnectError when it was not sent.
+   * as text. Throws DatabaseError when the server refuses it; ConnectionLostError, or AmbiguousCommitError when the
+   * server itself says so, when it is not known whether it took effect; PoolTimeoutError or ConnectError when it was
+   * not sent; ForbiddenStatementError for what would stay with the connection: BEGIN, SET and the like.
    */
-  execute(statement: Statement): Promise<RawResult> {
+  async execute(statement: Statement): Promise<RawResult> {
     const { pool, telemetry } = this.#parts;
-    return pool.use({}, (connection) => {
-      leaveClaimMode(connection);
-      return telemetry.statement(statement, connection, () => connection.send(statement));
-    });
+    refuseLeftovers(statement.text);
+    try {
+      return await pool.use({}, (connection) => {
+        leaveClaimMode(connection);
+        return telemetry.statement(statement, connection, () => connection.send(statement));
+      });
+    } catch (error) {
+      throw unlessAmbiguous(error);
+    }
   }
 
   /**
@@ -94,6 +108,17 @@ export class Database implements Executor {
       return telemetry.statement(statement, undefined, () => runGuarded(pool, engine, [statement]));
     },
   };
+
+  /** `guarded`, where a statement that is not answered within so many milliseconds is given up. */
+  guardedWithin(ms: number): Executor {
+    const { pool, engine, telemetry } = this.#parts;
+    return {
+      execute: (statement) =>
+        telemetry.statement(statement, undefined, () =>
+          runGuarded(pool, engine, [statement], { deadline: performance.now() + ms }),
+        ),
+    };
+  }
 
   /**
    * A transaction that no session fences: for programs that are nobody's worker, and for reading. Workers want
@@ -121,7 +146,7 @@ export class Database implements Executor {
     const sentAt = performance.now();
     const names = { [COMPONENT]: component, [PROCESSOR]: processor ?? component };
     await inSpan('start session', names, () =>
-      startSession(this.#within(interval), {
+      startSession(this.guardedWithin(Math.max(interval, LEAST_PATIENCE_MS)), {
         sessionId,
         component,
         runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
@@ -138,8 +163,8 @@ export class Database implements Executor {
   }
 
   /**
-   * Closes every session, waits for transactions under way, closes all connections, and ends the embedded server
-   * if `connect` started one. Stop control loops and janitors first. Later calls throw DatabaseClosedError.
+   * Closes every session, waits for what is under way, up to `closeTimeoutMs`, closes all connections, and ends the
+   * embedded server if `connect` started one. Stop control loops and janitors first. Later calls throw DatabaseClosedError.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -148,16 +173,6 @@ export class Database implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** `guarded`, for what is of no use later: a silent server's connection is cut. */
-  #within(ms: number): Executor {
-    const { pool, engine, telemetry } = this.#parts;
-    const deadline = performance.now() + Math.max(ms, LEAST_PATIENCE_MS);
-    return {
-      execute: (statement) =>
-        telemetry.statement(statement, undefined, () => runGuarded(pool, engine, [statement], { deadline })),
-    };
   }
 
   /** Once a handle; again after a failure, for somebody may have migrated meanwhile. */
@@ -180,7 +195,8 @@ export class Database implements Executor {
     await Promise.allSettled([...this.#sessions.values()].map((session) => session.close()));
     await this.#heart.stop();
     await this.#transactor.close();
-    await Promise.all([this.#parts.pool.close(), this.#parts.heartPool.close()]);
+    const { pool, heartPool, closeTimeoutMs } = this.#parts;
+    await Promise.all([pool.close(closeTimeoutMs), heartPool.close(closeTimeoutMs)]);
     await this.#parts.onClose();
   }
 
@@ -190,7 +206,7 @@ export class Database implements Executor {
       const ids: string[] = [];
       const done = new Promise((resolve) => setImmediate(resolve)).then(() => {
         this.#deletion = undefined;
-        return closeSessions(this.#within(LEAST_PATIENCE_MS), { sessionIds: ids });
+        return closeSessions(this.guardedWithin(LEAST_PATIENCE_MS), { sessionIds: ids });
       });
       this.#deletion = { ids, done };
     }
@@ -199,15 +215,9 @@ export class Database implements Executor {
   }
 
   readonly #host: SessionHost = {
-    guarded: () => {
+    guarded: (live) => {
       const { pool, engine, telemetry } = this.#parts;
-      return {
-        system: engine.system,
-        execute: (statement) =>
-          telemetry.statement(statement, undefined, () => runClaims(pool, engine, [statement])),
-        executeTogether: (statements) =>
-          telemetry.statement(statements.at(-1)!, undefined, () => runClaims(pool, engine, statements)),
-      };
+      return new SessionStatements(live, pool, engine, telemetry);
     },
     transact: (live, body, options) =>
       this.#transactor.transact(body, options, {

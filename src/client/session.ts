@@ -14,6 +14,7 @@ import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../teleme
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import {
   type Candidate,
+  type ClaimCall,
   type Claimed,
   checkProcess,
   claim,
@@ -25,6 +26,9 @@ import {
   type WorkResult,
 } from '../work/index.ts';
 
+/** What is held is canceled within an interval, but this much patience there is in any case. */
+const LEAST_PATIENCE_MS = 5_000;
+
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {
   transact<T>(session: LiveSession, body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
@@ -33,7 +37,8 @@ export interface SessionHost {
     statements: readonly Statement[],
     options?: TransactOptions,
   ): Promise<readonly RawResult[]>;
-  guarded(): GuardedExecutor;
+  /** Where its claims and finishes run. */
+  guarded(session: LiveSession): GuardedExecutor;
   close(session: LiveSession): Promise<void>;
   workStarted(session: LiveSession, work: Work): void;
   workEnded(session: LiveSession, work: Work, result: WorkResult): void;
@@ -59,12 +64,15 @@ export type Retrieve = (
 export class Session implements Executor {
   readonly #live: LiveSession;
   readonly #host: SessionHost;
+  readonly #guarded: GuardedExecutor;
   readonly #held = new Set<Work>();
+  #claims = 0n;
   #closing: Promise<void> | undefined;
 
   constructor(live: LiveSession, host: SessionHost) {
     this.#live = live;
     this.#host = host;
+    this.#guarded = host.guarded(live);
   }
 
   /** UUID; the primary key of holdfast.session. */
@@ -174,17 +182,17 @@ export class Session implements Executor {
 
   /**
    * Runs a query declared `:claim`: finds and takes up to `wanted` (1 by default) in one statement and one round
-   * trip. Empty when there is nothing to do, or when others were faster three times in a row. Throws
-   * AmbiguousCommitError when the answer was lost: what it may have taken is held until this session ends.
+   * trip. Empty when there is nothing to do, or when others were faster three times in a row. One whose answer is lost
+   * is settled: what it took is given all the same. Throws SessionExpiredError when the session ends first.
    */
   async claim<P>(query: ClaimQuery<P>, params: P & { readonly wanted?: number }): Promise<Work[]> {
     const wanted = checkWanted(params.wanted ?? 1);
     this.#live.assertAlive();
     const { process } = query;
     const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
-    const call = { query, params, sessionId: this.id, wanted };
+    const call = this.#call(query, params, wanted);
     return inSpan(`claim ${process}`, names, async (span) => {
-      const claimed = await this.#proved(claimByQuery(this.#host.guarded(), call));
+      const claimed = await this.#proved(claimByQuery(this.#guarded, call));
       span.set({ [WORK_CLAIMED]: claimed.length });
       return claimed.map((one) => this.#hold(process, one));
     });
@@ -193,7 +201,8 @@ export class Session implements Executor {
   /**
    * Finishes works of one process by a query declared `:finish`: its change, the release and the history in one
    * statement and one round trip, all or nothing. LeaseLostError when one of them was taken over; its `signal`
-   * is aborted, the others are still held. A lost answer is resolved by the history.
+   * is aborted, the others are still held. A lost answer is settled by the history; AmbiguousCommitError only when
+   * the session ends before the database could be asked.
    */
   async finish<P>(query: FinishQuery<P>, works: readonly Work[], params: P): Promise<void> {
     this.#live.assertAlive();
@@ -201,15 +210,15 @@ export class Session implements Executor {
     this.#checkProcess(query, works);
     const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor };
     await inSpan(`finish ${query.process}`, names, () =>
-      Work.finishTogether(this, this.#host.guarded(), works, ({ keys }) =>
-        this.#proved(finishByQuery(this.#host.guarded(), query, params, keys)),
+      Work.finishTogether(this, this.#guarded, works, ({ keys }) =>
+        this.#proved(finishByQuery(this.#guarded, { query, params, keys })),
       ),
     );
   }
 
   /**
-   * `finish` of what is done and `claim` of what is next, in one transaction, one flight and one commit: both or
-   * neither.
+   * `finish` of what is done and `claim` of what is next, in one commit and one round trip: both or neither. Claims
+   * once more, by itself, when that found nothing, for the finish may have made something claimable. Throws as `finish`.
    */
   async finishAndClaim<F, C>(
     finish: { readonly query: FinishQuery<F>; readonly works: readonly Work[]; readonly params: F },
@@ -221,15 +230,16 @@ export class Session implements Executor {
     this.#live.assertAlive();
     this.#checkProcess(finish.query, finish.works);
     const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
-    return inSpan(`finish and claim ${query.process}`, names, async (span) => {
-      const claimed = await Work.finishTogether(this, this.#host.guarded(), finish.works, ({ keys }) => {
+    const claimed = await inSpan(`finish and claim ${query.process}`, names, async (span) => {
+      const got = await Work.finishTogether(this, this.#guarded, finish.works, ({ keys }) => {
         const done = { query: finish.query, params: finish.params, keys };
-        const call = { query, params, sessionId: this.id, wanted };
-        return this.#proved(finishAndClaim(this.#host.guarded(), done, call));
+        const call = this.#call(query, params, wanted);
+        return this.#proved(finishAndClaim(this.#guarded, done, call));
       });
-      span.set({ [WORK_CLAIMED]: claimed?.length ?? 0 });
-      return (claimed ?? []).map((one) => this.#hold(query.process, one));
+      span.set({ [WORK_CLAIMED]: got?.length ?? 0 });
+      return (got ?? []).map((one) => this.#hold(query.process, one));
     });
+    return claimed.length > 0 ? claimed : this.claim(query, params);
   }
 
   /**
@@ -242,7 +252,7 @@ export class Session implements Executor {
     const names = { [PROCESS]: first.process, [PROCESSOR]: this.processor };
     let value: T | undefined;
     await inSpan(`finish ${first.process}`, names, () =>
-      Work.finishTogether(this, this.#host.guarded(), works, ({ process, keys }) =>
+      Work.finishTogether(this, this.#guarded, works, ({ process, keys }) =>
         this.transact(
           async (tx, info) => {
             const released = releaseWork(tx, {
@@ -270,6 +280,12 @@ export class Session implements Executor {
     );
     return value as T;
   }
+
+  #call<P>(query: ClaimQuery<P>, params: P, wanted: number): ClaimCall<P> {
+    return { query, params, sessionId: this.id, wanted, nextNumber: this.#nextNumber };
+  }
+
+  readonly #nextNumber = () => ++this.#claims;
 
   #hold(process: string, claimed: Claimed): Work {
     const work = new Work(this, process, claimed, this.#hooks);
@@ -303,7 +319,8 @@ export class Session implements Executor {
   /**
    * Cancels what is held and deletes the session, so that others can go on at once. Does not wait for
    * transactions under way: they fail with SessionExpiredError. Throws what the database said if the rows cannot
-   * be deleted; the session then ends by its deadline, for nothing beats for it any more.
+   * be deleted; the session then ends by its deadline, for nothing beats for it any more. Each of the two is given up
+   * after an interval, or five seconds where that is longer.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -316,11 +333,23 @@ export class Session implements Executor {
 
   async #close(): Promise<void> {
     if (!this.expired) {
-      await Promise.allSettled([...this.#held].map((work) => work[Symbol.asyncDispose]()));
+      const canceling = [...this.#held].map((work) => work[Symbol.asyncDispose]());
+      // Work that cannot be canceled is free all the same once the session's row is gone.
+      await within(Math.max(this.intervalMs, LEAST_PATIENCE_MS), Promise.allSettled(canceling));
     }
     await this.#host.close(this.#live);
     this.#live.expire('it was closed');
   }
+}
+
+/** Resolves with the promise, or after so long without it. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
 
 function checkWanted(wanted: number): number {

@@ -16,7 +16,7 @@ export interface WorkPart {
 
 /** Parameters of the wrapper, by kind; the author may use the named ones too. */
 const added = {
-  claim: ['session_id', 'wanted'],
+  claim: ['session_id', 'claim_number', 'wanted'],
   finish: ['session_id', 'key_processes', 'key_targets', 'key_tokens'],
 } as const;
 

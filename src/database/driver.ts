@@ -42,6 +42,8 @@ export interface DriverConnection {
   sendSimple(text: string): Promise<RawResult>;
   /** Why the connection ended, or undefined while it lives. */
   readonly dead: Error | undefined;
+  /** The server's last word: a transaction is open. To be looked at when everything was answered. */
+  readonly inTransaction: boolean;
   readonly host: string;
   readonly port: number;
   /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */

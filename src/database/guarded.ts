@@ -1,9 +1,9 @@
-import { DatabaseError } from '../errors/index.ts';
+import { AmbiguousCommitError, DatabaseError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { enterClaimMode, leaveClaimMode } from './claim-mode.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
-import type { AcquireOptions, Pool } from './pool.ts';
+import type { Pool, UseOptions } from './pool.ts';
 
 const TRIES = 10;
 
@@ -34,7 +34,7 @@ export function runGuarded(
   pool: Pool,
   engine: Engine,
   statements: readonly Statement[],
-  options: AcquireOptions = {},
+  options: UseOptions = {},
 ): Promise<RawResult> {
   return retrying(() =>
     pool.use(options, (connection) => {
@@ -51,9 +51,18 @@ async function retrying<T>(run: () => Promise<T>): Promise<T> {
       return await run();
     } catch (error) {
       const again = error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
-      if (!again || tries >= TRIES) throw error;
+      if (!again || tries >= TRIES) throw unlessAmbiguous(error);
     }
   }
+}
+
+/** CockroachDB's "result is ambiguous": it does not know itself whether the statement was carried out. */
+export function unlessAmbiguous(error: unknown): unknown {
+  return error instanceof DatabaseError && error.code === '40003'
+    ? new AmbiguousCommitError('the server does not know whether the statement was carried out', {
+        cause: error,
+      })
+    : error;
 }
 
 /**
@@ -65,7 +74,7 @@ export function runClaims(
   pool: Pool,
   engine: Engine,
   statements: readonly Statement[],
-  options: AcquireOptions = {},
+  options: UseOptions = {},
 ): Promise<RawResult> {
   return retrying(() =>
     pool.use(options, async (connection) => {

@@ -21,6 +21,8 @@ export const connectOptionsSchema = z.strictObject({
     .optional(),
   /** Longest wait for one host to answer a new connection. Default 10,000. */
   connectTimeoutMs: z.int().min(1).optional(),
+  /** \`close\` waits so long for what is under way, then cuts it. Default 30,000. */
+  closeTimeoutMs: z.int().min(1).optional(),
   /** TLS as CockroachDB and libpq name it; parameters of the URL say the same. */
   tls: z
     .strictObject({

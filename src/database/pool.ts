@@ -19,6 +19,11 @@ export interface AcquireOptions {
   readonly deadline?: number | undefined;
 }
 
+export interface UseOptions extends AcquireOptions {
+  /** The connection is in it while the statement runs: whoever holds the set may cut it. */
+  readonly running?: Set<DriverConnection> | undefined;
+}
+
 interface Waiter {
   readonly give: (connection: DriverConnection) => void;
   readonly refuse: (error: unknown) => void;
@@ -29,7 +34,7 @@ interface Waiter {
  * one pool, so waiting, deadlines, cancellation and what counts as reusable are the same for both.
  *
  * A connection comes back by `release` only when its user knows it to be idle (no transaction, nothing in
- * flight); anything else is `discard`.
+ * flight); anything else is `discard`. One that the server says is in a transaction is cut all the same.
  */
 export class Pool {
   readonly #driver: Driver;
@@ -108,6 +113,7 @@ export class Pool {
   /** Gives back a connection that is idle. */
   release(connection: DriverConnection): void {
     if (!this.#busy.delete(connection)) return;
+    if (connection.inTransaction) connection.destroy(new Error('it was left in a transaction'));
     if (connection.dead || this.#closed) {
       void connection.close();
       this.#settle();
@@ -135,10 +141,11 @@ export class Pool {
    * Runs one implicit statement. One whose plan went stale did nothing: it runs again, on a connection that
    * has not prepared it. The deadline covers the run as well: past it the connection is cut.
    */
-  async use<T>(options: AcquireOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
+  async use<T>(options: UseOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
     for (;;) {
       const connection = await this.acquire(options);
       const timer = cutAt(options.deadline, connection);
+      options.running?.add(connection);
       try {
         const value = await run(connection);
         this.release(connection);
@@ -149,22 +156,29 @@ export class Pool {
         else this.discard(connection);
         if (!isStalePlan(error)) throw error;
       } finally {
+        options.running?.delete(connection);
         clearTimeout(timer);
       }
     }
   }
 
-  /** Refuses newcomers, waits for what is in use, closes everything. */
-  async close(): Promise<void> {
+  /** Refuses newcomers, waits for what is in use, closes everything; cuts what is in use after `withinMs`. */
+  async close(withinMs = Infinity): Promise<void> {
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.refuse(new DatabaseClosedError());
     const idle = this.#idle.splice(0);
     for (const { timer } of idle) clearTimeout(timer);
     await Promise.all(idle.map(({ connection }) => connection.close()));
     if (this.#busy.size + this.#opening > 0) {
+      const cut = () => {
+        for (const connection of [...this.#busy])
+          this.discard(connection, new Error('the database handle was closed'));
+      };
+      const timer = withinMs === Infinity ? undefined : setTimeout(cut, Math.min(withinMs, LONGEST_TIMER_MS));
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
+      clearTimeout(timer);
     }
   }
 

@@ -24,7 +24,11 @@ export const janitorSchema = z.strictObject({
   historyRetentionMs: z.union([durationMs, z.literal(Infinity)]).optional(),
   /** Commit markers are kept this long; longer than any client waits for an outcome. Default 1 day. */
   markerRetentionMs: z.number().min(60_000).optional(),
-  /** Old history is looked for this often, since it scans. Default 1 hour. */
+  /** A statement of it that is not answered within this is given up, and the sweep with it. Default 30,000. */
+  statementTimeoutMs: durationMs.optional(),
+  /** Work is counted this often, since that reads its whole table. Default 1 minute. */
+  countIntervalMs: durationMs.optional(),
+  /** Old history, and work whose dead holder no sweep saw, are looked for this often, since it scans. Default 1 hour. */
   historyIntervalMs: durationMs.optional(),
   /** Most rows that one statement deletes. Default 1,000. */
   page: z.int().min(1).max(10_000).optional(),
@@ -75,7 +79,9 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
   const checked = checkOptions(janitorSchema, options) as JanitorOptions;
   const stopping = new AbortController();
   const gauges = publishGauges();
+  const guarded = db.guardedWithin(checked.statementTimeoutMs ?? 30_000);
   let historyDueAt = 0;
+  let countDueAt = 0;
 
   const sweepOnce = async (everything: boolean): Promise<Sweep> => {
     const { page = 1_000, historyRetentionMs = 90 * DAY_MS, markerRetentionMs = DAY_MS } = checked;
@@ -88,19 +94,28 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
       }
     };
     const size = BigInt(page);
-    const sessions = await pages(async () => (await evictExpiredSessions(db.guarded, { page: size })).length);
-    const abandoned = await pages(async () => (await closeAbandonedWork(db.guarded, { page: size })).length);
+    const sessions = await pages(async () => (await evictExpiredSessions(guarded, { page: size })).length);
+    const due = everything || performance.now() >= historyDueAt;
+    // A page of work is a scan: after deaths, which a page of sessions shows, and now and then.
+    const abandoned =
+      sessions === 0 && !due
+        ? 0
+        : await pages(async () => (await closeAbandonedWork(guarded, { page: size })).length);
     const markers = await pages(() =>
-      deleteMarkers(db.guarded, { page: size, olderThanMs: BigInt(Math.round(markerRetentionMs)) }),
+      deleteMarkers(guarded, { page: size, olderThanMs: BigInt(Math.round(markerRetentionMs)) }),
     );
     let history = 0;
-    if (historyRetentionMs !== Infinity && (everything || performance.now() >= historyDueAt)) {
-      historyDueAt = performance.now() + (checked.historyIntervalMs ?? 3_600_000);
+    if (due) historyDueAt = performance.now() + (checked.historyIntervalMs ?? 3_600_000);
+    if (due && historyRetentionMs !== Infinity) {
       history = await pages(() =>
-        deleteOldHistory(db.guarded, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
+        deleteOldHistory(guarded, { page: size, olderThanMs: BigInt(Math.round(historyRetentionMs)) }),
       );
     }
-    gauges.update(await countWork(db.guarded), await countSessions(db.guarded));
+    if (everything || performance.now() >= countDueAt) {
+      countDueAt = performance.now() + (checked.countIntervalMs ?? 60_000);
+      gauges.work(await countWork(guarded));
+    }
+    gauges.sessions(await countSessions(guarded));
     return { sessions, abandoned, history, markers };
   };
 
@@ -165,9 +180,11 @@ function publishGauges() {
   backingOff.addCallback(observeBackoff);
   live.addCallback(observeLive);
   return {
-    update(nextWork: typeof work, nextSessions: typeof sessions) {
-      work = nextWork;
-      sessions = nextSessions;
+    work(counted: typeof work) {
+      work = counted;
+    },
+    sessions(counted: typeof sessions) {
+      sessions = counted;
     },
     close() {
       active.removeCallback(observeActive);

@@ -46,7 +46,10 @@ export interface CloseAbandonedWorkRow {
 
 /**
  * One page of work whose holder's session is gone: frees it and writes "abandoned", once, since the guard (same
- * holder, same token) makes either this or a take-over do it. Reads the work table; writes by primary key.
+ * holder, same token) makes either this or a take-over do it. Writes by primary key.
+ * Reads the work table from end to end: an index on holder would have to be written by every claim and every
+ * finish, which would cost each job two more index entries (a sixth of what it writes) to save a scan that only a
+ * death calls for. So it runs after a sweep that found dead sessions, else seldom.
  */
 export const closeAbandonedWork = many<CloseAbandonedWorkParams, CloseAbandonedWorkRow>({
   name: 'CloseAbandonedWork',
@@ -54,17 +57,17 @@ export const closeAbandonedWork = many<CloseAbandonedWorkParams, CloseAbandonedW
   SELECT w.process, w.target, w.token, w.holder
   FROM holdfast.work AS w
   WHERE w.holder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM holdfast.session AS s WHERE s.session_id = w.holder)
-  ORDER BY w.process, w.target
+  ORDER BY w.target, w.process
   LIMIT $1::INT8
 ), freed AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, started_at = NULL, taken_from = w.holder
+  SET holder = NULL, taken_from = w.holder
   FROM orphan AS o
   WHERE w.process = o.process AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
-  RETURNING w.process, w.target, w.token, w.taken_from
+  RETURNING w.process, w.target, w.token, w.started_at, w.taken_from
 ), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id)
-  SELECT target, process, token, 'abandoned', taken_from FROM freed WHERE process NOT LIKE 'group:%'
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
+  SELECT target, process, token, taken_from, started_at, 'abandoned' FROM freed WHERE process NOT LIKE 'group:%'
   RETURNING token
 )
 SELECT process, target, token FROM freed`,
@@ -83,18 +86,18 @@ export interface DeleteOldHistoryParams {
   readonly page: bigint;
 }
 
-/** One page of history past its retention. Scans; run it seldom. */
+/** One page of claims that ended longer ago than the retention. Scans; run it seldom. */
 export const deleteOldHistory = execRows<DeleteOldHistoryParams>({
   name: 'DeleteOldHistory',
-  text: `DELETE FROM holdfast.work_history
-WHERE (target, process, token, event) IN (
-  SELECT target, process, token, event FROM holdfast.work_history
-  WHERE at < now() - $1::INT8 * INTERVAL '1 millisecond'
-  ORDER BY target, process, token, event
+  text: `DELETE FROM holdfast.ended_work
+WHERE (target, process, token) IN (
+  SELECT target, process, token FROM holdfast.ended_work
+  WHERE ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
+  ORDER BY target, process, token
   LIMIT $2::INT8
 )`,
   operation: 'DELETE',
-  collection: 'holdfast.work_history',
+  collection: 'holdfast.ended_work',
   params: [
     ['olderThanMs', int8],
     ['page', int8],
@@ -108,7 +111,10 @@ export interface CountWorkRow {
   readonly backingOff: bigint;
 }
 
-/** Gauges by process: work held by live sessions, and targets backing off. Scans the work table. */
+/**
+ * Gauges by process: work held by live sessions, and targets backing off. Reads the work table from end to end, for
+ * the same reason as CloseAbandonedWork: run it seldom.
+ */
 export const countWork = many<NoParams, CountWorkRow>({
   name: 'CountWork',
   text: `SELECT w.process,

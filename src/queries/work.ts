@@ -3,6 +3,7 @@ import {
   arrayOf,
   bindAll,
   bool,
+  exec,
   int8,
   many,
   maybe,
@@ -48,7 +49,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   SELECT c.ord, c.process, c.target
   FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS c (ord, process, target)
 ), seen AS (
-  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.not_before,
+  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
   LEFT JOIN holdfast.work AS w ON w.process = c.process AND w.target = c.target
@@ -63,7 +64,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   ORDER BY ord
   LIMIT $4::INT8
 ), chosen AS (
-  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token
+  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token, s.started_at
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
 ), live AS (
   SELECT s.session_id
@@ -85,15 +86,14 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   ORDER BY c.process, c.target
   ON CONFLICT (process, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from
+    taken_from = excluded.taken_from, claim = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING process, target, token, taken_from, holder, started_at, backoff_seconds
-), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
-  SELECT target, process, token, 'started', holder, started_at FROM taken WHERE process = $6
-  UNION ALL
-  SELECT target, process, token - 1, 'abandoned', taken_from, started_at FROM taken
-  WHERE process = $6 AND taken_from IS NOT NULL
+  RETURNING process, target, token, taken_from, backoff_seconds
+), abandoned AS (
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
+  SELECT t.target, t.process, t.token - 1, t.taken_from, c.started_at, 'abandoned'
+  FROM taken AS t JOIN chosen AS c ON c.process = t.process AND c.target = t.target
+  WHERE t.process = $6 AND t.taken_from IS NOT NULL
   RETURNING token
 )
 SELECT s.ord AS ord, s.process AS process, s.target AS target, t.token, t.taken_from, t.backoff_seconds,
@@ -182,7 +182,7 @@ export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   name: 'ReleaseWork',
   text: `WITH released AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = NULL, started_at = NULL,
+  SET holder = NULL, taken_from = NULL,
     not_before = CASE WHEN w.process <> $1 OR $2::TEXT = 'canceled' THEN w.not_before
       WHEN $2::TEXT = 'failed' THEN now() + $3::INT8 * INTERVAL '1 millisecond' END,
     backoff_seconds = CASE WHEN w.process <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_seconds
@@ -191,10 +191,10 @@ export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
       WHEN $2::TEXT = 'failed' THEN $5::TEXT END
   FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[]) AS k (process, target, token)
   WHERE w.process = k.process AND w.target = k.target AND w.holder = $9::UUID AND w.token = k.token
-  RETURNING w.process, w.target, w.token
+  RETURNING w.process, w.target, w.token, w.started_at
 ), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id, cause)
-  SELECT target, process, token, $2::TEXT, $9::UUID, $5::TEXT
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event, cause)
+  SELECT target, process, token, $9::UUID, started_at, $2::TEXT, $5::TEXT
   FROM released WHERE process = $1
   RETURNING token
 )
@@ -230,10 +230,11 @@ export interface WorkHistoryRow {
   readonly cause: string | null;
 }
 
-/** Everything that happened to a target, oldest first: by primary key prefix. */
+/** Everything that happened to a target, oldest first: by primary key prefix, in both tables. */
 export const workHistory = many<WorkHistoryParams, WorkHistoryRow>({
   name: 'WorkHistory',
-  text: `SELECT target, process, token, event, session_id, at, cause
+  text: `SELECT target AS target, process AS process, token AS token, event AS event, session_id AS session_id,
+  at AS at, cause
 FROM holdfast.work_history
 WHERE target = $1
 ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, event`,
@@ -289,17 +290,17 @@ export interface WorkEndingRow {
 }
 
 /**
- * How the work with this token ended, if its own session ended it: by primary key prefix. Tells an end whose
- * answer was lost from a take-over.
+ * How the work with this token ended, if its own session ended it: by primary key. Tells an end whose answer was
+ * lost from a take-over.
  */
 export const workEnding = maybe<WorkEndingParams, WorkEndingRow>({
   name: 'WorkEnding',
   text: `SELECT event
-FROM holdfast.work_history
+FROM holdfast.ended_work
 WHERE target = $1 AND process = $2 AND token = $3 AND session_id = $4
-  AND event IN ('finished', 'failed', 'canceled')`,
+  AND event <> 'abandoned'`,
   operation: 'SELECT',
-  collection: 'holdfast.work_history',
+  collection: 'holdfast.ended_work',
   params: [
     ['target', text],
     ['process', text],
@@ -357,9 +358,8 @@ export const finishedKeys = one<FinishedKeysParams, FinishedKeysRow>({
   name: 'FinishedKeys',
   text: `SELECT count(*) AS finished
 FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (process, target, token)
-JOIN holdfast.work_history AS h
-  ON h.target = k.target AND h.process = k.process AND h.token = k.token AND h.event = 'finished'
-WHERE h.session_id = $4::UUID`,
+JOIN holdfast.ended_work AS e ON e.target = k.target AND e.process = k.process AND e.token = k.token
+WHERE e.session_id = $4::UUID AND e.event = 'finished'`,
   operation: 'SELECT',
   params: [
     ['processes', arrayOf(text)],
@@ -368,6 +368,88 @@ WHERE h.session_id = $4::UUID`,
     ['sessionId', uuid],
   ],
   columns: [['finished', int8]],
+});
+
+export interface HoldClaimsParams {
+  readonly sessionId: string;
+}
+
+export interface HoldClaimsRow {
+  readonly sessionId: string;
+}
+
+/**
+ * First part of settling a claim in one statement whose answer was lost: waits for every claim and finish of the
+ * session that is under way, for each holds a lock on the session's row until it commits, and keeps others from
+ * beginning. By primary key. No row: the session is gone, and nothing of it commits any more. On CockroachDB it is
+ * the write that follows which does it: a claim that read the row before commits before, or reads it again.
+ */
+export const holdClaims = maybe<HoldClaimsParams, HoldClaimsRow>({
+  name: 'HoldClaims',
+  text: 'SELECT session_id FROM holdfast.session WHERE session_id = $1 FOR UPDATE',
+  operation: 'SELECT',
+  collection: 'holdfast.session',
+  params: [['sessionId', uuid]],
+  columns: [['sessionId', uuid]],
+});
+
+export interface VoidClaimsParams {
+  readonly claim: bigint;
+  readonly sessionId: string;
+}
+
+/**
+ * Second part: from now on no claim of the session numbered so, or lower, takes effect, since each looks at this
+ * number in the row that it locks (PostgreSQL) or reads (CockroachDB). Those that did have committed. By primary key.
+ */
+export const voidClaims = exec<VoidClaimsParams>({
+  name: 'VoidClaims',
+  text: 'UPDATE holdfast.session SET void_claims = $1 WHERE session_id = $2 AND void_claims < $1',
+  operation: 'UPDATE',
+  collection: 'holdfast.session',
+  params: [
+    ['claim', int8],
+    ['sessionId', uuid],
+  ],
+  columns: [],
+});
+
+export interface ClaimedByParams {
+  readonly sessionId: string;
+  readonly claim: bigint;
+}
+
+export interface ClaimedByRow {
+  readonly target: string;
+  readonly process: string;
+  readonly token: bigint;
+  readonly takenFrom: string | null;
+  readonly backoffSeconds: bigint | null;
+}
+
+/**
+ * Last part: what the claim took. The only way that needs no index on what every claim and finish writes is from end
+ * to end; it runs once for each lost answer.
+ */
+export const claimedBy = many<ClaimedByParams, ClaimedByRow>({
+  name: 'ClaimedBy',
+  text: `SELECT target, process, token, taken_from, backoff_seconds
+FROM holdfast.work
+WHERE holder = $1 AND claim = $2
+ORDER BY target, process`,
+  operation: 'SELECT',
+  collection: 'holdfast.work',
+  params: [
+    ['sessionId', uuid],
+    ['claim', int8],
+  ],
+  columns: [
+    ['target', text],
+    ['process', text],
+    ['token', int8],
+    ['takenFrom', uuid, 'null'],
+    ['backoffSeconds', int8, 'null'],
+  ],
 });
 
 /** The queries of this module as methods of one transaction or connection. */
@@ -380,4 +462,7 @@ export const bind = bindAll({
   workEnding,
   heldKeys,
   finishedKeys,
+  holdClaims,
+  voidClaims,
+  claimedBy,
 });

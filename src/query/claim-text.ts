@@ -13,6 +13,18 @@ export interface ClaimShape {
   readonly numbers: ParameterNumbers;
 }
 
+/** A statement in parts, so that a finish and a claim can be made one statement. */
+export interface ClaimParts {
+  /** What stands between WITH and the last SELECT. */
+  readonly ctes: string;
+  /** Branch of a CASE by which it raises when the session is not alive. */
+  readonly unlessAlive: string;
+  /** The same for whatever else may stand against it. */
+  readonly unlessValid: string;
+}
+
+export type System = 'postgresql' | 'cockroachdb';
+
 /** A string as an SQL literal. */
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
@@ -21,14 +33,14 @@ export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
  * neither engine may read the whole work table instead. PostgreSQL is held to it by LIMIT in a lateral
  * subquery, CockroachDB by the join's hint.
  */
-function obstacles(process: string, system: 'postgresql' | 'cockroachdb'): string {
+function obstacles(process: string, system: System): string {
   const key = `w.process = ${literal(process)} AND w.target = r.target`;
   const join = system === 'cockroachdb' ? 'LEFT LOOKUP JOIN' : 'LEFT JOIN';
   const holder = `${join} holdfast.session AS s ON s.session_id = w.holder
     ${join} holdfast.session_deadline AS d ON d.session_id = w.holder`;
   if (system === 'cockroachdb') return `${join} holdfast.work AS w ON ${key}\n    ${holder}`;
   return `LEFT JOIN LATERAL (
-    SELECT w.token, w.holder, w.not_before, s.session_id, d.deadline
+    SELECT w.token, w.holder, w.started_at, w.not_before, s.session_id, d.deadline
     FROM holdfast.work AS w
     ${holder}
     WHERE ${key}
@@ -36,33 +48,26 @@ function obstacles(process: string, system: 'postgresql' | 'cockroachdb'): strin
   ) AS k ON true`;
 }
 
-/**
- * The whole claim as one statement around the user's retrieval: proves the claimer alive, walks the candidates
- * until `wanted` are free (or held by a session that is gone or past its deadline) and due, evicts dead
- * holders, takes the keys with token + 1, writes the history. Raises unless the claimer is alive. Gives the
- * targets taken; when all were lost to other claimers, those, with no token; when there was nothing, one row
- * of nulls.
- *
- * Right at READ COMMITTED: the upsert's guard lets it through only if token and holder are what the
- * statement's snapshot showed, so nobody held the target in between, and only a holder changes what made it a
- * candidate. See docs/claims.md.
- */
-export function claimText(shape: ClaimShape, system: 'postgresql' | 'cockroachdb'): string {
+/** The claim without its last SELECT. */
+export function claimParts(shape: ClaimShape, system: System): ClaimParts {
   const process = literal(shape.process);
+  const cockroach = system === 'cockroachdb';
   // A number that PostgreSQL's planner cannot see makes it expect a tenth: it then walks an index that has the
   // order, rather than sort the slice, and plans the statement once and for all.
-  const limit = (count: string) => (system === 'cockroachdb' ? `LIMIT ${count}` : `LIMIT (SELECT ${count})`);
+  const limit = (count: string) => (cockroach ? `LIMIT ${count}` : `LIMIT (SELECT ${count})`);
+  // As an array it is a condition of the index; PostgreSQL would read every session to join them.
+  const among = (select: string) => (cockroach ? `IN (${select})` : `= ANY(ARRAY(${select}))`);
   const bound = shape.limit === undefined ? '' : `\n${limit(String(shape.limit))}`;
-  const number = (field: 'sessionId' | 'wanted') => `$${shape.numbers[field]}`;
-  const [w, k] = system === 'cockroachdb' ? ['w', 's'] : ['k', 'k'];
-  const d = system === 'cockroachdb' ? 'd' : 'k';
-  return `WITH live AS (
-  SELECT s.session_id
+  const number = (field: 'sessionId' | 'claimNumber' | 'wanted') => `$${shape.numbers[field]}`;
+  const [w, k] = cockroach ? ['w', 's'] : ['k', 'k'];
+  const d = cockroach ? 'd' : 'k';
+  const ctes = `live AS (
+  SELECT s.session_id, s.void_claims
   FROM holdfast.session AS s
   JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
-  WHERE s.session_id = ${number('sessionId')}::UUID AND d.deadline > now()
+  WHERE s.session_id = ${number('sessionId')}::UUID AND d.deadline > now()${cockroach ? '' : '\n  FOR KEY SHARE OF s'}
 ), chosen AS (
-  SELECT r.target, COALESCE(${w}.token, 0::INT8) AS token, ${w}.holder, ${k}.session_id AS held_by
+  SELECT r.target, COALESCE(${w}.token, 0::INT8) AS token, ${w}.holder, ${w}.started_at, ${k}.session_id AS held_by
   FROM (SELECT CAST(retrieval.target AS TEXT) AS target FROM (
 ${shape.retrieval}${bound}
   ) AS retrieval) AS r
@@ -72,35 +77,59 @@ ${shape.retrieval}${bound}
   ${limit(`${number('wanted')}::INT8`)}
 ), dead AS (
   DELETE FROM holdfast.session_deadline
-  WHERE session_id IN (SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live))
+  WHERE session_id ${among(
+    'SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live)',
+  )}
     AND deadline <= now()
   RETURNING session_id
 ), evicted AS (
-  DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
+  DELETE FROM holdfast.session WHERE session_id ${among('SELECT session_id FROM dead')} RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from)
-  SELECT ${process}, c.target, l.session_id, min(c.token) + 1, now(), c.holder
+  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from, claim)
+  SELECT ${process}, c.target, l.session_id, min(c.token) + 1, now(), c.holder, ${number('claimNumber')}::INT8
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   GROUP BY c.target, l.session_id, c.holder
   ORDER BY c.target
   ON CONFLICT (process, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from
+    taken_from = excluded.taken_from, claim = excluded.claim
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING target, token, taken_from, holder, started_at, backoff_seconds
-), history AS (
-  INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
-  SELECT target, ${process}, token, 'started', holder, started_at FROM taken
-  UNION ALL
-  SELECT target, ${process}, token - 1, 'abandoned', taken_from, started_at FROM taken
-  WHERE taken_from IS NOT NULL
+  RETURNING target, token, taken_from, backoff_seconds
+), abandoned AS (
+  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
+  SELECT t.target, ${process}, t.token - 1, t.taken_from, min(c.started_at), 'abandoned'
+  FROM taken AS t JOIN chosen AS c ON c.target = t.target
+  WHERE t.taken_from IS NOT NULL
+  GROUP BY t.target, t.token, t.taken_from
   RETURNING token
-)
-SELECT c.target, t.token, t.taken_from, t.backoff_seconds
-FROM (SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM live)
-  THEN '1' ELSE 'holdfast:session-expired' END AS INT8) AS alive) AS proof
+)`;
+  const unlessAlive = "WHEN NOT EXISTS (SELECT 1 FROM live) THEN 'holdfast:session-expired'";
+  const unlessValid = `WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= ${number('claimNumber')}::INT8) THEN 'holdfast:claim-void'`;
+  return { ctes, unlessAlive, unlessValid };
+}
+
+/** The last SELECT, after the branches of the CASE by which the statement raises. */
+export const claimRows = (...refusals: string[]) => `SELECT c.target, t.token, t.taken_from, t.backoff_seconds
+FROM (SELECT CAST(CASE
+  ${refusals.join('\n  ')}
+  ELSE '1' END AS INT8) AS alive) AS proof
 LEFT JOIN chosen AS c ON proof.alive = 1
 LEFT JOIN taken AS t ON t.target = c.target
 WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)`;
+
+/**
+ * The whole claim as one statement around the user's retrieval: proves the claimer alive, walks the candidates
+ * until `wanted` are free (or held by a session that is gone or past its deadline) and due, evicts dead
+ * holders, takes the keys with token + 1, writes what the history says of them. Raises unless the claimer is alive
+ * and the claim's number has not been voided. Gives the targets taken; when all were lost to other claimers,
+ * those, with no token; when there was nothing, one row of nulls.
+ *
+ * Right at READ COMMITTED: the upsert's guard lets it through only if token and holder are what the
+ * statement's snapshot showed, so nobody held the target in between, and only a holder changes what made it a
+ * candidate. The lock on the claimer's row is what settling a lost answer waits for. See docs/claims.md.
+ */
+export function claimText(shape: ClaimShape, system: System): string {
+  const { ctes, unlessAlive, unlessValid } = claimParts(shape, system);
+  return `WITH ${ctes}\n${claimRows(unlessAlive, unlessValid)}`;
 }

@@ -20,11 +20,13 @@ export * from './json-shape.ts';
 export type { Executor, RawResult, ResultColumn, Statement } from './statement.ts';
 export { type OutputOf, type Schema, validated } from './validated.ts';
 export {
+  type ClaimCaller,
   type ClaimedRow,
   type ClaimQuery,
   claim,
   type FinishedKeys,
   type FinishQuery,
   finish,
+  finishAndClaimStatement,
   type WorkQueryDefinition,
 } from './work-queries.ts';

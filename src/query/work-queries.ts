@@ -1,8 +1,9 @@
 import { encodeParam, rowDecoder } from './build.ts';
-import { claimText, type ParameterNumbers } from './claim-text.ts';
+import { claimParts, claimRows, claimText, type ParameterNumbers, type System } from './claim-text.ts';
 import { int8, text, uuid } from './codecs.ts';
 import type { ParamSpec } from './definition.ts';
-import { finishText } from './finish-text.ts';
+import { finishParts, finishText } from './finish-text.ts';
+import { renumbered } from './renumber.ts';
 import type { RawResult, Statement } from './statement.ts';
 
 /** What the compiler writes down for a `:claim` or `:finish`: the author's own statement, not yet wrapped. */
@@ -17,7 +18,12 @@ export interface WorkQueryDefinition {
   readonly params: readonly ParamSpec[];
 }
 
-type System = 'postgresql' | 'cockroachdb';
+/** Who claims, how many, and which of its claims this is. */
+export interface ClaimCaller {
+  readonly sessionId: string;
+  readonly claimNumber: bigint;
+  readonly wanted: bigint;
+}
 
 /** A retrieval that takes what it finds, in one statement: give it to `session.claim`. */
 export interface ClaimQuery<P> {
@@ -25,7 +31,7 @@ export interface ClaimQuery<P> {
   readonly process: string;
   readonly definition: WorkQueryDefinition;
   /** Encodes the parameters; throws InvalidParameterError naming the query and the field. */
-  statement(params: P & { readonly sessionId: string; readonly wanted: bigint }, system: System): Statement;
+  statement(params: P & ClaimCaller, system: System): Statement;
   decodeRows(raw: RawResult): ClaimedRow[];
 }
 
@@ -86,22 +92,75 @@ export function finish<P>(definition: WorkQueryDefinition): FinishQuery<P> {
   return { kind: 'finish', process, definition, statement };
 }
 
+const fusedTexts = new WeakMap<WorkQueryDefinition, WeakMap<WorkQueryDefinition, string | false>>();
+
+/**
+ * A finish and a claim as ONE statement. The claim sees the database as it was before the finish, where what is
+ * being finished is held by a live session, so it passes that over. PostgreSQL only: CockroachDB refuses a statement
+ * that changes a table twice. Undefined where it cannot be made.
+ */
+export function finishAndClaimStatement<F, C>(
+  finish: FinishQuery<F>,
+  done: F & FinishedKeys,
+  claim: ClaimQuery<C>,
+  next: C & ClaimCaller,
+): Statement | undefined {
+  const byClaim = fusedTexts.get(finish.definition) ?? new WeakMap<WorkQueryDefinition, string | false>();
+  fusedTexts.set(finish.definition, byClaim);
+  const known = byClaim.get(claim.definition) ?? fusedText(finish.definition, claim.definition) ?? false;
+  byClaim.set(claim.definition, known);
+  if (known === false) return undefined;
+  const { operation, collection } = claim.definition;
+  return {
+    text: known,
+    name: `${finish.definition.name} ${claim.definition.name}`,
+    operation,
+    collection,
+    values: [...encoded(finish.definition, done), ...encoded(claim.definition, next)],
+  };
+}
+
+function fusedText(finish: WorkQueryDefinition, claim: WorkQueryDefinition): string | undefined {
+  const retrieval = renumbered(claim.text, finish.params.length);
+  if (retrieval === undefined) return undefined;
+  const done = finishParts(
+    { process: finish.process, change: finish.text, numbers: numbersOf(finish, 0) },
+    'postgresql',
+  );
+  const next = claimParts(
+    {
+      process: claim.process,
+      retrieval,
+      limit: claim.limit,
+      numbers: numbersOf(claim, finish.params.length),
+    },
+    'postgresql',
+  );
+  return `WITH ${done.ctes}, ${next.ctes}\n${claimRows(next.unlessAlive, done.unlessValid, next.unlessValid)}`;
+}
+
+const numbersOf = ({ params }: WorkQueryDefinition, offset: number): ParameterNumbers =>
+  Object.fromEntries(params.map(([field], i) => [field, offset + i + 1]));
+
+const encoded = (definition: WorkQueryDefinition, params: object) => {
+  const given = params as Readonly<Record<string, unknown>>;
+  return definition.params.map(([field], i) =>
+    // An author's own use of it may have made another integer of it; as text they are the same.
+    field === 'wanted' ? int8.encode(given[field] as bigint) : encodeParam(definition, i, given),
+  );
+};
+
 /** Puts the statement together once for each engine. */
 function wrapped(
   definition: WorkQueryDefinition,
   textFor: (numbers: ParameterNumbers, system: System) => string,
 ): (params: object, system: System) => Statement {
-  const { name, operation, collection, params: specs } = definition;
-  const numbers = Object.fromEntries(specs.map(([field], i) => [field, i + 1]));
+  const { name, operation, collection } = definition;
+  const numbers = numbersOf(definition, 0);
   const texts = new Map<System, string>();
   return (params, system) => {
     const known = texts.get(system) ?? textFor(numbers, system);
     texts.set(system, known);
-    const given = params as Readonly<Record<string, unknown>>;
-    const values = specs.map(([field], i) =>
-      // An author's own use of it may have made another integer of it; as text they are the same.
-      field === 'wanted' ? int8.encode(given[field] as bigint) : encodeParam(definition, i, given),
-    );
-    return { text: known, name, operation, collection, values };
+    return { text: known, name, operation, collection, values: encoded(definition, params) };
   };
 }

@@ -18,6 +18,41 @@ export function refuseForbidden(text: string, allowDdl: boolean): void {
   throw new ForbiddenStatementError(complaint);
 }
 
+const LEAVES_STATE = new Set([
+  ...CONTROL,
+  ...[
+    'SAVEPOINT',
+    'RELEASE',
+    'SET',
+    'RESET',
+    'DISCARD',
+    'LISTEN',
+    'UNLISTEN',
+    'DEALLOCATE',
+    'DECLARE',
+    'LOAD',
+  ],
+]);
+const lone = new Map<string, string | undefined>();
+
+/**
+ * Throws ForbiddenStatementError for what would leave something behind on a connection that others use next: an open
+ * transaction, a setting, a cursor, a temporary table.
+ */
+export function refuseLeftovers(text: string): void {
+  let complaint = lone.get(text);
+  if (complaint === undefined && !lone.has(text)) {
+    const bare = text.slice(statementStart(text));
+    const word = /^[a-z]+/i.exec(bare)?.[0].toUpperCase() ?? '';
+    const temporary = /^CREATE\s+((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s/i.test(bare);
+    if (temporary || (LEAVES_STATE.has(word) && !/^SET\s+CLUSTER\s/i.test(bare)))
+      complaint = `${temporary ? 'CREATE TEMPORARY' : word} on its own would stay with a connection that others use next: use db.transact with SET LOCAL, or ALTER ROLE ... SET`;
+    if (lone.size >= MOST_VERDICTS) lone.clear();
+    lone.set(text, complaint);
+  }
+  if (complaint !== undefined) throw new ForbiddenStatementError(complaint);
+}
+
 /** Where the first word is: behind white space, semicolons and comments, which nest. */
 function statementStart(text: string): number {
   const skip = /\s+|;|--[^\n]*|\/\*/y;

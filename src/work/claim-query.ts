@@ -1,83 +1,144 @@
-import { AmbiguousCommitError, ConnectionLostError } from '../errors/index.ts';
-import type {
-  ClaimedRow,
-  ClaimQuery,
-  Executor,
-  FinishedKeys,
-  FinishQuery,
-  Statement,
+import { AmbiguousCommitError } from '../errors/index.ts';
+import {
+  type ClaimCaller,
+  type ClaimedRow,
+  type ClaimQuery,
+  type FinishedKeys,
+  type FinishQuery,
+  finishAndClaimStatement,
 } from '../query/index.ts';
+import { raised } from '../sessions/index.ts';
 import type { Claimed } from './claim.ts';
-
-/** Where single guarded statements run. */
-export interface GuardedExecutor extends Executor {
-  readonly system: 'postgresql' | 'cockroachdb';
-  /** Several in one transaction and one flight: all or none. The last one's result. */
-  executeTogether(statements: readonly Statement[]): ReturnType<Executor['execute']>;
-}
+import { answerIsLost, type GuardedExecutor, persistently, settleClaim } from './settle.ts';
+import { allFinished } from './together.ts';
 
 /** A claim whose every candidate was lost to others is made again, so often at most. */
 const MOST_TRIES = 3;
-/** A finish whose answer was lost is sent again, so often at most. */
-const MOST_SENDS = 5;
+const CLAIM_VOID = 'holdfast:claim-void';
+const PROOFS = ['holdfast:session-expired', 'holdfast:lease-lost'];
 
 export interface ClaimCall<P> {
   readonly query: ClaimQuery<P>;
   readonly params: P;
   readonly sessionId: string;
   readonly wanted: number;
+  /** A number that no claim of the session has had. */
+  readonly nextNumber: () => bigint;
 }
 
-function claimStatement<P>(
-  { query, params, sessionId, wanted }: ClaimCall<P>,
-  system: GuardedExecutor['system'],
-) {
-  return query.statement({ ...params, sessionId, wanted: BigInt(wanted) }, system);
+export interface FinishCall<P> {
+  readonly query: FinishQuery<P>;
+  readonly params: P;
+  readonly keys: FinishedKeys;
 }
 
-/** Runs a `:claim`: one statement, one round trip. Empty when there is nothing to do. */
+/**
+ * Runs a `:claim`: one statement, one round trip. Empty when there is nothing to do. One whose answer is lost is
+ * settled, and sent again if it took nothing; only while the session lives.
+ */
 export async function claimByQuery<P>(executor: GuardedExecutor, call: ClaimCall<P>): Promise<Claimed[]> {
-  const statement = claimStatement(call, executor.system);
-  for (let tries = 1; ; tries++) {
-    const rows = call.query.decodeRows(
-      await sentOnce(call.query.definition.name, () => executor.execute(statement)),
-    );
-    const { taken, lost } = sorted(call.query.process, rows);
-    if (taken.length > 0 || !lost || tries >= MOST_TRIES) return taken;
-  }
-}
-
-/** Runs a `:finish`: one statement, one round trip. Sent again when its answer is lost: a token finishes once. */
-export async function finishByQuery<P>(
-  executor: GuardedExecutor,
-  query: FinishQuery<P>,
-  params: P,
-  keys: FinishedKeys,
-): Promise<void> {
-  const statement = query.statement({ ...params, ...keys }, executor.system);
-  for (let sends = 1; ; sends++) {
+  const { query } = call;
+  for (let tries = 1; ; ) {
+    const caller = callerOf(call);
     try {
-      await executor.execute(statement);
-      return;
+      const raw = await executor.execute(query.statement({ ...call.params, ...caller }, executor.system));
+      const { taken, lost } = sorted(query.process, query.decodeRows(raw));
+      if (taken.length > 0 || !lost || tries++ >= MOST_TRIES) return taken;
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
-      if (sends >= MOST_SENDS) throw ambiguous(query.definition.name, error);
+      const { taken } = await afterFailure(executor, query, caller, error, () => executor.signal.reason);
+      if (taken.length > 0) return taken;
     }
   }
 }
 
-/** Both in one transaction and one flight: all that is finished is, and all that is claimed, or neither. */
+/**
+ * Runs a `:finish`: one statement, one round trip. Sent again when its answer is lost, for a token finishes once:
+ * that it was the first time then shows in the history.
+ */
+export async function finishByQuery<P>(executor: GuardedExecutor, call: FinishCall<P>): Promise<void> {
+  const { query, params, keys } = call;
+  const statement = query.statement({ ...params, ...keys }, executor.system);
+  let lost: AmbiguousCommitError | undefined;
+  const send = () =>
+    executor.execute(statement).catch((error: unknown) => {
+      if (answerIsLost(error)) lost ??= ambiguous(query, error);
+      throw error;
+    });
+  try {
+    await send();
+  } catch (error) {
+    if (!lost) throw error;
+    try {
+      await persistently(executor, send, () => lost);
+    } catch (again) {
+      if (!PROOFS.some((proof) => raised(again, proof))) throw again;
+      const finished = () => allFinished(executor, query.process, keys);
+      if (!(await persistently(executor, finished, () => lost))) throw again;
+    }
+  }
+}
+
+/**
+ * Both in one commit and one flight: all that is finished is, and all that is claimed, or neither. Where the claim
+ * found nothing, `claimed` is empty, though the finish may have made something claimable.
+ */
 export async function finishAndClaim<F, C>(
   executor: GuardedExecutor,
-  finish: { readonly query: FinishQuery<F>; readonly params: F; readonly keys: FinishedKeys },
+  finish: FinishCall<F>,
   claim: ClaimCall<C>,
 ): Promise<Claimed[]> {
-  const statements = [
-    finish.query.statement({ ...finish.params, ...finish.keys }, executor.system),
-    claimStatement(claim, executor.system),
-  ];
-  const raw = await sentOnce(finish.query.definition.name, () => executor.executeTogether(statements));
-  return sorted(claim.query.process, claim.query.decodeRows(raw)).taken;
+  const done = { ...finish.params, ...finish.keys };
+  let lost: AmbiguousCommitError | undefined;
+  for (;;) {
+    const caller = callerOf(claim);
+    const next = { ...claim.params, ...caller };
+    try {
+      const fused =
+        executor.system === 'postgresql' && finishAndClaimStatement(finish.query, done, claim.query, next);
+      const raw = await (fused
+        ? executor.execute(fused)
+        : executor.executeTogether([
+            finish.query.statement(done, executor.system),
+            claim.query.statement(next, executor.system),
+          ]));
+      return sorted(claim.query.process, claim.query.decodeRows(raw)).taken;
+    } catch (error) {
+      const finished = () =>
+        persistently(
+          executor,
+          () => allFinished(executor, finish.query.process, finish.keys),
+          () => lost,
+        );
+      if (lost && PROOFS.some((proof) => raised(error, proof))) {
+        if (await finished()) return [];
+        throw error;
+      }
+      if (answerIsLost(error)) lost ??= ambiguous(finish.query, error);
+      const { taken, settled } = await afterFailure(executor, claim.query, caller, error, () => lost);
+      if (taken.length > 0 || (settled && (await finished()))) return taken;
+    }
+  }
+}
+
+const callerOf = <P>({ sessionId, wanted, nextNumber }: ClaimCall<P>): ClaimCaller => ({
+  sessionId,
+  wanted: BigInt(wanted),
+  claimNumber: nextNumber(),
+});
+
+/** What the claim took all the same; throws what does not mean that it may be sent again. */
+async function afterFailure(
+  executor: GuardedExecutor,
+  { process }: { readonly process: string },
+  { sessionId, claimNumber }: ClaimCaller,
+  error: unknown,
+  giveUp: () => unknown,
+): Promise<{ readonly taken: Claimed[]; readonly settled: boolean }> {
+  if (raised(error, CLAIM_VOID)) return { taken: [], settled: false };
+  if (!answerIsLost(error)) throw error;
+  const call = { process, sessionId, claimNumber };
+  const taken = await persistently(executor, () => settleClaim(executor, call), giveUp);
+  return { taken, settled: true };
 }
 
 function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[]; lost: boolean } {
@@ -95,16 +156,8 @@ function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[
   return { taken, lost: rows.some(({ target, token }) => target !== null && token === null) };
 }
 
-async function sentOnce<T>(name: string, send: () => Promise<T>): Promise<T> {
-  try {
-    return await send();
-  } catch (error) {
-    throw error instanceof ConnectionLostError ? ambiguous(name, error) : error;
-  }
-}
-
-const ambiguous = (name: string, cause: unknown) =>
+const ambiguous = (query: { readonly definition: { readonly name: string } }, cause: unknown) =>
   new AmbiguousCommitError(
-    `the answer to ${name} was lost: what it may have claimed is held until the session is closed`,
+    `the answer to ${query.definition.name} was lost, and the session ended before it could be told whether it was carried out`,
     { cause },
   );

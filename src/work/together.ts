@@ -58,7 +58,7 @@ export async function lostAmong<C extends Claim>(
 }
 
 /** Whether the history says that this session has finished every one of them. */
-export async function allFinished(executor: Executor, { process, keys }: Together): Promise<boolean> {
+export async function allFinished(executor: Executor, process: string, keys: FinishedKeys): Promise<boolean> {
   const own = keys.keyTargets.flatMap((_, i) => (keys.keyProcesses[i] === process ? [i] : []));
   const { finished } = await finishedKeys(executor, {
     processes: own.map((i) => keys.keyProcesses[i]!),

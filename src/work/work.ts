@@ -1,12 +1,17 @@
 import { checkOptions } from '../database/index.ts';
-import { LeaseLostError, SessionExpiredError, WorkEndedError } from '../errors/index.ts';
+import {
+  AmbiguousCommitError,
+  LeaseLostError,
+  SessionExpiredError,
+  WorkEndedError,
+} from '../errors/index.ts';
 import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
-import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
+import { type GuardedExecutor, persistently } from './settle.ts';
 import { allFinished, keysOf, lostAmong, type Together } from './together.ts';
 
 /** What a work handle needs of its session. */
@@ -252,7 +257,7 @@ export class Work {
    */
   static async finishTogether<T>(
     session: WorkSession,
-    executor: Executor,
+    executor: GuardedExecutor,
     works: readonly Work[],
     act: (all: Together) => Promise<T>,
   ): Promise<T | undefined> {
@@ -261,7 +266,7 @@ export class Work {
       if (work.#session.id !== session.id)
         throw new WorkEndedError(`finish: ${work.process} of ${work.target} belongs to another session`);
     }
-    if (new Set(works).size !== works.length)
+    if (works.length > 1 && new Set(works).size !== works.length)
       throw new WorkEndedError('finish: the same work is given twice');
     const claims = works.map((work) => ({
       work,
@@ -279,16 +284,22 @@ export class Work {
       ended();
       return value;
     } catch (thrown) {
-      for (const work of works) work.#state = 'held';
-      if (!raised(thrown, SENTINEL)) throw thrown;
-      // An earlier try may have been carried out and its answer lost: then the history says so.
-      if (await allFinished(executor, all)) {
-        ended();
-        return undefined;
+      const lease = raised(thrown, SENTINEL);
+      const ask = <R>(question: () => Promise<R>) => persistently(executor, question, () => thrown);
+      try {
+        // An earlier try may have been carried out and its answer lost: then the history says so.
+        const unsure = lease || thrown instanceof AmbiguousCommitError;
+        if (unsure && (await ask(() => allFinished(executor, all.process, all.keys)))) {
+          ended();
+          return undefined;
+        }
+        if (!lease) throw thrown;
+        const { lost, error } = await ask(() => lostAmong(executor, session.id, claims));
+        for (const { work } of lost) work.#lose(error);
+        throw error;
+      } finally {
+        for (const work of works) if (work.#state === 'ending') work.#state = 'held';
       }
-      const { lost, error } = await lostAmong(executor, session.id, claims);
-      for (const { work } of lost) work.#lose(error);
-      throw error;
     }
   }
 

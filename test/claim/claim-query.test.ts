@@ -26,7 +26,8 @@ describe.each(DRIVERS)('%s', (driver) => {
   afterAll(() => db?.close());
   beforeEach(async () => {
     await rows(db, 'DELETE FROM job WHERE true');
-    await rows(db, 'DELETE FROM holdfast.work_history WHERE true');
+    await rows(db, 'DELETE FROM holdfast.ended_work WHERE true');
+    await rows(db, 'UPDATE holdfast.work SET holder = NULL WHERE holder IS NOT NULL');
   });
 
   const start = () => db.startSession({ component: 'test', intervalMs: 60_000 });

@@ -71,7 +71,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     for (let i = 0; i < 25; i++) {
       await rows(
         db,
-        "INSERT INTO holdfast.work_history (target, process, token, event, session_id, at) VALUES ($1, 'old', 1, 'started', gen_random_uuid(), now() - INTERVAL '100 days')",
+        "INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at, ended_at) VALUES ($1, 'old', 1, 'failed', gen_random_uuid(), now() - INTERVAL '101 days', now() - INTERVAL '100 days')",
         `old-${i}`,
       );
     }
@@ -113,12 +113,12 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('history is kept for good where its retention is Infinity', async () => {
     await rows(
       db,
-      `INSERT INTO holdfast.work_history (target, process, token, event, session_id, at)
-       VALUES ('antique', 'keep', 1, 'started', '00000000-0000-4000-8000-000000000000', '1999-01-01')`,
+      `INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at, ended_at)
+       VALUES ('antique', 'keep', 1, 'finished', '00000000-0000-4000-8000-000000000000', '1999-01-01', '1999-01-02')`,
     );
     await using janitor = runJanitor(db, { intervalMs: 3_600_000, historyRetentionMs: Infinity });
     expect((await janitor.sweep()).history).toBe(0);
-    expect(await workHistory(db, { target: 'antique' })).toHaveLength(1);
+    expect(await workHistory(db, { target: 'antique' })).toHaveLength(2);
   });
 
   test('retentions need not be whole milliseconds', async () => {

@@ -31,6 +31,7 @@ ORDER BY j.bucket, j.job_id`,
   params: [
     ['buckets', arrayOf(int8)],
     ['sessionId', uuid],
+    ['claimNumber', int8, 'null'],
     ['wanted', int8],
   ],
 });

@@ -14,6 +14,8 @@ interface PgInternals {
   readonly processID: number | null;
   readonly secretKey: number | null;
   readonly connection: { readonly stream: Socket };
+  /** Of the last ReadyForQuery: I(dle), T(ransaction), E(rror). */
+  getTransactionStatus(): string | null;
 }
 
 const CLOSE_WITHIN_MS = 1_000;
@@ -82,6 +84,11 @@ class PgConnection extends Mortal implements DriverConnection {
       this.#corked = false;
       stream.uncork();
     });
+  }
+
+  get inTransaction(): boolean {
+    const status = this.#client.getTransactionStatus();
+    return status !== null && status !== 'I';
   }
 
   async cancel(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { connectFailure, statementFailure } from './failures.ts';
 import { Mortal } from './mortal.ts';
+import { ReadyStatus } from './ready-status.ts';
 import { secureSocket, tlsOptions } from './tls.ts';
 
 /**
@@ -40,6 +41,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
   readonly #options: DriverOptions;
   readonly #sql: postgres.Sql;
   #socket: Socket | undefined;
+  #status = new ReadyStatus();
   #backend: { readonly pid: number | null; readonly secret: number | null } | undefined;
 
   constructor(options: DriverOptions) {
@@ -88,6 +90,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
       socket.destroy();
       throw error;
     }
+    this.#socket.on('data', (bytes: Buffer) => this.#status.push(bytes));
     return Object.assign(this.#socket, { host, port });
   }
 
@@ -123,6 +126,10 @@ class PostgresConnection extends Mortal implements DriverConnection {
       if (failure instanceof ConnectionLostError) this.destroy(failure);
       throw failure;
     }
+  }
+
+  get inTransaction(): boolean {
+    return this.#status.inTransaction;
   }
 
   async cancel(): Promise<void> {

@@ -16,6 +16,7 @@ export const claimInstall = claim<ClaimInstallParams>({
   params: [
     ['rack', text],
     ['sessionId', uuid],
+    ['claimNumber', int8, 'null'],
     ['wanted', int8],
   ],
 });

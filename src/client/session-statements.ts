@@ -1,0 +1,54 @@
+import { type DriverConnection, type Engine, type Pool, runClaims } from '../database/index.ts';
+import type { RawResult, Statement } from '../query/index.ts';
+import type { LiveSession } from '../sessions/index.ts';
+import type { Telemetry } from '../telemetry/index.ts';
+import type { GuardedExecutor } from '../work/index.ts';
+
+/** Even a session of a short interval waits so long for an answer. */
+const LEAST_PATIENCE_MS = 5_000;
+
+/**
+ * Where the one-statement claims and finishes of a session run. None outlasts the session: when it expires the
+ * connections of those under way are cut. None waits longer than an interval for its answer: a network that lost this
+ * connection alone is not noticed by heartbeats.
+ */
+export class SessionStatements implements GuardedExecutor {
+  readonly signal: AbortSignal;
+  readonly #live: LiveSession;
+  readonly #pool: Pool;
+  readonly #engine: Engine;
+  readonly #telemetry: Telemetry;
+  readonly #running = new Set<DriverConnection>();
+
+  constructor(live: LiveSession, pool: Pool, engine: Engine, telemetry: Telemetry) {
+    this.#live = live;
+    this.#pool = pool;
+    this.#engine = engine;
+    this.#telemetry = telemetry;
+    this.signal = live.signal;
+    const cut = () => {
+      for (const connection of [...this.#running]) connection.destroy(new Error('the session has ended'));
+    };
+    live.signal.addEventListener('abort', cut, { once: true });
+  }
+
+  get system(): Engine['system'] {
+    return this.#engine.system;
+  }
+
+  execute(statement: Statement): Promise<RawResult> {
+    return this.#run(statement, [statement]);
+  }
+
+  executeTogether(statements: readonly Statement[]): Promise<RawResult> {
+    return this.#run(statements.at(-1)!, statements);
+  }
+
+  #run(named: Statement, statements: readonly Statement[]): Promise<RawResult> {
+    const deadline = performance.now() + Math.max(this.#live.intervalMs, LEAST_PATIENCE_MS);
+    const options = { signal: this.signal, deadline, running: this.#running };
+    return this.#telemetry.statement(named, undefined, () =>
+      runClaims(this.#pool, this.#engine, statements, options),
+    );
+  }
+}
