@@ -9,7 +9,10 @@ CREATE TABLE IF NOT EXISTS holdfast.session (
   component TEXT NOT NULL,
   runtime_info TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-  interval_ms INT8 NOT NULL CHECK (interval_ms > 0)
+  interval_ms INT8 NOT NULL CHECK (interval_ms > 0),
+  -- Claims in one statement are numbered by their session. One up to this number that has not taken effect never
+  -- will: how a claim whose answer was lost is settled.
+  void_claims INT8 NOT NULL DEFAULT 0
 );
 
 -- Narrow and hot: one update per session and heartbeat. No secondary index, so the update stays in place.
@@ -28,33 +31,52 @@ CREATE OR REPLACE VIEW holdfast.live_session AS
 -- Exclusive work. One row per (process, target) that was ever claimed; it is never deleted, so the token
 -- in it only grows. A row is free when holder is null or the holder's session is gone or past its deadline.
 -- Lock keys of exclusion groups are rows too; their process is 'group:' and the group's name.
+--
+-- Hot: written when work is claimed and when it ends, so it has no secondary index, and half of each page is left
+-- free: the second write then stays beside the first and touches no index (PostgreSQL).
 CREATE TABLE IF NOT EXISTS holdfast.work (
-  process TEXT NOT NULL,
   target TEXT NOT NULL,
-  holder UUID,
+  process TEXT NOT NULL,
   token INT8 NOT NULL,
+  holder UUID,
+  -- When the claim with this token began.
   started_at TIMESTAMPTZ,
-  -- Who held it when it was taken over; null when it was free. Guards the take-over, see ClaimWork.
-  taken_from UUID,
+  -- Number of the claim statement that took it, among those of its holder; null when a transaction did.
+  claim INT8,
   -- Backoff: not claimable before this time. The period is whole seconds, before jitter.
   not_before TIMESTAMPTZ,
   backoff_seconds INT8,
+  -- Who held it when it was taken over; null when it was free. Guards the take-over, see ClaimWork.
+  taken_from UUID,
   backoff_cause TEXT,
-  PRIMARY KEY (process, target)
-);
+  PRIMARY KEY (target, process)
+) WITH (fillfactor = 50);
 
--- What happened, once each: the key allows one start and one of each end per token. No foreign keys, so
--- history outlives its target and its session.
-CREATE TABLE IF NOT EXISTS holdfast.work_history (
+-- Claims that have ended, one row each, start and end: written once, in the commit that ends it. No foreign keys,
+-- so it outlives its target and its session.
+CREATE TABLE IF NOT EXISTS holdfast.ended_work (
   target TEXT NOT NULL,
   process TEXT NOT NULL,
   token INT8 NOT NULL,
-  event TEXT NOT NULL CHECK (event IN ('started', 'finished', 'failed', 'canceled', 'abandoned')),
   session_id UUID NOT NULL,
-  at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  started_at TIMESTAMPTZ NOT NULL,
+  ended_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  event TEXT NOT NULL CHECK (event IN ('finished', 'failed', 'canceled', 'abandoned')),
   cause TEXT,
-  PRIMARY KEY (target, process, token, event)
+  PRIMARY KEY (target, process, token)
 );
+
+-- What happened, once each: every claim that was made, under way or over, and every end.
+CREATE OR REPLACE VIEW holdfast.work_history AS
+  SELECT e.target, e.process, e.token, 'started' AS event, e.session_id, e.started_at AS at, NULL::TEXT AS cause
+  FROM holdfast.ended_work AS e
+  UNION ALL
+  SELECT e.target, e.process, e.token, e.event, e.session_id, e.ended_at, e.cause
+  FROM holdfast.ended_work AS e
+  UNION ALL
+  SELECT w.target, w.process, w.token, 'started', w.holder, w.started_at, NULL::TEXT
+  FROM holdfast.work AS w
+  WHERE w.holder IS NOT NULL AND w.process NOT LIKE 'group:%';
 
 -- Work that a live session holds now.
 CREATE OR REPLACE VIEW holdfast.active_work AS
