@@ -10,6 +10,7 @@ import {
   pgDriver,
   postgresDriver,
   withEnvironment,
+  withTls,
 } from '../database/index.ts';
 import { InvalidOptionError } from '../errors/index.ts';
 import { openTelemetry } from '../telemetry/index.ts';
@@ -72,7 +73,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
       heartPool,
       engine,
       telemetry,
-      url,
+      url: withTls(url, tls),
       closeTimeoutMs: options.closeTimeoutMs ?? CLOSE_WITHIN_MS,
       onClose: () => {
         telemetry.close();

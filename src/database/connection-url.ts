@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { InvalidOptionError } from '../errors/index.ts';
@@ -10,7 +11,19 @@ export interface Address {
   readonly password: string | undefined;
   readonly database: string;
   readonly applicationName: string | undefined;
+  /** Start-up options for the server, such as `-c lock_timeout=1s` or CockroachDB's `--cluster=name`. */
+  readonly serverOptions: string | undefined;
   readonly tls: DriverTls | undefined;
+}
+
+/** The URL with the TLS settings that were given beside it: whoever gets only the URL connects as safely. */
+export function withTls(url: string, settings: TlsSettings = {}): string {
+  const { mode, caFile, certFile, keyFile } = settings;
+  const given = { sslmode: mode, sslrootcert: caFile, sslcert: certFile, sslkey: keyFile };
+  const mark = url.indexOf('?');
+  const parameters = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) parameters.set(name, value);
+  return parameters.size === 0 ? url : `${mark < 0 ? url : url.slice(0, mark)}?${parameters}`;
 }
 
 /** TLS settings, named as CockroachDB and libpq name them; the files are PEM. */
@@ -44,6 +57,13 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
     );
   }
   const [, , credentials = '', hostList = '', database = '', search = ''] = match;
+  // Cut apart at the wrong place, parts of a password would be taken for a host, and told.
+  const isCutWrong = match[2] === undefined ? url.includes('@') : `${hostList}${database}`.includes('@');
+  if (isCutWrong)
+    throw new InvalidOptionError(
+      'url',
+      'an @ is not where one belongs: in user and password write @ as %40, / as %2F, ? as %3F, # as %23',
+    );
   const colon = credentials.indexOf(':');
   const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), 'user');
   const parameters = new URLSearchParams(search);
@@ -60,6 +80,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
     password: colon < 0 ? undefined : decode(credentials.slice(colon + 1), 'password'),
     database: decode(database, 'database') || user || 'postgres',
     applicationName: parameters.get('application_name') ?? undefined,
+    serverOptions: parameters.get('options') || undefined,
     tls: readTls({
       mode: settings.mode ?? (parameters.get('sslmode') as TlsSettings['mode']) ?? undefined,
       caFile: settings.caFile ?? parameters.get('sslrootcert') ?? undefined,
@@ -97,20 +118,39 @@ function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): DriverTls | 
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new InvalidOptionError('tls', 'sslcert and sslkey go together: give both or neither');
   if (effective === 'disable') return undefined;
+  const cert = readPem(certFile, 'sslcert', (text) => new X509Certificate(text));
+  const key = readPem(keyFile, 'sslkey', createPrivateKey);
+  if (cert && key && !cert.parsed.checkPrivateKey(key.parsed))
+    throw new InvalidOptionError('sslkey', `${keyFile} is not the key of the certificate in ${certFile}`);
   return {
     rejectUnauthorized: effective !== 'require',
     verifyName: effective === 'verify-full',
-    ca: readPem(caFile, 'sslrootcert'),
-    cert: readPem(certFile, 'sslcert'),
-    key: readPem(keyFile, 'sslkey'),
+    ca: readPem(caFile, 'sslrootcert', (text) => new X509Certificate(text))?.text,
+    cert: cert?.text,
+    key: key?.text,
   };
 }
 
-function readPem(file: string | undefined, option: string): string | undefined {
+/** Parsed here, so that a wrong file is told by name and not as a handshake that failed. */
+function readPem<T>(
+  file: string | undefined,
+  option: string,
+  parse: (text: string) => T,
+): { readonly text: string; readonly parsed: T } | undefined {
   if (file === undefined) return undefined;
+  let text: string;
   try {
-    return readFileSync(file, 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (cause) {
     throw new InvalidOptionError(option, `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return { text, parsed: parse(text) };
+  } catch (cause) {
+    throw new InvalidOptionError(
+      option,
+      `${file} has no usable PEM ${option === 'sslkey' ? 'key (one without a passphrase is needed)' : 'certificate'}`,
+      { cause },
+    );
   }
 }

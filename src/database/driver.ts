@@ -8,6 +8,8 @@ export interface DriverOptions {
   readonly password?: string | undefined;
   readonly database: string;
   readonly applicationName: string;
+  /** The server's own start-up options, as in libpq's `options`. */
+  readonly serverOptions?: string | undefined;
   readonly connectTimeoutMs: number;
   readonly tls?: DriverTls | undefined;
 }

@@ -1,5 +1,5 @@
 export { leaveClaimMode } from './claim-mode.ts';
-export { type Address, parseUrl } from './connection-url.ts';
+export { type Address, parseUrl, withTls } from './connection-url.ts';
 export type { Driver, DriverConnection, DriverOptions, DriverTls } from './driver.ts';
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { InvalidOptionError } from '../errors/index.ts';
 
+const MOST_CONNECTIONS = 10_000;
+
 /** Options of `connect`. Everything is optional; durations are milliseconds. */
 export const connectOptionsSchema = z.strictObject({
   /** `postgresql://...`; default HOLDFAST_DATABASE_URL, then DATABASE_URL, then an embedded server. */
@@ -12,7 +14,7 @@ export const connectOptionsSchema = z.strictObject({
   pool: z
     .strictObject({
       /** Most connections at once. Default HOLDFAST_POOL_MAX, then 10. */
-      max: z.int().min(1).max(10_000).optional(),
+      max: z.int().min(1).max(MOST_CONNECTIONS).optional(),
       /** Longest wait for a free connection, then PoolTimeoutError. Default 30,000. */
       acquireTimeoutMs: z.int().min(1).optional(),
       /** An unused connection is closed after this. Default 60,000. */
@@ -49,11 +51,11 @@ export function checkOptions<S extends z.ZodType>(schema: S, options: unknown): 
   throw new InvalidOptionError(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
 }
 
-const positive = (name: string, text: string | undefined): number | undefined => {
+const connections = (name: string, text: string | undefined): number | undefined => {
   if (text === undefined || text === '') return undefined;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidOptionError(name, `"${text}" is not a positive whole number`);
+  if (!Number.isInteger(value) || value < 1 || value > MOST_CONNECTIONS)
+    throw new InvalidOptionError(name, `"${text}" is not a whole number from 1 to ${MOST_CONNECTIONS}`);
   return value;
 };
 
@@ -62,10 +64,10 @@ export function withEnvironment(
   options: ConnectOptions,
   env: NodeJS.ProcessEnv = process.env,
 ): ConnectOptions {
-  const driver = options.driver ?? env['HOLDFAST_DRIVER'];
+  const driver = options.driver ?? (env['HOLDFAST_DRIVER'] || undefined);
   if (driver !== undefined && driver !== 'pg' && driver !== 'postgres')
     throw new InvalidOptionError('HOLDFAST_DRIVER', `"${driver}" is not a driver: use pg or postgres`);
-  const max = options.pool?.max ?? positive('HOLDFAST_POOL_MAX', env['HOLDFAST_POOL_MAX']);
+  const max = options.pool?.max ?? connections('HOLDFAST_POOL_MAX', env['HOLDFAST_POOL_MAX']);
   const url = options.url ?? (env['HOLDFAST_DATABASE_URL'] || env['DATABASE_URL'] || undefined);
   return {
     ...options,

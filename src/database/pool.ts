@@ -232,7 +232,7 @@ export class Pool {
 
   /** Tries every host once, beginning with the one after where the attempt before this one began. */
   async #open(): Promise<DriverConnection> {
-    const { hosts, user, password, database, tls } = this.#address;
+    const { hosts, user, password, database, tls, serverOptions } = this.#address;
     const { connectTimeoutMs, applicationName } = this.#options;
     const first = this.#hostIndex++;
     let failure: unknown;
@@ -246,6 +246,7 @@ export class Pool {
           password,
           database,
           tls,
+          serverOptions,
           connectTimeoutMs,
           applicationName,
         });

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { serverAccount, temporaryRoot } from '../../src/database/embedded/accoun
 import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/index.ts';
 import { Pool, parseUrl, pgDriver, postgresDriver } from '../../src/database/index.ts';
 import { ConnectError, ConnectionLostError } from '../../src/errors/index.ts';
+import { connect } from '../../src/index.ts';
 import { type FaultProxy, stall, startFaultProxy } from '../../src/testing/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
@@ -27,10 +28,17 @@ beforeAll(async () => {
   const account = await serverAccount();
   dir = await mkdtemp(join(await temporaryRoot(account), 'holdfast-tls-'));
   pem = await makeCertificates(dir);
-  if (account) for (const file of [dir, pem.cert, pem.key]) await chown(file, account.uid, account.gid);
+  // As CockroachDB does it: the certificate is the proof, a password the exception.
+  const rules = join(dir, 'pg_hba.conf');
+  await writeFile(rules, 'hostssl all certified all cert\nhost all all all scram-sha-256\n');
+  if (account)
+    for (const file of [dir, pem.cert, pem.key, pem.ca, rules]) await chown(file, account.uid, account.gid);
   await chmod(pem.key, 0o600);
   secure = await startEmbedded({
-    settings: { ssl: 'on', ssl_cert_file: pem.cert, ssl_key_file: pem.key },
+    settings: {
+      ...{ ssl: 'on', ssl_cert_file: pem.cert, ssl_key_file: pem.key, ssl_ca_file: pem.ca },
+      hba_file: rules,
+    },
   });
 });
 afterAll(async () => {
@@ -162,12 +170,52 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
       expect(await failure(url(host, { sslmode, ...(ca ? { sslrootcert: pem[ca] } : {}) }))).toBe('tls');
     });
 
+    test('a client certificate is the proof of who connects; without one, or with an unusable one, nobody does', async () => {
+      const admin = await openConnection('pg', secure.url);
+      await admin.send(sql('CREATE ROLE certified LOGIN')).catch(() => {});
+      await admin.close();
+      const as = (parameters: Record<string, string>) =>
+        withParts(url('localhost', { sslmode: 'verify-full', sslrootcert: pem.ca, ...parameters }), (one) => {
+          one.username = 'certified';
+          one.password = '';
+        });
+      const files = { sslcert: pem.clientCert, sslkey: pem.clientKey };
+      const { connection, ssl } = await encrypted(as(files));
+      const { rows } = await connection.send(sql('SELECT current_user'));
+      expect([ssl, rows[0]![0]]).toEqual(['t', 'certified']);
+      await connection.close();
+      expect(await failure(as({}))).toBe('authentication');
+      const junk = join(dir, 'pg_hba.conf');
+      expect(() => parseUrl(as({ ...files, sslkey: pem.key }))).toThrow(/^sslkey: .*not the key of/);
+      for (const name of ['sslrootcert', 'sslcert', 'sslkey'])
+        expect(() => parseUrl(as({ ...files, [name]: junk }))).toThrow(
+          new RegExp(`^${name}: .*no usable PEM`),
+        );
+    });
+
+    test('the URL of a handle carries the TLS settings that connect was given beside it', async () => {
+      const tls = { mode: 'verify-full', caFile: pem.ca } as const;
+      await using db = await connect({ url: url('localhost', {}), driver, tls });
+      const { connection, ssl } = await encrypted(db.url);
+      expect(ssl).toBe('t');
+      await connection.close();
+    });
+
     test('a connection over TLS that is lost rejects what was in flight', async () => {
       const { connection } = await encrypted(url('localhost', { sslmode: 'require' }));
       const pending = connection.send(sql('SELECT pg_sleep(60)'));
       connection.destroy();
       await expect(pending).rejects.toThrow(ConnectionLostError);
     });
+  });
+
+  test('start-up options of the URL reach the server', async () => {
+    const at = withParts(database.url, (url) =>
+      url.searchParams.set('options', '-c default_transaction_read_only=on'),
+    );
+    const connection = await openConnection(driver, at);
+    expect((await connection.send(sql('SHOW default_transaction_read_only'))).rows).toEqual([['on']]);
+    await connection.close();
   });
 
   test('of several hosts the first that answers is used; when none does the last reason is told', async () => {

@@ -11,6 +11,9 @@ export interface Certificates {
   /** Signed for `localhost`, not for an address. */
   readonly cert: string;
   readonly key: string;
+  /** Signed for a client, the user `certified`. */
+  readonly clientCert: string;
+  readonly clientKey: string;
   /** Another authority, which signed nothing here. */
   readonly otherCa: string;
 }
@@ -41,5 +44,17 @@ export async function makeCertificates(dir: string): Promise<Certificates> {
     ...['x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
     ...['-days', '2', '-extfile', 'san', '-out', 'server.crt'],
   );
-  return { ca: at('ca.crt'), cert: at('server.crt'), key: at('server.key'), otherCa: at('other.crt') };
+  await openssl('req', ...key, '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=certified');
+  await openssl(
+    ...['x509', '-req', '-in', 'client.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
+    ...['-days', '2', '-out', 'client.crt'],
+  );
+  const client = { clientCert: at('client.crt'), clientKey: at('client.key') };
+  return {
+    ...client,
+    ca: at('ca.crt'),
+    cert: at('server.crt'),
+    key: at('server.key'),
+    otherCa: at('other.crt'),
+  };
 }

@@ -123,6 +123,7 @@ export const pgDriver: Driver = {
       password: options.password ?? '',
       database: options.database,
       application_name: options.applicationName,
+      ...(options.serverOptions && { options: options.serverOptions }),
       ssl: tlsOptions(options) ?? false,
       keepAlive: true,
       pipeline: true,

@@ -55,7 +55,10 @@ class PostgresConnection extends Mortal implements DriverConnection {
       user: options.user,
       password: options.password ?? '',
       database: options.database,
-      connection: { application_name: options.applicationName },
+      connection: {
+        application_name: options.applicationName,
+        ...(options.serverOptions && { options: options.serverOptions }),
+      },
       ssl: false,
       max: 1,
       max_lifetime: null,

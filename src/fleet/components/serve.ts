@@ -24,6 +24,9 @@ export interface ServeOptions {
   readonly stopOnStdinEnd: boolean;
 }
 
+/** Probes of Kubernetes wait a second unless told otherwise. */
+const READY_WITHIN_MS = 900;
+
 /** Resolves when the component has drained; rejects when it could not start or could not go on. */
 export async function serveComponent(
   name: string,
@@ -39,36 +42,41 @@ export async function serveComponent(
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
-  const db = await connect({
-    url: options.databaseUrl,
-    applicationName: `holdfast-fleet-${name}`,
-    pool: { max: options.connections },
-    ...(options.driver && { driver: options.driver }),
+  let db: Database | undefined;
+  let component: Component | undefined;
+  // Before anything else: who asks while it is still connecting is told that it lives and is not ready.
+  const health = await serveHealth(options.health.host, options.health.port, {
+    isAlive: () => true,
+    isReady: async () => !stopping.signal.aborted && db !== undefined && component !== undefined && answers(db),
   });
   try {
-    await checkSchema(db, { set: 'fleet' });
-    const component = await start(db, log);
-    let isAlive = true;
-    const health = await serveHealth(options.health.host, options.health.port, {
-      isAlive: () => isAlive,
-      isReady: async () => !stopping.signal.aborted && isAlive && Boolean(await databaseTime(db)),
+    db = await connect({
+      url: options.databaseUrl,
+      applicationName: `holdfast-fleet-${name}`,
+      pool: { max: options.connections },
+      ...(options.driver && { driver: options.driver }),
     });
+    await checkSchema(db);
+    await checkSchema(db, { set: 'fleet' });
+    component = await start(db, log);
     log.info({ health: health.url }, 'started');
-    try {
-      await Promise.race([component.done, aborted(stopping.signal)]);
-      log.info({ reason: stopping.signal.aborted ? stopping.signal.reason : 'ended' }, 'draining');
-      await component.stop({ graceMs: options.graceMs });
-      await component.done;
-      log.info('stopped');
-    } finally {
-      isAlive = false;
-      await health.close();
-    }
+    await Promise.race([component.done, aborted(stopping.signal)]);
+    log.info({ reason: stopping.signal.aborted ? stopping.signal.reason : 'ended' }, 'draining');
+    await component.stop({ graceMs: options.graceMs });
+    await component.done;
+    log.info('stopped');
   } finally {
-    await db.close();
+    await health.close();
+    await db?.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     if (options.stopOnStdinEnd) process.stdin.destroy();
   }
+}
+
+/** Whether the database answers soon enough to be of use; a silent one must not keep who asks, nor a drain. */
+async function answers(db: Database): Promise<boolean> {
+  const bounds = { name: 'readyz', readOnly: true, maxRetries: 0, deadlineMs: READY_WITHIN_MS };
+  return Boolean(await db.transact((tx) => databaseTime(tx), bounds));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
