@@ -1,10 +1,12 @@
 import { listMachines } from '../fleet/queries/machines.ts';
-import { connect } from '../index.ts';
+import { checkSchema, connect } from '../index.ts';
 
 /** Prints a line for each machine: what it is called, how it is, how fresh that is. */
 export async function printMachines(url: string, silentMs: number): Promise<void> {
   const db = await connect({ url, applicationName: 'holdfast-fleet-machines', pool: { max: 1 } });
   try {
+    await checkSchema(db);
+    await checkSchema(db, { set: 'fleet' });
     const machines = await db.transact((tx) => listMachines(tx, { silentMs: BigInt(silentMs) }), {
       readOnly: true,
     });

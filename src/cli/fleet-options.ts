@@ -1,7 +1,7 @@
 /** The flags of the fleet's commands. Each that configures a component has its environment variable. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addUrlOption } from './support/database-url.ts';
-import { wholeNumber } from './support/numbers.ts';
+import { milliseconds, wholeNumber } from './support/numbers.ts';
 
 /** Flags whose values are the same wherever they appear; each has its environment variable. */
 export interface CommonFlags {
@@ -37,9 +37,12 @@ export function address(text: string): { host: string; port: number } {
 
 export function urls(text: string): string[] {
   const list = text.split(',').map((part) => part.trim());
+  // An agent signs the path, so the API must see it as it was sent: no prefix.
   for (const url of list)
-    if (!URL.canParse(url) || !/^https?:/.test(url))
-      throw new InvalidArgumentError('It is to be http:// or https:// URLs, separated by commas.');
+    if (!/^https?:\/\/[^/?#@]+\/?$/.test(url) || !URL.canParse(url))
+      throw new InvalidArgumentError(
+        'It is to be http:// or https:// URLs of host and port, without a path, separated by commas.',
+      );
   return list;
 }
 
@@ -57,22 +60,22 @@ export function withCommon(command: Command): Command {
     .addOption(
       new Option('--connections <n>', 'database connections at most')
         .env('HOLDFAST_POOL_MAX')
-        .argParser(wholeNumber(1))
+        .argParser(wholeNumber(1, 10_000))
         .default(4),
     )
     .addOption(
       option('--parallelism <n>', 'machines worked on at once, per process')
-        .argParser(wholeNumber(1))
+        .argParser(wholeNumber(1, 10_000))
         .default(8),
     )
     .addOption(
       option('--session-interval-ms <ms>', 'how long a replica may be dead before others take over')
-        .argParser(wholeNumber(100))
+        .argParser(milliseconds(100, 3_600_000))
         .default(5_000),
     )
     .addOption(
       option('--poll-interval-ms <ms>', 'how often an idle replica looks for work')
-        .argParser(wholeNumber(10))
+        .argParser(milliseconds(10))
         .default(1_000),
     )
     .addOption(
@@ -81,7 +84,7 @@ export function withCommon(command: Command): Command {
         .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
     )
     .addOption(
-      option('--grace-ms <ms>', 'how long a drain may take').argParser(wholeNumber(0)).default(10_000),
+      option('--grace-ms <ms>', 'how long a drain may take').argParser(milliseconds(0)).default(10_000),
     )
     .addOption(
       option('--log-level <level>', 'least level that is logged')
@@ -106,27 +109,27 @@ export function withProvider(command: Command): Command {
     )
     .addOption(
       option('--agent-heartbeat-ms <ms>', 'how often agents send a heartbeat')
-        .argParser(wholeNumber(50))
+        .argParser(milliseconds(50))
         .default(5_000),
     )
     .addOption(
       option('--agent-lost-after-ms <ms>', 'an agent ends when the API accepted nothing for so long')
-        .argParser(wholeNumber(1_000))
+        .argParser(milliseconds(1_000))
         .default(600_000),
     )
     .addOption(
       option('--create-delay-ms <ms>', 'how long it takes to get a machine')
-        .argParser(wholeNumber(0))
+        .argParser(milliseconds(0))
         .default(0),
     )
     .addOption(
       option('--boot-delay-ms <ms>', 'how long a machine takes before its agent comes up')
-        .argParser(wholeNumber(0))
+        .argParser(milliseconds(0))
         .default(0),
     );
 }
 
 export const silentOption = () =>
   option('--silent-ms <ms>', 'an agent without a heartbeat for so long is silent')
-    .argParser(wholeNumber(100))
+    .argParser(milliseconds(100))
     .default(30_000);

@@ -12,7 +12,7 @@ import {
   withProvider,
 } from './fleet-options.ts';
 import { addUrlOption, databaseUrl } from './support/database-url.ts';
-import { wholeNumber } from './support/numbers.ts';
+import { milliseconds } from './support/numbers.ts';
 import { UsageError } from './support/usage-error.ts';
 
 // Each command loads its own component only: a fleet starts many of these processes.
@@ -54,7 +54,7 @@ export function register(program: Command): void {
     )
     .addOption(
       option('--reconcile-interval-ms <ms>', 'how often provider, database and inventory are compared')
-        .argParser(wholeNumber(100))
+        .argParser(milliseconds(100))
         .default(10_000),
     )
     .action(
@@ -88,7 +88,7 @@ export function register(program: Command): void {
     .addOption(silentOption())
     .addOption(
       option('--first-heartbeat-ms <ms>', 'how long a started agent may take to its first heartbeat')
-        .argParser(wholeNumber(100))
+        .argParser(milliseconds(100))
         .default(60_000),
     )
     .action(async (flags: CommonFlags & ProviderFlags & { silentMs: number; firstHeartbeatMs: number }) => {
@@ -106,7 +106,7 @@ export function register(program: Command): void {
     .addOption(silentOption())
     .addOption(
       option('--retry-ms <ms>', 'how long after a failed installation to ask again')
-        .argParser(wholeNumber(100))
+        .argParser(milliseconds(100))
         .default(60_000),
     )
     .action(async (flags: CommonFlags & { silentMs: number; retryMs: number }) => {
@@ -124,7 +124,7 @@ export function register(program: Command): void {
     )
     .addOption(
       option('--signature-window-ms <ms>', "how far an agent's clock may differ")
-        .argParser(wholeNumber(1_000))
+        .argParser(milliseconds(1_000))
         .default(60_000),
     )
     .action(
@@ -142,7 +142,7 @@ export function register(program: Command): void {
     .description('delete what is dead and old, and measure the fleet')
     .addOption(silentOption())
     .addOption(
-      option('--sweep-interval-ms <ms>', 'how often to sweep').argParser(wholeNumber(100)).default(30_000),
+      option('--sweep-interval-ms <ms>', 'how often to sweep').argParser(milliseconds(100)).default(30_000),
     )
     .action(async (flags: CommonFlags & { silentMs: number; sweepIntervalMs: number }) => {
       const { runFleetJanitor } = await import('../fleet/components/janitor.ts');
@@ -156,11 +156,11 @@ export function register(program: Command): void {
     .requiredOption('--machine-id <uuid>', 'the machine')
     .requiredOption('--directory <path>', "the agent's folder, as the provider made it")
     .requiredOption('--agent-api <urls>', 'base URLs of the agent API', urls)
-    .option('--agent-heartbeat-ms <ms>', 'how often to send a heartbeat', wholeNumber(50), 5_000)
+    .option('--agent-heartbeat-ms <ms>', 'how often to send a heartbeat', milliseconds(50), 5_000)
     .option(
       '--agent-lost-after-ms <ms>',
       'end when nothing was accepted for so long',
-      wholeNumber(1_000),
+      milliseconds(1_000),
       600_000,
     )
     .action(runAgent);

@@ -40,11 +40,27 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     if (args.length === 0) throw new UsageError('name a command: holdfast --help lists them');
     const program = await createProgram();
+    settleEnvironment(program);
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     reportError(error, { debug });
     return exitCodeOf(error);
+  }
+}
+
+/**
+ * An empty variable counts as none. Commander takes a flag without a value for given when its variable is there,
+ * whatever it says: here `false` means no.
+ */
+function settleEnvironment(program: Command): void {
+  for (const { envVar, long, required, optional } of leaves(program).flatMap(({ options }) => options)) {
+    const value = envVar === undefined ? undefined : process.env[envVar];
+    if (envVar === undefined || value === undefined) continue;
+    const isSwitch = !required && !optional;
+    if (isSwitch && !['', 'true', '1', 'false', '0'].includes(value))
+      throw new UsageError(`${envVar}: "${value}" is neither true nor false; it stands for ${long}`);
+    if (value === '' || (isSwitch && ['false', '0'].includes(value))) delete process.env[envVar];
   }
 }
 

@@ -18,3 +18,14 @@ test.each([{ args: [] }, { args: ['no-such-command'] }, { args: ['--no-such-opti
     expect(result.stderr).not.toContain('    at ');
   },
 );
+
+test.each([
+  { args: ['migrate', 'up', 'postgresql://u:sesame@h/d'] },
+  { args: ['migrate', 'up', '--uri=postgresql://u:sesame@open@h/d'] },
+  { args: ['fleet', 'postgresql://u:sesame@h/d'] },
+])('a URL in the wrong place is not told with its password: $args', async ({ args }) => {
+  const result = await runCli([...args, '--debug']);
+  expect(result.code).toBe(2);
+  expect(result.stderr).toContain('postgresql://u:***@h/d');
+  expect(result.stdout + result.stderr).not.toMatch(/sesame|open/);
+});

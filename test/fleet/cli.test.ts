@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createEmptyTestDatabase } from '../support/database.ts';
 import { runCli } from '../support/run-cli.ts';
 import { writeInventory } from './support/fleet.ts';
 
@@ -22,6 +23,16 @@ test.each([
     ['recoverer', '--url', url, ...provider, '--agent-api', 'ftp://x'],
     /http:\/\/ or https:\/\//,
   ],
+  [
+    'with a path in a URL that is to be signed',
+    ['recoverer', '--url', url, ...provider, '--agent-api', 'http://127.0.0.1:1/fleet'],
+    /without a path/,
+  ],
+  [
+    'with more than a timer can wait',
+    ['janitor', '--url', url, '--sweep-interval-ms', '2147483648'],
+    /2147483647/,
+  ],
 ])('a component started %s is told so in one line, with exit code 2', async (_, args, message) => {
   const result = await runCli(['fleet', ...args], noDatabase);
   expect(result.stderr).toMatch(/^holdfast: [^\n]+\n$/);
@@ -41,6 +52,26 @@ test('an inventory that cannot be used is refused before anything starts, by dem
   }
   const missing = await runCli(['demo', '--inventory', join(inventory.file, 'none')]);
   expect(missing.stderr).toMatch(/^holdfast: [^\n]+\n$/);
+});
+
+test('a variable that is empty counts as none, and one of a switch says true or false', async () => {
+  const environment = {
+    ...noDatabase,
+    HOLDFAST_FLEET_LISTEN: '',
+    HOLDFAST_POOL_MAX: '',
+    HOLDFAST_DRIVER: '',
+  };
+  const start = (value: string) =>
+    runCli(['fleet', 'agent-api'], { ...environment, HOLDFAST_FLEET_STOP_ON_STDIN_END: value });
+  expect((await start('maybe')).stderr).toMatch(/HOLDFAST_FLEET_STOP_ON_STDIN_END: "maybe" is neither/);
+  expect((await start('false')).stderr).toMatch(/which database\?/);
+});
+
+test('machines of a database without the schema: told what to run', async () => {
+  const database = await createEmptyTestDatabase();
+  const result = await runCli(['fleet', 'machines'], { HOLDFAST_DATABASE_URL: database.url });
+  expect(result.stderr).toMatch(/^holdfast: [^\n]*holdfast migrate up\n$/);
+  expect(result.code).toBe(1);
 });
 
 test('flags can be given by the environment', async () => {

@@ -47,6 +47,20 @@ describe('a bad inventory is refused with line and reason', () => {
       'machines:\n  - name: a\n    ram: 4\n',
       /^fleet\.yaml:3:10: machines\.0\.ram: no such setting$/,
     ],
+    [
+      'a name that is a number',
+      'machines:\n  - name: 123\n',
+      /^fleet\.yaml:2:11: machines\.0\.name: a name is text: put it in quotation marks$/,
+    ],
+    ['a bare name', 'machines:\n  - a\n', /^fleet\.yaml:2:5: machines\.0: a machine is written as - name:/],
+    ['an alias of nothing', 'machines: *none\n', /^fleet\.yaml:1:11: nothing above is called &none$/],
+    [
+      'aliases of aliases',
+      `machines: &a0 [x]\n${[1, 2, 3, 4].map((n) => `k${n}: &a${n} [${Array(9).fill(`*a${n - 1}`)}]\n`).join('')}`,
+      /^fleet\.yaml:1:1: Excessive alias count/,
+    ],
+    ['a tab', 'machines:\n\t- name: a\n', /^fleet\.yaml:2:1: Tabs are not allowed/],
+    ['two documents', 'machines: []\n---\nmachines: []\n', /^fleet\.yaml:2:1: one document is wanted/],
     ['broken YAML', 'machines:\n  - name: [a\n', /^fleet\.yaml:\d+:\d+: /],
     ['a list at the top', '- name: a\n', /^fleet\.yaml:1:1: file: /],
   ])('%s', (_, text, message) => {

@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 
+/** The longest that a timer can wait, about 24 days. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
 /** Parser for an option that takes a whole number: `.option('--to <number>', '...', wholeNumber(0))`. */
 export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -11,3 +14,6 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER):
     return value;
   };
 }
+
+/** The same for one in milliseconds. */
+export const milliseconds = (minimum: number, maximum = LONGEST_MS) => wholeNumber(minimum, maximum);

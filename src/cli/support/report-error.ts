@@ -13,8 +13,9 @@ export function exitCodeOf(error: unknown): number {
 export function reportError(error: unknown, options: { readonly debug: boolean }): void {
   // Help and version come as an "error" with code 0; commander has printed them.
   if (error instanceof CommanderError && error.exitCode === 0) return;
-  process.stderr.write(`holdfast: ${oneLine(describe(error))}\n`);
-  if (options.debug && error instanceof Error) process.stderr.write(`${inspectStack(error)}\n`);
+  process.stderr.write(`holdfast: ${withoutPasswords(oneLine(describe(error)))}\n`);
+  if (options.debug && error instanceof Error)
+    process.stderr.write(`${withoutPasswords(inspectStack(error))}\n`);
 }
 
 function describe(error: unknown): string {
@@ -34,6 +35,11 @@ function describe(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const isSystemError = error instanceof Error && 'syscall' in error;
   return isSystemError ? message : `unexpected: ${message} (run it again with --debug for the stack)`;
+}
+
+/** A URL that was typed in the wrong place comes back in the message about it. */
+function withoutPasswords(text: string): string {
+  return text.replace(/([a-z]+:\/\/[^\s:@/]*):\S*@/gi, '$1:***@');
 }
 
 function oneLine(text: string): string {

@@ -3,7 +3,7 @@
  * the reason of everything that is wrong with it; nothing of it is used.
  */
 import { readFile } from 'node:fs/promises';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { HoldfastError } from '../../index.ts';
 
@@ -24,18 +24,32 @@ export class InventoryError extends HoldfastError {
 }
 
 const name = z
-  .string({ error: 'a machine needs a name' })
+  .string({
+    error: ({ input }) =>
+      input === undefined ? 'a machine needs a name' : 'a name is text: put it in quotation marks',
+  })
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name is 1 to 63 of a-z, 0-9 and -, not first or last');
 const os = z
-  .string({ error: 'os is the name of an image, or none' })
+  .string({ error: 'os is the name of an image in quotation marks, or none' })
   .regex(/^[A-Za-z0-9._-]{1,100}$/, 'an image is 1 to 100 letters, digits, dots, underscores and dashes');
 
-const schema = z.strictObject({
-  defaults: z.strictObject({ os: os.optional() }).optional(),
-  machines: z.array(z.strictObject({ name, os: os.optional() }), {
-    error: 'a list of machines is needed, each at least with a name',
-  }),
+/** Unknown settings keep their own message. */
+const otherwise = (message: string) => ({
+  error: ({ code }: { readonly code: string }) => (code === 'invalid_type' ? message : undefined),
 });
+
+const machine = z.strictObject(
+  { name, os: os.optional() },
+  otherwise('a machine is written as - name: its-name'),
+);
+
+const schema = z.strictObject(
+  {
+    defaults: z.strictObject({ os: os.optional() }, otherwise('defaults has the setting os')).optional(),
+    machines: z.array(machine, otherwise('a list of machines is needed, each at least with a name')),
+  },
+  otherwise('the file begins with machines: and the list of them'),
+);
 
 /**
  * Reads an inventory.
@@ -45,7 +59,7 @@ const schema = z.strictObject({
  */
 export function parseInventory(text: string, source: string): Inventory {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
   const faults: string[] = [];
   const fault = (offset: number, reason: string) => {
     const { line, col } = lines.linePos(offset);
@@ -63,10 +77,26 @@ export function parseInventory(text: string, source: string): Inventory {
   };
 
   for (const error of [...document.errors, ...document.warnings])
-    fault(error.pos[0], error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''));
+    fault(
+      error.pos[0],
+      error.code === 'MULTIPLE_DOCS'
+        ? 'one document is wanted: take the --- out'
+        : error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+    );
+  visit(document, {
+    Alias: (_, alias) => {
+      if (!alias.resolve(document)) fault(alias.range?.[0] ?? 0, `nothing above is called &${alias.source}`);
+    },
+  });
+  let content: unknown;
+  try {
+    if (faults.length === 0) content = document.toJS();
+  } catch (error) {
+    fault(0, (error as Error).message);
+  }
   if (faults.length > 0) throw new InventoryError(faults.join('; '));
 
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(content ?? {});
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
@@ -107,8 +137,9 @@ export async function readInventory(path: string): Promise<Inventory> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause);
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder' };
+    const reason = reasons[code] ?? message;
     throw new InventoryError(`${path}: ${reason}; name the inventory with --inventory`, { cause });
   }
   return parseInventory(text, path);
