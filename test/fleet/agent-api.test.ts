@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { heartbeatPath } from '../../src/fleet/agent-api/protocol.ts';
+import { heartbeatPath, refusal } from '../../src/fleet/agent-api/protocol.ts';
 import { rawPublicKey, signRequest } from '../../src/fleet/agent-api/signature.ts';
 import { type HardwareReport, readHardware, runAgentApi } from '../../src/fleet/index.ts';
 import { markAgentStarted } from '../../src/fleet/queries/agents.ts';
@@ -50,6 +50,8 @@ function newKeys() {
 
 const startAgent = (agentPublicKey: Uint8Array, epoch: bigint) =>
   db.transact((tx) => markAgentStarted(tx, { machineId, epoch, agentPublicKey }));
+
+const report = await readHardware();
 
 interface Sent {
   readonly nonce: bigint;
@@ -119,6 +121,8 @@ describe('a request is refused, and changes nothing,', () => {
     ['it was signed too long ago', { skewMs: -120_000 }, 401, 'created'],
     ['it was signed in the future', { skewMs: 120_000 }, 401, 'created'],
     ['its body is no heartbeat', { body: { hardware: { cpus: 'many' } } }, 400, 'body'],
+    ['its report has a zero byte', { body: { hardware: { ...report, hostname: 'a\0b' } } }, 400, 'body'],
+    ['its report has half a character', { body: { hardware: { ...report, kernel: '\ud83d' } } }, 400, 'body'],
     ['its machine is not known', { machine: randomUUID() }, 401, 'unknown-machine'],
     ['its machine is no machine', { machine: 'x' }, 401, 'unknown-machine'],
   ])('when %s', async (_, sent: Partial<Sent>, status, error) => {
@@ -133,6 +137,15 @@ describe('a request is refused, and changes nothing,', () => {
     expect(await send({ nonce: 2n })).toMatchObject({ status: 401, answer: { error: 'superseded' } });
     expect((await send({ nonce: 3n, signer: successor })).status).toBe(200);
   });
+
+  test.each(['%zz', 'x'.repeat(300)])(
+    'when its path is no path, in the words of the protocol',
+    async (machine) => {
+      const response = await fetch(new URL(`/v1/machines/${machine}/heartbeat`, urls[0]), { method: 'POST' });
+      expect(refusal.parse(await response.json()).error).toBe('body');
+      expect(response.status).toBeGreaterThanOrEqual(400);
+    },
+  );
 
   test('when it is not signed at all', async () => {
     const response = await fetch(new URL(heartbeatPath(machineId), urls[0]), {

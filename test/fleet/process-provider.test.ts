@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { findAgent, listEpochs, makeAgentDirectory } from '../../src/fleet/provider/agent-directory.ts';
 import { ProcessProvider } from '../../src/fleet/provider/process-provider.ts';
 import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
@@ -87,6 +87,30 @@ test('destroying a machine ends its agents, and succeeds when there is none', as
   await expect(provider.startAgent({ ...machine, epoch: 2n }, never)).rejects.toBeInstanceOf(
     MachineNotFoundError,
   );
+});
+
+test('what a destroyer left that was killed is no machine, and does not keep it from being created again', async () => {
+  const { machineId, providerId } = await createMachine();
+  await rm(join(directory, providerId, 'machine.json'));
+  expect(await provider.listMachines()).toEqual([]);
+  const again = { providerId, name: 'node' };
+  expect(await provider.createMachine({ machineId, name: 'node' })).toEqual(again);
+  expect(await provider.listMachines()).toEqual([again]);
+  expect(await readdir(directory)).toEqual([providerId]);
+});
+
+test('an agent does not learn how to get at the database', async () => {
+  const script =
+    'require("fs").writeFileSync(process.argv.at(-1) + "/up", Object.keys(process.env).join("\\n")); process.exit(1)';
+  provider = new ProcessProvider({ directory, agentCommand: [process.execPath, '-e', script, '--'] });
+  const machine = await createMachine();
+  vi.stubEnv('HOLDFAST_DATABASE_URL', 'postgresql://u:sesame@h/d');
+  vi.stubEnv('PGPASSWORD', 'sesame');
+  await provider.startAgent({ ...machine, epoch: 1n }, never).catch(() => {});
+  vi.unstubAllEnvs();
+  const names = (await readFile(join(machine.directory, 'agents/1/up'), 'utf8')).split('\n');
+  expect(names).toContain('PATH');
+  expect(names.filter((name) => /DATABASE_URL|^PG/.test(name))).toEqual([]);
 });
 
 test('an agent that does not start is an error with its last words', async () => {

@@ -5,7 +5,7 @@
  * `POST /v1/machines/<machine id>/heartbeat`, signed as in signature.ts.
  */
 import { z } from 'zod';
-import { hardwareReport } from '../agent/hardware.ts';
+import { hardwareReport, plainText } from '../agent/hardware.ts';
 
 export const heartbeatPath = (machineId: string) => `/v1/machines/${machineId}/heartbeat`;
 
@@ -19,7 +19,7 @@ export const heartbeatRequest = z.strictObject({
     .strictObject({
       generation,
       result: z.enum(['success', 'failure']),
-      detail: z.string().max(1000).optional(),
+      detail: plainText(1000).optional(),
     })
     .optional(),
 });

@@ -17,6 +17,8 @@ export interface AgentApiOptions {
 }
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A request that is not there whole after this is cut off. */
+const REQUEST_TIMEOUT_MS = 10_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const STATUS: Readonly<Record<Refusal['error'], number>> = {
@@ -48,7 +50,16 @@ const MESSAGE: Readonly<Record<Refusal['error'], string>> = {
 /** Builds the server; the caller listens and closes. */
 export function createAgentApi(db: Database, options: AgentApiOptions = {}): FastifyInstance {
   const windowMs = options.signatureWindowMs ?? 60_000;
-  const app = Fastify({ bodyLimit: BODY_LIMIT_BYTES });
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // What Fastify refuses before any route is chosen, in the protocol's words too.
+    frameworkErrors: (error, _request, reply) => {
+      (reply as FastifyReply)
+        .code(error.statusCode ?? 400)
+        .send({ error: 'body', message: error.message } satisfies Refusal);
+    },
+  });
   // The signature is over the bytes as sent.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>

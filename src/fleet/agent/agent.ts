@@ -14,7 +14,7 @@ import {
   refusal,
 } from '../agent-api/protocol.ts';
 import { rawPublicKey, signRequest } from '../agent-api/signature.ts';
-import type { HardwareReport } from './hardware.ts';
+import { cut, type HardwareReport } from './hardware.ts';
 
 export interface AgentOptions {
   readonly machineId: string;
@@ -90,7 +90,7 @@ export function createAgent(options: AgentOptions): Agent {
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       event('installation failed', { image, generation, detail });
-      return { generation, result: 'failure', detail: detail.slice(0, 1000) };
+      return { generation, result: 'failure', detail: cut(detail, 1000) };
     }
   }
 

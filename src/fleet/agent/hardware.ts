@@ -3,17 +3,24 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { z } from 'zod';
 
+/** Text that both databases can keep. */
+export const plainText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'it has characters that are none');
+
 export const hardwareReport = z.strictObject({
-  hostname: z.string().max(253),
-  architecture: z.string().max(32),
-  kernel: z.string().max(200),
-  cpus: z.array(z.strictObject({ model: z.string().max(200), mhz: z.number().nonnegative() })).max(4096),
+  hostname: plainText(253),
+  architecture: plainText(32),
+  kernel: plainText(200),
+  cpus: z.array(z.strictObject({ model: plainText(200), mhz: z.number().nonnegative() })).max(4096),
   memoryBytes: z.number().int().nonnegative(),
   disks: z
     .array(
       z.strictObject({
-        name: z.string().max(200),
-        model: z.string().max(200).optional(),
+        name: plainText(200),
+        model: plainText(200).optional(),
         bytes: z.number().int().nonnegative(),
         rotational: z.boolean().optional(),
       }),
@@ -22,9 +29,9 @@ export const hardwareReport = z.strictObject({
   networkInterfaces: z
     .array(
       z.strictObject({
-        name: z.string().max(64),
-        mac: z.string().max(64),
-        addresses: z.array(z.string().max(64)).max(256),
+        name: plainText(64),
+        mac: plainText(64),
+        addresses: z.array(plainText(64)).max(256),
       }),
     )
     .max(4096),
@@ -32,19 +39,23 @@ export const hardwareReport = z.strictObject({
 
 export type HardwareReport = z.infer<typeof hardwareReport>;
 
-/** Reads what the operating system knows. Never fails: what cannot be read is left out. */
+/** Cut and cleaned to what a report may hold. */
+export const cut = (text: string, max: number) =>
+  text.replaceAll('\0', ' ').trim().slice(0, max).toWellFormed();
+
+/** Reads what the operating system knows. Never fails: what cannot be read, or is too much, is left out. */
 export async function readHardware(): Promise<HardwareReport> {
   return {
-    hostname: os.hostname(),
+    hostname: cut(os.hostname(), 253),
     architecture: os.arch(),
-    kernel: `${os.type()} ${os.release()}`,
-    cpus: os.cpus().map(({ model, speed }) => ({ model: model.trim(), mhz: speed })),
+    kernel: cut(`${os.type()} ${os.release()}`, 200),
+    cpus: os.cpus().map(({ model, speed }) => ({ model: cut(model, 200), mhz: speed })),
     memoryBytes: os.totalmem(),
     disks: await readDisks(),
     networkInterfaces: Object.entries(os.networkInterfaces()).map(([name, addresses = []]) => ({
       name,
       mac: addresses[0]?.mac ?? '',
-      addresses: addresses.map(({ address }) => address),
+      addresses: addresses.slice(0, 256).map(({ address }) => cut(address, 64)),
     })),
   };
 }
@@ -63,7 +74,7 @@ async function readDisks(): Promise<HardwareReport['disks']> {
 
 async function readBlockDevice(name: string): Promise<HardwareReport['disks'][number]> {
   const read = async (file: string) =>
-    (await readFile(`/sys/block/${name}/${file}`, 'utf8').catch(() => '')).trim();
+    cut(await readFile(`/sys/block/${name}/${file}`, 'utf8').catch(() => ''), 200);
   const [sectors, model, rotational] = await Promise.all([
     read('size'),
     read('device/model'),

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ListenError } from './listen-error.ts';
 
 /** What a component answers when it is asked how it is. */
 export interface HealthChecks {
@@ -24,7 +25,11 @@ export async function serveHealth(host: string, port: number, checks: HealthChec
     const good = await Promise.resolve(check()).catch(() => false);
     return good ? answer(200, 'ok') : answer(503, request.url === '/livez' ? 'not alive' : 'not ready');
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
+  await new Promise<void>((resolve, reject) =>
+    server
+      .once('error', (cause) => reject(new ListenError(host, port, '--health', cause)))
+      .listen(port, host, resolve),
+  );
   const address = server.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return {

@@ -47,7 +47,14 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     const inventory = await readInventory(inventoryFile);
     const known = await work.transact((tx) => knownMachines(tx, { provider: provider.name }));
     const plan = planReconciliation(inventory, known, await provider.listMachines(signal));
-    for (const providerId of plan.destroy) await provider.destroyMachine(providerId, signal);
+    if (plan.destroy.length > 0) {
+      // Whoever was overtaken while the provider answered fails here, before it destroys what it knows nothing of.
+      await work.transact((tx) => knownMachines(tx, { provider: provider.name }));
+      for (const providerId of plan.destroy) {
+        signal.throwIfAborted();
+        await provider.destroyMachine(providerId, signal);
+      }
+    }
     // A machine in place of one that vanished starts with nothing on it.
     const replaced = known.filter(
       ({ name, providerId }) => providerId !== null && plan.adopt.some((adopted) => adopted.name === name),
@@ -93,6 +100,7 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     const machineId = work.target;
     const machine = await work.transact((tx) => getMachine(tx, { machineId }));
     if (!machine) return work.cancel();
+    signal.throwIfAborted();
     if (machine.providerId !== null) await provider.destroyMachine(machine.providerId, signal);
     await work.finish(async (tx: Transaction) => {
       await Promise.all([

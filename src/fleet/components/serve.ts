@@ -47,9 +47,11 @@ export async function serveComponent(
   // Before anything else: who asks while it is still connecting is told that it lives and is not ready.
   const health = await serveHealth(options.health.host, options.health.port, {
     isAlive: () => true,
-    isReady: async () => !stopping.signal.aborted && db !== undefined && component !== undefined && answers(db),
+    isReady: async () =>
+      !stopping.signal.aborted && db !== undefined && component !== undefined && answers(db),
   });
   try {
+    log.info({ health: health.url }, 'connecting');
     db = await connect({
       url: options.databaseUrl,
       applicationName: `holdfast-fleet-${name}`,

@@ -39,6 +39,16 @@ export interface ProcessProviderOptions {
 }
 
 const START_TIMEOUT_MS = 30_000;
+/** What a rename onto a folder says that is not empty. */
+const HAS_SOMETHING_IN_IT = new Set(['ENOTEMPTY', 'EEXIST']);
+
+/** An agent speaks to the API alone: how to get at the database is not its to know. */
+function agentEnvironment(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter(
+    (name) => !/^(HOLDFAST_)?DATABASE_URL$|^PG[A-Z]+$/.test(name),
+  );
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
 
 export class ProcessProvider implements Provider {
   readonly name = 'process';
@@ -67,17 +77,19 @@ export class ProcessProvider implements Provider {
   ): Promise<ProvidedMachine> {
     if (this.#createDelayMs > 0) await sleep(this.#createDelayMs, undefined, { signal });
     const providerId = `process-${machineId}`;
-    const draft = join(
-      this.#directory,
-      `.draft-${machineId}-${process.pid}-${Math.random().toString(36).slice(2)}`,
-    );
+    const draft = this.#aside('draft', machineId);
     await mkdir(agentsDirectory(draft), { recursive: true });
     await writeFile(join(draft, 'machine.json'), JSON.stringify({ name, machineId }));
     try {
       await rename(draft, this.#path(providerId));
     } catch (error) {
-      await rm(draft, { recursive: true, force: true });
-      if (!(await this.#read(providerId))) throw error;
+      if (await this.#read(providerId)) await rm(draft, { recursive: true, force: true });
+      else if (!HAS_SOMETHING_IN_IT.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      else {
+        // No machine, only what is left of one.
+        await this.#remove(providerId);
+        await rename(draft, this.#path(providerId));
+      }
     }
     return { providerId, name };
   }
@@ -85,7 +97,23 @@ export class ProcessProvider implements Provider {
   async destroyMachine(providerId: string): Promise<void> {
     const directory = this.#path(providerId);
     await killAgents(directory, await listEpochs(directory));
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    await this.#remove(providerId);
+  }
+
+  /** At once for whoever looks: a machine is there whole or not at all, wherever this is killed. */
+  async #remove(providerId: string): Promise<void> {
+    const trash = this.#aside('destroyed', providerId);
+    try {
+      await rename(this.#path(providerId), trash);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await rm(trash, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  #aside(what: string, id: string): string {
+    return join(this.#directory, `.${what}-${id}-${process.pid}-${Math.random().toString(36).slice(2)}`);
   }
 
   async startAgent({ providerId, machineId, epoch }: StartAgentRequest, signal: AbortSignal) {
@@ -114,7 +142,11 @@ export class ProcessProvider implements Provider {
     const log = await open(logPath, 'a');
     const args = [...first, '--machine-id', machineId, '--directory', ownDirectory];
     try {
-      const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', log.fd] });
+      const child = spawn(program, args, {
+        detached: true,
+        stdio: ['ignore', 'pipe', log.fd],
+        env: agentEnvironment(),
+      });
       const output = child.stdout as Readable;
       const firstLine = new Promise<string>((resolve, reject) => {
         child.once('error', reject);
