@@ -11,6 +11,7 @@ import {
   type LoopHost,
   type LoopPhase,
   type LoopState,
+  stopSchema,
 } from './options.ts';
 
 const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
@@ -67,7 +68,8 @@ class Loop implements ControlLoop {
     };
   }
 
-  async stop({ graceMs = DEFAULT_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+  async stop(options: { graceMs?: number } = {}): Promise<void> {
+    const { graceMs = DEFAULT_GRACE_MS } = checkOptions(stopSchema, options);
     this.#stopping.abort();
     const timer = setTimeout(
       () => this.#graceOver.abort(new Error('the loop is stopping')),

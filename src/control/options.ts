@@ -62,8 +62,9 @@ export interface ControlLoop {
   readonly state: LoopState;
   /**
    * Drains: takes nothing new, lets handlers run for `graceMs` (default 10,000), then aborts their signals and
-   * cancels their work, closes the session. Resolves when nothing is held any more; never rejects. Should the
-   * database be out of reach, what is held becomes free by the session's deadline.
+   * cancels their work, closes the session. Resolves when nothing is held any more. Should the database be out of
+   * reach, what is held becomes free by the session's deadline. Rejects for nothing but a wrong option, with
+   * InvalidOptionError, and then has stopped nothing.
    */
   stop(options?: { graceMs?: number }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -80,6 +81,11 @@ export interface LoopState {
   /** Milliseconds since the last look at the database that succeeded; undefined before the first. */
   readonly lastPollAgeMs: number | undefined;
 }
+
+/** Options of `stop`; Infinity waits for as long as handlers take. */
+export const stopSchema = z.strictObject({
+  graceMs: z.union([z.number().min(0), z.literal(Infinity)]).optional(),
+});
 
 /** What a control loop needs of a database handle. */
 export type LoopHost = Pick<Database, 'startSession'>;

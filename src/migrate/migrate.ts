@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors/index.ts';
 import { apply } from './apply.ts';
 import type { MigrationConnection, MigrationPlace, MigrationTarget } from './connection.ts';
 import { MigrationLock } from './lock.ts';
@@ -31,6 +32,9 @@ export async function migrate(
 ): Promise<readonly MigrationEvent[]> {
   const { sets: names, to, ...rest } = check(migrateSchema, options);
   const sets = await Promise.all(names.map(readMigrationSet));
+  const twice = sets.find(({ name }, index) => sets.findIndex((other) => other.name === name) < index);
+  if (twice !== undefined)
+    throw new InvalidOptionError('sets', `two sets are called ${twice.name}: each name once`);
   return runPlan(toTarget(place), 'up', sets, rest, (records) =>
     sets.flatMap((set) => planUp(set, records, to)),
   );

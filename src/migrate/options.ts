@@ -42,9 +42,13 @@ const common = {
   onApplied: z.custom<(event: MigrationEvent) => void>((value) => typeof value === 'function').optional(),
 };
 
+const sets = z.array(z.string().min(1, 'a set has a name')).min(1, 'name a set').default(['holdfast']);
+
+export const statusSchema = z.strictObject({ sets });
+
 export const migrateSchema = z
   .strictObject({
-    sets: z.array(z.string().min(1)).min(1).default(['holdfast']),
+    sets,
     to: z.number().int().min(0).optional(),
     ...common,
   })
@@ -71,5 +75,7 @@ export function check<T>(schema: z.ZodType<T>, options: unknown): T {
 
 export function toTarget(place: MigrationPlace): MigrationTarget {
   if (typeof place === 'string') return urlTarget(place);
+  if (typeof place !== 'object' || place === null)
+    throw new InvalidOptionError('place', 'expected a URL, a Database, or where to get connections');
   return 'url' in place ? urlTarget(place.url) : place;
 }

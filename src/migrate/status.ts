@@ -1,6 +1,6 @@
 import type { MigrationPlace } from './connection.ts';
 import { readMigrationSet } from './migration-set.ts';
-import { toTarget } from './options.ts';
+import { check, statusSchema, toTarget } from './options.ts';
 import { planUp, recordsOf } from './plan.ts';
 import { readRecords } from './store.ts';
 
@@ -28,12 +28,13 @@ export interface StatusReport {
   readonly refusal: Error | undefined;
 }
 
-/** What is applied and what is not, without changing anything. */
+/** What is applied and what is not, without changing anything. Throws as `migrate` does. */
 export async function migrationStatus(
   place: MigrationPlace,
   options: { readonly sets?: readonly string[] | undefined } = {},
 ): Promise<StatusReport> {
-  const sets = await Promise.all((options.sets ?? ['holdfast']).map(readMigrationSet));
+  const { sets: names } = check(statusSchema, options);
+  const sets = await Promise.all(names.map(readMigrationSet));
   const connection = await toTarget(place).open();
   const records = await readRecords(connection).finally(() => connection.close().catch(() => {}));
   let refusal: Error | undefined;

@@ -1,15 +1,22 @@
 import { z } from 'zod';
 
+/** Texts for the database: PostgreSQL keeps no zero byte. */
+const text = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .refine((value) => !value.includes('\0'), 'has a zero byte');
+
 /** Options of `startSession`. */
 export const sessionOptionsSchema = z.strictObject({
   /** Name of the component, as operators know it: `provisioner`, `indexer`. */
-  component: z.string().min(1).max(200),
+  component: text(200).min(1),
   /** Anything that tells one process from another: host, pid, image. Default: host name and pid. */
-  runtimeInfo: z.string().max(2_000).optional(),
+  runtimeInfo: text(2_000).optional(),
   /** A session is dead this long after its last heartbeat, in milliseconds. Default 5,000. */
   intervalMs: z.int().min(100).max(3_600_000).optional(),
   /** Whose work this is, in metrics. Default: the component. */
-  processor: z.string().min(1).max(200).optional(),
+  processor: text(200).min(1).optional(),
 });
 
 /** Options of `startSession`; `component` is required. Durations are milliseconds. */

@@ -190,6 +190,14 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await open('patient')).toBe(0);
   });
 
+  test('a wrong grace time is refused by name, and stops nothing', async () => {
+    await using loop = loopFor('refuses', { retrieve: () => [] });
+    for (const graceMs of [-1, Number.NaN, 'soon' as never])
+      await expect(loop.stop({ graceMs })).rejects.toMatchObject({ option: 'graceMs' });
+    await expect(loop.stop({ grace: 1 } as never)).rejects.toMatchObject({ option: 'grace' });
+    expect(loop.state.running).toBe(true);
+  });
+
   test('a retrieval that fails is reported and tried again', async () => {
     await add('broken', 1);
     let looks = 0;

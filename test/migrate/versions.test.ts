@@ -112,6 +112,7 @@ test.each([
   [{ sets: ['/no/such/folder'] }, 'sets'],
   [{ to: 99 }, 'to'],
   [{ to: 1, sets: ['holdfast', 'fleet'] }, 'to'],
+  [{ sets: ['holdfast', 'holdfast'] }, 'sets'],
   [{ leaseMs: 1 }, 'leaseMs'],
   [{ leasems: 1 }, 'leasems'],
 ])('a wrong option is named: %j', async (options, option) => {
@@ -119,5 +120,12 @@ test.each([
   await expect(migrate(url, options as MigrateOptions)).rejects.toMatchObject({
     code: 'HOLDFAST_INVALID_OPTION',
     option,
+  });
+});
+
+test('where to migrate and what to tell the status of are checked as well', async () => {
+  await expect(migrate(undefined as never)).rejects.toMatchObject({ option: 'place' });
+  await expect(migrationStatus('postgresql://h/d', { set: 'fleet' } as never)).rejects.toMatchObject({
+    option: 'set',
   });
 });

@@ -105,4 +105,18 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await deadlineOf(session)).toBeUndefined();
     await expect(session.transact((tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
   });
+
+  test.each([
+    ['component', {}],
+    ['component', { component: 'a\0b' }],
+    ['runtimeInfo', { component: 'test', runtimeInfo: { pid: 1 } }],
+    ['runtimeInfo', { component: 'test', runtimeInfo: 'a\0b' }],
+    ['intervalMs', { component: 'test', intervalMs: 99 }],
+    ['interval', { component: 'test', interval: 5 }],
+  ])('a wrong option of a session is named: %s', async (option, options) => {
+    await expect(db.startSession(options as never)).rejects.toMatchObject({
+      code: 'HOLDFAST_INVALID_OPTION',
+      option,
+    });
+  });
 });
