@@ -39,8 +39,9 @@ const RESOLVE_WITHIN_MS = 30_000;
 const RESOLVE_TRY_MS = 5_000;
 /** Retries after which others of its kind stand back. */
 const ELDER_AFTER = 2;
-/** Longest wait for elders before one attempt. */
-const STAND_BACK_MS = 250;
+/** Longest wait for one elder, and for all of them, before an attempt. */
+const STAND_BACK_MS = 1_000;
+const STAND_BACK_IN_ALL_MS = 10_000;
 
 /**
  * The retry loop. Promises:
@@ -456,12 +457,11 @@ class Run<T> {
 
   /** Waits while older ones starve, for a bounded time. */
   async #standBack(): Promise<void> {
-    const until = Math.min(this.#deadline, performance.now() + STAND_BACK_MS);
+    const until = Math.min(this.#deadline, performance.now() + STAND_BACK_IN_ALL_MS);
     for (;;) {
       const elder = this.#elders.before(this.#kind, this.#started);
-      const leftMs = until - performance.now();
-      if (!elder || leftMs <= 0) return;
-      await elderEnded(elder, leftMs, this.#stop.signal);
+      const leftMs = Math.min(until - performance.now(), STAND_BACK_MS);
+      if (!elder || leftMs <= 0 || !(await elderEnded(elder, leftMs, this.#stop.signal))) return;
     }
   }
 
@@ -496,12 +496,13 @@ class Run<T> {
   }
 }
 
-async function elderEnded(elder: Elder, ms: number, signal: AbortSignal): Promise<void> {
+/** False when it goes on for longer. Rejects with the signal's reason. */
+async function elderEnded(elder: Elder, ms: number, signal: AbortSignal): Promise<boolean> {
   const enough = new AbortController();
   const timeout = pause(ms, AbortSignal.any([signal, enough.signal]));
   timeout.catch(() => {});
   try {
-    await Promise.race([elder.ended, timeout]);
+    return await Promise.race([elder.ended.then(() => true), timeout.then(() => false)]);
   } finally {
     enough.abort();
   }

@@ -228,6 +228,43 @@ describeTransact('callback', (t) => {
     expect(calls).toEqual([]);
   });
 
+  test('line 16: a hook that throws changes no outcome, keeps no other hook from running, and is warned of', async () => {
+    const warned: string[] = [];
+    const listen = (warning: Error) => void warned.push(`${warning.name}: ${warning.message}`);
+    process.on('warning', listen);
+    try {
+      const calls: string[] = [];
+      const hooks = (tx: Transaction) => {
+        for (const add of [tx.onCommit, tx.onRollback].map((hook) => hook.bind(tx))) {
+          add(() => {
+            throw new Error('hook');
+          });
+          add(async () => Promise.reject(new Error('late hook')));
+          add(() => void calls.push('ran'));
+        }
+      };
+      const value = await t.db.transact(async (tx) => {
+        hooks(tx);
+        await tx.execute(insert('hooked'));
+        return 'kept';
+      });
+      expect([value, await t.value('hooked'), calls.splice(0)]).toEqual(['kept', 1, ['ran']]);
+      const mine = new Error('mine');
+      const failing = t.db.transact(async (tx) => {
+        hooks(tx);
+        throw mine;
+      });
+      await expect(failing).rejects.toBe(mine);
+      expect(calls).toEqual(['ran']);
+      // Warnings are told in a later tick.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(warned).toHaveLength(4);
+      expect(t.db.stats.busy).toBe(0);
+    } finally {
+      process.off('warning', listen);
+    }
+  });
+
   test.each([
     'BEGIN',
     'start transaction',
@@ -250,6 +287,20 @@ describeTransact('callback', (t) => {
     );
     // The helper's own ROLLBACK follows.
     expect(sent.slice(0, -1)).not.toContain(text);
+  });
+
+  test.each([
+    'SELECT 1; COMMIT',
+    "INSERT INTO account (id, n) VALUES ('multi', 1); COMMIT; BEGIN",
+    'SELECT 1; SAVEPOINT cockroach_restart',
+  ])('line 17: nor does it pass behind another statement: %j', async (text) => {
+    const running = t.db.transact(async (tx) => {
+      await tx.execute(insert('multi-0'));
+      await tx.execute(sql(text));
+    });
+    // A statement is prepared, and the server takes one at a time so.
+    await expect(running).rejects.toMatchObject({ code: '42601' });
+    expect([await t.value('multi'), await t.value('multi-0')]).toEqual([undefined, undefined]);
   });
 
   test('line 17: savepoints of one’s own and, when asked for, DDL pass', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ConnectionLostError, PoolTimeoutError } from '../../src/errors/index.ts';
+import type { Executor } from '../../src/query/index.ts';
 import { cut } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
@@ -59,23 +60,37 @@ describeTransact('connections', (t) => {
     for (const [, count, attempts] of rows) expect([count, attempts]).toEqual(['3', '1']);
   });
 
+  /** Ends the backend of `executor` from outside; resolves when its connection is gone. */
+  const terminate = async (executor: Executor) => {
+    const { open } = t.proxy;
+    if (cockroach) {
+      const { rows } = await executor.execute(sql('SHOW session_id'));
+      await t.direct.execute(sql(`CANCEL SESSION '${rows[0]![0]}'`));
+    } else {
+      const { rows } = await executor.execute(sql('SELECT pg_backend_pid()'));
+      await t.direct.execute(sql('SELECT pg_terminate_backend($1::INT4)', rows[0]![0]!));
+    }
+    // CockroachDB ends an idle one only at its next statement.
+    if (!cockroach) await waitFor(() => t.proxy.open < open);
+  };
+
+  // The file's afterAll proves that there was no uncaughtException and no unhandledRejection.
   test('line 19: a backend that dies while idle in a transaction raises nothing stray', async () => {
     const value = await t.db.transact(async (tx, { attempt }) => {
-      if (attempt === 1) {
-        if (cockroach) {
-          const { rows } = await tx.execute(sql('SHOW session_id'));
-          await t.direct.execute(sql(`CANCEL SESSION '${rows[0]![0]}'`));
-        } else {
-          const { rows } = await tx.execute(sql('SELECT pg_backend_pid()'));
-          await t.direct.execute(sql('SELECT pg_terminate_backend($1::INT4)', rows[0]![0]!));
-        }
-      }
+      if (attempt === 1) await terminate(tx);
       await tx.execute(insert('l19'));
       return attempt;
     });
-    // The file's afterAll proves that there was no uncaughtException and no unhandledRejection.
     expect(value).toBe(2);
     expect(await t.value('l19')).toBe(1);
+  });
+
+  test('line 19: nor does one that dies idle in the pool; it is not handed out again', async () => {
+    const db = await t.open({ pool: { max: 1 } });
+    await terminate(db);
+    if (!cockroach) await waitFor(() => db.stats.idle === 0);
+    await db.transact((tx) => tx.execute(insert('l19b')));
+    expect(await t.value('l19b')).toBe(1);
   });
 
   test('line 20: only a connection that is proven idle goes back to the pool', async () => {
@@ -103,37 +118,19 @@ describeTransact('connections', (t) => {
 
   test('line 22: waiting for a connection ends at the deadline with PoolTimeoutError and spends no retry', async () => {
     const db = await t.open({ pool: { max: 1 } });
-    let calls = 0;
-    await db.transact(async () => {
-      const waiting = t.direct.transact(async () => {
-        // Another handle, so nothing is joined; its callback asks the pool that is taken.
-        const outside = db.execute(sql('SELECT 1'));
-        void outside.catch(() => {});
-        return 'ok';
-      });
-      await waiting;
-      await expect(
-        new Promise((resolve, reject) => {
-          // Outside of this transaction's context.
-          outsideContext(() =>
-            db
-              .transact(
-                async () => {
-                  calls++;
-                },
-                { deadlineMs: 50 },
-              )
-              .then(resolve, reject),
-          );
-        }),
-      ).rejects.toThrow(PoolTimeoutError);
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
     });
+    const holder = db.transact(() => gate);
+    let calls = 0;
+    const begin = (options: object) => db.transact(() => void calls++, { maxRetries: Infinity, ...options });
+    await expect(begin({ deadlineMs: 50 })).rejects.toThrow(PoolTimeoutError);
     expect(calls).toBe(0);
     expect(db.stats.waiting).toBe(0);
+    release();
+    await holder;
+    await begin({ deadlineMs: 60_000 });
+    expect(calls).toBe(1);
   });
 });
-
-import { AsyncResource } from 'node:async_hooks';
-
-const root = new AsyncResource('outside');
-const outsideContext = <T>(run: () => T): T => root.runInAsyncScope(run);

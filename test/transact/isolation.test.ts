@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { cockroach, describeTransact, insert, read } from './fixture.ts';
 
@@ -25,8 +26,15 @@ describeTransact('isolation', (t) => {
         code: 'HOLDFAST_INVALID_OPTION',
         option: 'asOf',
       });
-    // PostgreSQL reads now; CockroachDB at an age that the table has reached.
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    // PostgreSQL reads now; CockroachDB at an age that the table has to reach.
+    await waitFor(() =>
+      t.db
+        .transact((tx) => tx.execute(read('x')), { asOf: '-1ms' })
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
     const sent = await t.sent(() => t.db.transact((tx) => tx.execute(read('x')), { asOf: '-1ms' }));
     expect(sent[0]).toBe(
       cockroach
