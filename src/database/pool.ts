@@ -24,6 +24,8 @@ export interface UseOptions extends AcquireOptions {
   readonly running?: Set<DriverConnection> | undefined;
 }
 
+const LEFT_OPEN = 'it was left in a transaction';
+
 interface Waiter {
   readonly give: (connection: DriverConnection) => void;
   readonly refuse: (error: unknown) => void;
@@ -113,7 +115,7 @@ export class Pool {
   /** Gives back a connection that is idle. */
   release(connection: DriverConnection): void {
     if (!this.#busy.delete(connection)) return;
-    if (connection.inTransaction) connection.destroy(new Error('it was left in a transaction'));
+    if (connection.inTransaction) connection.destroy(new Error(LEFT_OPEN));
     if (connection.dead || this.#closed) {
       void connection.close();
       this.#settle();
@@ -187,6 +189,8 @@ export class Pool {
       const entry = this.#idle.pop();
       if (!entry) return undefined;
       clearTimeout(entry.timer);
+      // The server's last word may have come after it was given back, behind an error.
+      if (entry.connection.inTransaction) entry.connection.destroy(new Error(LEFT_OPEN));
       if (entry.connection.dead) continue;
       this.#busy.add(entry.connection);
       return entry.connection;

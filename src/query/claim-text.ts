@@ -30,19 +30,20 @@ export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /**
  * What stands in a candidate's way, read by primary key, one candidate after the other, for as few as it takes:
- * neither engine may read the whole work table instead. PostgreSQL is held to it by LIMIT in a lateral
- * subquery, CockroachDB by the join's hint.
+ * neither engine may read a whole table instead, also when it planned the statement while the tables were empty.
+ * PostgreSQL is held to it by LIMIT in a lateral subquery and by scalar subqueries, CockroachDB by the join's hint.
  */
 function obstacles(process: string, system: System): string {
   const key = `w.process = ${literal(process)} AND w.target = r.target`;
-  const join = system === 'cockroachdb' ? 'LEFT LOOKUP JOIN' : 'LEFT JOIN';
-  const holder = `${join} holdfast.session AS s ON s.session_id = w.holder
-    ${join} holdfast.session_deadline AS d ON d.session_id = w.holder`;
-  if (system === 'cockroachdb') return `${join} holdfast.work AS w ON ${key}\n    ${holder}`;
+  if (system === 'cockroachdb')
+    return `LEFT LOOKUP JOIN holdfast.work AS w ON ${key}
+    LEFT LOOKUP JOIN holdfast.session AS s ON s.session_id = w.holder
+    LEFT LOOKUP JOIN holdfast.session_deadline AS d ON d.session_id = w.holder`;
   return `LEFT JOIN LATERAL (
-    SELECT w.token, w.holder, w.started_at, w.not_before, s.session_id, d.deadline
+    SELECT w.token, w.holder, w.started_at, w.not_before,
+      (SELECT s.session_id FROM holdfast.session AS s WHERE s.session_id = w.holder) AS session_id,
+      (SELECT d.deadline FROM holdfast.session_deadline AS d WHERE d.session_id = w.holder) AS deadline
     FROM holdfast.work AS w
-    ${holder}
     WHERE ${key}
     LIMIT 1
   ) AS k ON true`;

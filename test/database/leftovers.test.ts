@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ReadyStatus } from '../../src/database/drivers/ready-status.ts';
+import { Pool, parseUrl, pgDriver, postgresDriver } from '../../src/database/index.ts';
+import { connect, type Database, ForbiddenStatementError } from '../../src/index.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { rows, sql } from '../support/sql.ts';
+
+describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
+  let database: TestDatabase;
+  let db: Database;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    db = await connect({ url: database.url, driver, pool: { max: 1 } });
+  });
+  afterAll(async () => {
+    await db?.close();
+    await database?.drop();
+  });
+
+  test.each([
+    'BEGIN',
+    ' -- why not\n begin ISOLATION LEVEL SERIALIZABLE',
+    'START TRANSACTION',
+    'COMMIT',
+    'ROLLBACK',
+    'SAVEPOINT s',
+    'RELEASE SAVEPOINT s',
+    'SET statement_timeout = 1',
+    "/* a */ SET SESSION application_name = 'x'",
+    'RESET ALL',
+    'DISCARD ALL',
+    'PREPARE p AS SELECT 1',
+    'LISTEN changes',
+    'CREATE TEMP TABLE t (a INT8)',
+    'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+  ])('db.execute refuses %s', async (text) => {
+    await expect(db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+  });
+
+  test('db.execute takes what only looks like it', async () => {
+    expect(await rows(db, "SELECT 'BEGIN'")).toEqual([['BEGIN']]);
+    await rows(db, 'CREATE TABLE settings (beginning TEXT)');
+  });
+
+  test.each(['BEGIN', 'BEGIN; SELECT 1/0'])(
+    'one left in a transaction (%s) is not handed out again',
+    async (text) => {
+      const pool = new Pool(driver === 'pg' ? pgDriver : postgresDriver, parseUrl(database.url, undefined), {
+        max: 1,
+        acquireTimeoutMs: 10_000,
+        idleTimeoutMs: 10_000,
+        connectTimeoutMs: 10_000,
+        applicationName: 'test',
+      });
+      const left = await pool.use({}, async (connection) => {
+        expect(connection.inTransaction).toBe(false);
+        await connection.send(sql('SELECT 1'));
+        await connection.sendSimple(text).catch(() => {});
+        expect(connection.inTransaction).toBe(true);
+        return connection;
+      });
+      expect(left.dead).toBeDefined();
+      const next = await pool.acquire();
+      expect(next).not.toBe(left);
+      expect(left.dead).toBeDefined();
+      expect(next.inTransaction).toBe(false);
+      pool.release(next);
+      await pool.close();
+    },
+  );
+});
+
+test('the transaction status is read from a stream in pieces of any size', () => {
+  const stream = Buffer.from([0x43, 0, 0, 0, 10, 66, 69, 71, 73, 78, 0, 0x5a, 0, 0, 0, 5, 0x54]);
+  for (let size = 1; size <= stream.length; size++) {
+    const status = new ReadyStatus();
+    for (let at = 0; at < stream.length; at += size) status.push(stream.subarray(at, at + size));
+    expect(status.inTransaction, `pieces of ${size}`).toBe(true);
+  }
+});
