@@ -19,6 +19,7 @@ import { queues, statementCounts } from './sections/queues.ts';
 import { transactions } from './sections/transactions.ts';
 import { zombie } from './sections/zombie.ts';
 import { machine, startServer } from './support/server.ts';
+import { writePage } from './write-page.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const sections = ['floors', 'statements', 'zombie', 'transactions', 'queues'] as const;
@@ -83,5 +84,5 @@ console.log(`\n${text}`);
 if (whole) {
   await mkdir(file('results'), { recursive: true });
   await writeFile(latest, `${JSON.stringify(results, null, 2)}\n`);
-  await writeFile(file('../docs/performance.md'), text);
+  await writePage();
 }

@@ -1,5 +1,8 @@
+import { compilingPart } from './compile/page.ts';
+import type { CompileResults } from './compile/results.ts';
 import type { Results } from './results.ts';
 import type { QueueFigures } from './sections/queues.ts';
+import { table } from './support/markdown.ts';
 import type { Figure } from './support/measure.ts';
 
 const whole = (value: number) => Math.round(value).toLocaleString('en');
@@ -7,17 +10,21 @@ const rate = ({ median, low, high }: Figure) => `${whole(median)} (${whole(low)}
 const fine = ({ median, low, high }: Figure) =>
   `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+/** docs/performance.md, from the results alone: of `npm run bench`, of `npm run bench:compile`, or of both. */
+export function page(results: Results | undefined, compiling?: CompileResults): string {
+  const parts = [
+    '# Performance',
+    'Written by `npm run bench` and `npm run bench:compile` from bench/results; not edited by hand.',
+    ...(results ? runtimeParts(results) : []),
+    compiling ? compilingPart(compiling) : '',
+    results ? how : '',
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** docs/performance.md, from the results alone. */
-export function page(results: Results): string {
+function runtimeParts(results: Results): string[] {
   const { machine, server, runs, measuredAt, loadBefore, loadAfter } = results;
-  return `${[
-    '# Performance',
-    'Written by `npm run bench` from bench/results/latest.json; not edited by hand.',
+  return [
     `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average of the last minute: ${loadBefore} before it began, ${loadAfter} at its end (its own included); compare rows with each other, not with other machines. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}`,
     aims(results),
     floorsPart(results),
@@ -25,10 +32,7 @@ export function page(results: Results): string {
     queuesPart(results),
     statementsPart(results),
     zombiePart(results),
-    how,
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n')}\n`;
+  ];
 }
 
 const databases =

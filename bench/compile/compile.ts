@@ -1,60 +1,46 @@
-// npm run bench:compile [-- 1000 10000]: how long the compiler takes beyond starting the engine, beside bare
-// Parse + Describe, and beside pgtyped where it is installed (npm install --prefix bench/compile).
-import { execFile } from 'node:child_process';
+/**
+ * Measures the compiler on a corpus over 20 tables, beside bare Parse + Describe of the same statements and beside
+ * pgtyped on the same corpus.
+ *
+ * npm run bench:compile -- [--quick] [--runs 5]
+ *
+ * Writes bench/results/compile.json and docs/performance.md. With --quick (1,000 queries, two runs, no pgtyped)
+ * nothing is written.
+ */
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import pg from 'pg';
-import { openEngine } from '../../src/compiler/engine/engine.ts';
 import { describeAll } from '../../src/compiler/engine/wire.ts';
-import {
-  compileTargets,
-  engineFamily,
-  readConfig,
-  readTargets,
-  writeTargets,
-} from '../../src/compiler/index.ts';
 import { startEmbedded } from '../../src/database/embedded/index.ts';
-import { corpus, pgtypedText, plainTexts, schemaText, sqlcText } from './corpus.ts';
+import { figure, inTurns, timed } from '../support/measure.ts';
+import { machine } from '../support/server.ts';
+import { writePage } from '../write-page.ts';
+import { corpus, plainTexts, schemaText } from './corpus.ts';
+import { compilingPart } from './page.ts';
+import { CorpusProject } from './project.ts';
+import type { CompileResults, CorpusFigures } from './results.ts';
 
-const perFile = 50;
-const pgtyped = fileURLToPath(new URL('./node_modules/.bin/pgtyped', import.meta.url));
-
-async function timed<T>(body: () => Promise<T>): Promise<{ seconds: number; result: T }> {
-  const start = performance.now();
-  const result = await body();
-  return { seconds: (performance.now() - start) / 1000, result };
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, runs: { type: 'string' } },
+});
+const { quick } = values;
+const runs = Number(values.runs ?? (quick ? 2 : 5));
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error(`bench: --runs ${values.runs}: give a whole number from 1`);
+  process.exit(2);
 }
 
-async function writeCorpus(folder: string, count: number): Promise<void> {
-  await mkdir(path.join(folder, 'queries'));
-  await mkdir(path.join(folder, 'pgtyped'));
-  await writeFile(path.join(folder, 'schema.sql'), schemaText());
-  const queries = corpus(count);
-  for (let i = 0; i < count; i += perFile) {
-    const part = queries.slice(i, i + perFile);
-    await writeFile(path.join(folder, `queries/file${i / perFile}.sql`), sqlcText(part));
-    await writeFile(path.join(folder, `pgtyped/file${i / perFile}.sql`), pgtypedText(part));
-  }
-  const config = { compile: [{ queries: 'queries', schema: 'schema.sql', out: 'out' }] };
-  await writeFile(path.join(folder, 'holdfast.config.json'), JSON.stringify(config));
-}
+const seconds = async (body: () => Promise<unknown>) => (await timed(body)) / 1000;
 
-async function compileOnce(folder: string, url: string): Promise<number> {
-  const { seconds } = await timed(async () => {
-    const config = await readConfig(path.join(folder, 'holdfast.config.json'));
-    const targets = await readTargets(config);
-    const engine = await openEngine({ url });
-    const { compiled, diagnostics } = await compileTargets(targets, engine);
-    const error = diagnostics.find((diagnostic) => diagnostic.severity === 'error');
-    if (error) throw new Error(error.message);
-    await writeTargets(config, compiled, engineFamily(engine.version));
-    await engine.close();
-  });
-  return seconds;
+async function must(what: string, output: Promise<string>, expected: string): Promise<void> {
+  const said = await output;
+  if (!said.includes(expected)) throw new Error(`${what}: expected "${expected}", got: ${said}`);
 }
 
 async function bareDescribe(url: string, count: number): Promise<number> {
@@ -63,42 +49,96 @@ async function bareDescribe(url: string, count: number): Promise<number> {
   await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   await client.query('SET search_path = public');
   await client.query(schemaText());
-  const { seconds, result } = await timed(() => describeAll(client, plainTexts(corpus(count))));
-  if (result.some((answer) => answer instanceof Error)) throw new Error('a query of the corpus is not valid');
+  const texts = plainTexts(corpus(count));
+  const taken = await seconds(async () => {
+    const answers = await describeAll(client, texts);
+    if (answers.some((answer) => answer instanceof Error))
+      throw new Error('a query of the corpus is not valid');
+  });
   await client.end();
-  return seconds;
+  return taken;
 }
 
-async function runPgtyped(folder: string, url: string): Promise<number | undefined> {
-  if (!existsSync(pgtyped)) return undefined;
+/** Needs the tables in `url`, as bareDescribe leaves them there. */
+async function runPgtyped(project: CorpusProject, url: string): Promise<CorpusFigures['pgtyped']> {
+  if (!existsSync(file('node_modules')))
+    execFileSync('npm', ['install', '--prefer-offline', '--no-package-lock'], {
+      cwd: file('.'),
+      stdio: 'inherit',
+    });
+  const manifest = JSON.parse(await readFile(file('node_modules/@pgtyped/cli/package.json'), 'utf8'));
   const config = {
     transforms: [{ mode: 'sql', include: '**/*.sql', emitTemplate: '{{dir}}/{{name}}.queries.ts' }],
-    srcDir: path.join(folder, 'pgtyped'),
+    srcDir: path.join(project.folder, 'pgtyped'),
     dbUrl: `${url}?options=${encodeURIComponent('-c search_path=public')}`,
   };
-  await writeFile(path.join(folder, 'pgtyped.json'), JSON.stringify(config));
-  const { seconds } = await timed(() =>
-    promisify(execFile)(pgtyped, ['-c', path.join(folder, 'pgtyped.json')], { maxBuffer: 1 << 28 }),
+  const configFile = path.join(project.folder, 'pgtyped.json');
+  await writeFile(configFile, JSON.stringify(config));
+  const taken = await seconds(() =>
+    promisify(execFile)(file('node_modules/.bin/pgtyped'), ['-c', configFile], { maxBuffer: 1 << 28 }),
   );
-  return seconds;
+  return { version: manifest.version, seconds: figure([taken]) };
 }
 
-const counts = process.argv.slice(2).map(Number);
-const rows: string[] = [];
-await using server = await startEmbedded();
-for (const count of counts.length > 0 ? counts : [1000, 10_000]) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-bench-'));
-  try {
-    await writeCorpus(folder, count);
-    const bare = await bareDescribe(server.url, count);
-    const own = await compileOnce(folder, server.url);
-    const other = count <= 1000 ? await runPgtyped(folder, server.url) : undefined;
-    const show = (seconds: number | undefined) => (seconds === undefined ? '-' : `${seconds.toFixed(2)} s`);
-    rows.push(`| ${count} | ${show(own)} | ${show(bare)} | ${show(other)} |`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+async function measureCorpus(count: number, url: string): Promise<CorpusFigures> {
+  await using project = await CorpusProject.create(count);
+  const known = `(${count - 1} known from before)`;
+  const figures = await inTurns(count > 1_000 ? Math.min(runs, 3) : runs, {
+    bare: () => bareDescribe(url, count),
+    cold: async () => {
+      await project.forget();
+      return seconds(() => project.compile(url));
+    },
+  });
+  const changed = async (...args: readonly string[]) => {
+    await project.command(...args);
+    await project.change();
+    return seconds(() => must('one changed', project.command(...args), known));
+  };
+  const commands = await inTurns(count > 1_000 ? 2 : Math.min(runs, 3), {
+    coldCommand: async () => {
+      await project.forget();
+      return seconds(() => must('cold', project.command(), `${count} queries compiled`));
+    },
+    unchanged: async () => {
+      await project.command();
+      return seconds(() => must('unchanged', project.command(), 'nothing changed'));
+    },
+    oneChanged: () => changed('--url', url),
+    oneChangedCommand: () => changed(),
+  });
+  const pgtyped = count <= 1000 && !quick ? await runPgtyped(project, url) : undefined;
+  return { queries: count, ...figures, ...commands, ...(pgtyped ? { pgtyped } : {}) };
 }
-console.log(`Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model})`);
-console.log('| queries | holdfast compile | bare Parse + Describe | pgtyped |\n|---|---|---|---|');
-console.log(rows.join('\n'));
+
+execFileSync('npm', ['run', '--silent', 'build'], { cwd: file('../..'), stdio: 'inherit' });
+const loadBefore = Number(loadavg()[0]!.toFixed(2));
+const floors = await inTurns(Math.max(runs, 3), {
+  node: () => seconds(() => promisify(execFile)(process.execPath, ['-e', '0'])),
+  engineStart: async () => {
+    const started = performance.now();
+    await using _ = await startEmbedded();
+    return (performance.now() - started) / 1000;
+  },
+});
+await using server = await startEmbedded();
+const corpora: CorpusFigures[] = [];
+for (const count of quick ? [1_000] : [1_000, 10_000]) {
+  console.log(`${count} queries ...`);
+  corpora.push(await measureCorpus(count, server.url));
+}
+const results: CompileResults = {
+  measuredAt: new Date().toISOString(),
+  machine: machine(),
+  server: 'PostgreSQL 18',
+  loadBefore,
+  loadAfter: Number(loadavg()[0]!.toFixed(2)),
+  floors,
+  corpora,
+};
+console.log(`\n${compilingPart(results)}`);
+if (!quick) {
+  await mkdir(file('../results'), { recursive: true });
+  await writeFile(file('../results/compile.json'), `${JSON.stringify(results, null, 2)}\n`);
+  await writePage();
+}

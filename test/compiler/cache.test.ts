@@ -157,6 +157,14 @@ test('what was said of a query is said again, where it stands now', async () => 
   });
 });
 
+test('two engines in turns are asked once each', async () => {
+  const other = { version: 'PostgreSQL 99.1' };
+  expect((await run()).described.length).toBe(3);
+  expect((await run(other)).described.length).toBe(3);
+  expect((await run()).described.length).toBe(0);
+  expect((await run(other)).described.length).toBe(0);
+});
+
 test('after a run with an error only what was wrong is asked about again', async () => {
   await put('queries/notes.sql', queries.replace('body, mood', 'nope'));
   expect((await run()).said[0]).toContain('error 42703');

@@ -11,9 +11,9 @@ const blocks = (await Promise.all(names.map(blocksOf))).flat();
 const ofPage = (page: string) => blocks.filter((block) => block.page === page);
 const place = ({ page, line }: Block) => `${page}:${line}`;
 
-/** The output that the page shows for a block: the block behind it, if it is marked so. */
+/** The output that the page shows for a block: the block behind it (and behind how to run it), if it is marked so. */
 function shownOutput(block: Block): string | undefined {
-  const next = blocks[blocks.indexOf(block) + 1];
+  const next = blocks.slice(blocks.indexOf(block) + 1).find(({ language }) => language !== 'sh');
   return next?.page === block.page && next.words.includes('output') ? next.text : undefined;
 }
 

@@ -1,8 +1,11 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CompileConfig } from '../config.ts';
+import type { Engine } from '../engine/engine.ts';
 import { digest } from '../manifest.ts';
 import { type CachedQuery, type Entries, entriesText, readEntries } from './entries.ts';
+
+const forgottenAfterMs = 30 * 24 * 3_600_000;
 
 /**
  * What is known of single queries, in `.holdfast/compile` beside the configuration: one file a `.sql` file, a
@@ -19,9 +22,9 @@ export class QueryCache {
     this.#config = config.path;
   }
 
-  /** The part for one output folder and engine. */
-  part(out: string, engine: string): CachePart {
-    return new CachePart(this.#root, path.join(this.#root, digest(this.#config, out, engine)));
+  /** The part for one output folder and engine: two engines in turns do not forget each other's answers. */
+  part(out: string, { version, fingerprint }: Pick<Engine, 'version' | 'fingerprint'>): CachePart {
+    return new CachePart(this.#root, path.join(this.#root, digest(this.#config, out, version, fingerprint)));
   }
 }
 
@@ -36,6 +39,15 @@ export class CachePart {
 
   #file(source: string): string {
     return path.join(this.#folder, `${digest(source)}.json`);
+  }
+
+  /** Parts that nobody has written to for long: of an engine, or an output, that is no more. */
+  async #forgetOthers(): Promise<void> {
+    for (const name of await readdir(this.#root)) {
+      const part = path.join(this.#root, name);
+      if ((await stat(part)).mtimeMs < Date.now() - forgottenAfterMs)
+        await rm(part, { recursive: true, force: true });
+    }
   }
 
   /** What is known of the queries of a file, by key. */
@@ -53,7 +65,7 @@ export class CachePart {
     unchanged: ReadonlySet<string>,
   ): Promise<void> {
     try {
-      await mkdir(this.#folder, { recursive: true });
+      if (await mkdir(this.#folder, { recursive: true })) await this.#forgetOthers();
       // Nobody means to commit it.
       await writeFile(path.join(path.dirname(this.#root), '.gitignore'), '*\n', { flag: 'wx' }).catch(
         () => {},
