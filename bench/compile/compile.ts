@@ -96,6 +96,10 @@ async function measureCorpus(count: number, url: string): Promise<CorpusFigures>
     return seconds(() => must('one changed', project.command(...args), known));
   };
   const commands = await inTurns(count > 1_000 ? 2 : Math.min(runs, 3), {
+    coldRunning: async () => {
+      await project.forget();
+      return seconds(() => must('cold', project.command('--url', url), `${count} queries compiled`));
+    },
     coldCommand: async () => {
       await project.forget();
       return seconds(() => must('cold', project.command(), `${count} queries compiled`));

@@ -15,8 +15,16 @@ interface Aim {
 function aims({ corpora }: CompileResults): string {
   const of = (queries: number) => corpora.find((corpus) => corpus.queries === queries);
   const all: Aim[] = [
-    { what: '1,000 queries cold, beyond starting the engine', figure: of(1_000)?.cold, atMost: 1.5 },
-    { what: '10,000 queries cold, beyond starting the engine', figure: of(10_000)?.cold, atMost: 12 },
+    {
+      what: '1,000 queries cold, the whole command beyond starting the engine',
+      figure: of(1_000)?.coldRunning,
+      atMost: 1.5,
+    },
+    {
+      what: '10,000 queries cold, the whole command beyond starting the engine',
+      figure: of(10_000)?.coldRunning,
+      atMost: 12,
+    },
     { what: '1,000 queries unchanged, the whole command', figure: of(1_000)?.unchanged, atMost: 0.3 },
   ];
   const rows = all.flatMap(({ what, figure, atMost }) => {
@@ -39,9 +47,13 @@ export function compilingPart(results: CompileResults): string {
     }),
   ];
   const rows = [
-    row('cold, beyond starting the engine', ({ cold }) => cold),
+    row(
+      'cold: from reading the configuration to the last module, in a process that runs',
+      ({ cold }) => cold,
+    ),
     row('bare Parse + Describe of the same statements, one connection', ({ bare }) => bare),
     ...(pgtyped ? [row(`pgtyped ${pgtyped.version}`, (corpus) => corpus.pgtyped?.seconds)] : []),
+    row('the command, cold, engine running (`--url`)', ({ coldRunning }) => coldRunning),
     row('the command, cold, with its engine', ({ coldCommand }) => coldCommand),
     row('the command, unchanged: no engine is started', ({ unchanged }) => unchanged),
     row('the command, one query changed, engine running (`--url`)', ({ oneChanged }) => oneChanged),

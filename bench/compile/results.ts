@@ -17,9 +17,11 @@ export interface CompileResults {
 
 export interface CorpusFigures {
   readonly queries: number;
-  /** Everything known of nothing, from reading the configuration to the last module; the engine is running. */
+  /** Nothing known, in this process, from reading the configuration to the last module; the engine is running. */
   readonly cold: Figure;
   readonly bare: Figure;
+  /** The whole command, nothing known, on a running engine. */
+  readonly coldRunning: Figure;
   /** The whole command, nothing known, its embedded engine started and stopped. */
   readonly coldCommand: Figure;
   /** The whole command, by digests alone. */

@@ -83,7 +83,7 @@ class ServerEngine implements Engine {
   readonly #url: string;
   readonly #admin: pg.Client;
   readonly #connections: number;
-  readonly #stop: () => Promise<void>;
+  readonly #stop: (() => Promise<void>) | undefined;
   readonly #databases = new Map<string, Promise<CompileDatabase>>();
   readonly #clients: pg.Client[] = [];
   readonly #created: string[] = [];
@@ -99,7 +99,7 @@ class ServerEngine implements Engine {
     serverVersion: number,
     fingerprint: string,
     connections: number,
-    stop: () => Promise<void>,
+    stop: (() => Promise<void>) | undefined,
   ) {
     this.#url = url;
     this.#admin = admin;
@@ -176,12 +176,13 @@ class ServerEngine implements Engine {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#clients.map((client) => client.end()));
-    for (const name of this.#created)
+    // A server that was started for this takes its databases with it.
+    for (const name of this.#stop ? [] : this.#created)
       await this.#admin
         .query(`DROP DATABASE IF EXISTS ${name}${this.cockroach ? ' CASCADE' : ''}`)
         .catch(() => {});
     await this.#admin.end().catch(() => {});
-    await this.#stop();
+    await this.#stop?.();
   }
 }
 
@@ -223,6 +224,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     number,
     await fingerprint(admin, cockroach !== null),
     options.connections ?? 2,
-    options.stop ?? (async () => {}),
+    options.stop,
   );
 }

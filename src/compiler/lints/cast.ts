@@ -1,5 +1,5 @@
 import type { Catalog, CatalogTable } from '../engine/catalog.ts';
-import { nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
+import { isNode, nodesOf, numberOf, type TreeNode, type TreeValue } from '../engine/node-tree.ts';
 import { childNodes } from '../nullability/query-tree.ts';
 import { type PlanNode, planNodes } from '../plan.ts';
 import type { Lint } from './lint.ts';
@@ -12,7 +12,7 @@ import type { Lint } from './lint.ts';
 export const castOfIndexed: Lint = {
   code: 'HL007',
   hint: 'cast the other side to the type of the column',
-  needsPlan: ({ tree }) => tree !== undefined && !castOperands(tree).next().done,
+  needsPlan: ({ tree }) => tree !== undefined && castsByItself(tree) && !castOperands(tree).next().done,
   *check({ query, catalog, plan }) {
     if (!query.tree || !plan) return;
     const seen = new Set<number>();
@@ -31,6 +31,17 @@ export const castOfIndexed: Lint = {
     }
   },
 };
+
+/** Whether there is an implicit cast anywhere: asked of every query, so without making anything. */
+function castsByItself(value: TreeValue): boolean {
+  if (!isNode(value)) return Array.isArray(value) && value.some(castsByItself);
+  if (value.type === 'FUNCEXPR' && value.fields['funcformat'] === '2') return true;
+  for (const key in value.fields) {
+    const inner = value.fields[key];
+    if (typeof inner === 'object' && inner !== null && castsByItself(inner)) return true;
+  }
+  return false;
+}
 
 interface CastOperand {
   /** OID of what it is cast to. */
