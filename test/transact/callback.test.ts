@@ -299,7 +299,7 @@ describeTransact('callback', (t) => {
       await tx.execute(sql(text));
     });
     // A statement is prepared, and the server takes one at a time so.
-    await expect(running).rejects.toMatchObject({ code: '42601' });
+    await expect(running).rejects.toMatchObject({ code: expect.stringMatching(/^42/) });
     expect([await t.value('multi'), await t.value('multi-0')]).toEqual([undefined, undefined]);
   });
 

@@ -108,6 +108,19 @@ describeTransact('commit markers', (t) => {
     expect(AmbiguousCommitError).toBeDefined();
   });
 
+  test('line 37: markers of transactions whose outcome is known are deleted', async () => {
+    const db = await t.open();
+    const markers = async () =>
+      (await t.direct.execute(sql('SELECT marker_id FROM holdfast.commit_marker'))).rows.length;
+    const before = await markers();
+    for (let i = 0; i < 3; i++)
+      await db.transact((tx) => tx.execute(insert(`gc-${i}`)), { commitMarker: true });
+    expect(await markers()).toBe(before + 3);
+    // Many at a time, off the path of any transaction; at the latest when the handle is closed.
+    await db.close();
+    expect(await markers()).toBe(before);
+  });
+
   test('line 37: a marker that cannot be read before the deadline is ambiguous, and says so', async () => {
     t.proxy.inject({ ...atCommit, action: dropReply() });
     t.proxy.inject({
