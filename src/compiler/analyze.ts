@@ -32,7 +32,7 @@ export async function analyze(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds, variants }: Accepted,
+  { query, description, tree, text, embeds, variants, plan }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
@@ -44,6 +44,7 @@ function analyzeOne(
     description,
     tree,
     variants,
+    plan,
     params,
     embeds,
     database,

@@ -88,7 +88,11 @@ describe.each(DRIVERS)('a compiled query whose prepared plan went stale, on %s',
       await like(tx, { noteId: 1n });
       return getNote(tx, { noteId: 1n });
     });
-    expect({ runs, row }).toEqual({ runs: 2, row: { ...note, likes: 2 } });
+    // CockroachDB plans what went stale anew by itself.
+    expect({ runs, row }).toEqual({
+      runs: testEngine() === 'postgresql' ? 2 : 1,
+      row: { ...note, likes: 2 },
+    });
   });
 });
 

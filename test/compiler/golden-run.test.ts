@@ -21,8 +21,6 @@ const leftOut = new Set([
   'types/array-elements-not-null',
   'overrides/column-nullable',
   'overrides/query',
-  // Reads the past, which a transaction begun now refuses.
-  'cockroachdb/as-of-system-time',
 ]);
 
 const runnable = (await goldenCases(testEngine())).filter(
@@ -36,6 +34,7 @@ const runnable = (await goldenCases(testEngine())).filter(
 function sample(type: string, field: string): unknown {
   if (type.endsWith('[]')) return [sample(type.slice(0, -2), field)];
   if (type === 'order_status') return 'open';
+  if (type === 'phase') return 'ready';
   if (type === 'mood') return 'ok';
   if (type === 'address') return { street: 'a, "b"', number: null, moods: ['ok', 'very happy'] };
   const values: Readonly<Record<string, unknown>> = {
@@ -106,7 +105,9 @@ async function runAll(golden: GoldenCase, executor: Executor & { simple(text: st
     if (name === 'bind' || (typeof query as string) !== 'function') continue;
     const inner = 'query' in query ? (query.query as CompiledQuery<unknown, unknown, unknown>) : query;
     const { definition } = inner as { definition: QueryDefinition };
-    await executor.simple('BEGIN');
+    // What reads the past cannot stand in a transaction that has begun now.
+    const alone = /AS OF SYSTEM TIME/.test(definition.text);
+    if (!alone) await executor.simple('BEGIN');
     try {
       await drain((query as Call)(executor, argumentFor(query, definition, text)));
     } catch (error) {
@@ -115,7 +116,7 @@ async function runAll(golden: GoldenCase, executor: Executor & { simple(text: st
       if (!(error instanceof DatabaseError) && !(error instanceof RowCountError)) throw error;
       if (error instanceof DatabaseError) expect(error.code, error.message).toMatch(/^(23|21|22|25P02)/);
     } finally {
-      await executor.simple('ROLLBACK');
+      if (!alone) await executor.simple('ROLLBACK');
     }
   }
 }

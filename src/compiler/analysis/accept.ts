@@ -1,4 +1,5 @@
 import { DatabaseError } from '../../errors/index.ts';
+import { planProof } from '../cockroach/plan-proof.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
@@ -15,6 +16,8 @@ export interface Accepted {
   readonly description: WireDescription;
   readonly tree: TreeNode | undefined;
   text: string;
+  /** For each column whether CockroachDB's optimizer proves it non-null, in every form; undefined when it cannot tell. */
+  plan: readonly boolean[] | undefined;
   /** What the other forms of a query with optional parts were found to be. */
   variants: readonly Variant[];
   /** Table of sqlc.embed by output column. */
@@ -31,6 +34,7 @@ export async function acceptQueries(
 ): Promise<Accepted[]> {
   await prepareTrees(database);
   const accepted = await describeQueries(queries, database, report);
+  await askPlans(accepted, database);
   await rewriteAccepted(accepted, database, report);
   await describeVariants(accepted, database, report);
   return accepted;
@@ -53,10 +57,17 @@ async function describeQueries(
         tree: mainTree(query.text, description, database),
         text: query.text,
         variants: [],
+        plan: undefined,
         embeds: new Map(),
       });
   }
   return accepted;
+}
+
+/** CockroachDB's plan is the second witness, and the only one for syntax that our tree lacks. */
+async function askPlans(accepted: readonly Accepted[], database: CompileDatabase): Promise<void> {
+  if (!database.engine.cockroach) return;
+  for (const item of accepted) item.plan = await planProof(item.query.text, item.description, database);
 }
 
 /** Prepares every other form of the queries with optional parts. */
@@ -82,6 +93,10 @@ async function describeVariants(
       refused('its columns are not those of the whole query');
     else if (answer.params.some((oid, k) => oid !== item.description.params[variant.used[k]!]))
       refused('a parameter has another type than in the whole query; cast it');
-    else item.variants = [...item.variants, { ...variant, tree: mainTree(variant.text, answer, database) }];
+    else {
+      item.variants = [...item.variants, { ...variant, tree: mainTree(variant.text, answer, database) }];
+      const plan = item.plan && (await planProof(variant.text, answer, database));
+      item.plan = plan && item.plan?.map((proved, k) => proved && plan[k] === true);
+    }
   }
 }

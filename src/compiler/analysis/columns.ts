@@ -6,7 +6,6 @@ import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireColumn, WireDescription } from '../engine/wire.ts';
 import { camelCase } from '../names.ts';
-import { proveOnCockroach } from '../nullability/cockroach.ts';
 import { Prover } from '../nullability/prove.ts';
 import type { Verdict } from '../nullability/verdict.ts';
 import type { EngineQuery } from '../source/parameters.ts';
@@ -16,13 +15,14 @@ import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { Variant } from '../variants.ts';
 import { problem } from './problem.ts';
-import { disagreement, weakest } from './verdicts.ts';
+import { disagreement, weakest, witnessed } from './verdicts.ts';
 
 export function analyzeColumns(
   query: EngineQuery,
   description: WireDescription,
   tree: TreeNode | undefined,
   variants: readonly Variant[],
+  plan: readonly boolean[] | undefined,
   params: readonly AnalyzedParam[],
   embedded: ReadonlyMap<number, string>,
   database: CompileDatabase,
@@ -33,11 +33,8 @@ export function analyzeColumns(
     new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
   const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
-  const verdicts = tree
-    ? weakest(prover.columns(tree), variants, params, database)
-    : database.engine.cockroach
-      ? proveOnCockroach(query.source.tokens, description, database.catalog)
-      : undefined;
+  const treeSays = tree && weakest(prover.columns(tree), variants, params, database);
+  const verdicts = plan ? witnessed(treeSays, plan) : treeSays;
   const elements = tree
     ? prover
         .elements(tree)
@@ -120,7 +117,10 @@ export function analyzeColumns(
           : (json ?? resolver.resolve(column.typeOid, column.typmod, elementsNotNull, dimensions)),
       nullable: verdict.nullable,
       reason: verdict.reason,
-      disagreement: disagreement(catalogSays, proved, verdict),
+      disagreement:
+        embed === undefined
+          ? disagreement(catalogSays, treeSays?.[i], plan?.[i], proved, verdict)
+          : disagreement(catalogSays, proved, undefined, proved, verdict),
       doc: origin?.column.comment,
     };
   });

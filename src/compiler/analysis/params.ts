@@ -1,11 +1,12 @@
 import type { AnalyzedParam } from '../analyzed.ts';
+import { looseUses } from '../cockroach/loose-uses.ts';
 import { type CompileTarget, hasType } from '../config.ts';
 import { SourceError } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import { camelCase } from '../names.ts';
-import { acceptsNull, type ParameterUse, parameterUses } from '../nullability/parameter-uses.ts';
+import { acceptsNull, parameterUses } from '../nullability/parameter-uses.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
@@ -19,7 +20,7 @@ export function analyzeParams(
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedParam[] {
-  const uses = tree ? parameterUses(tree, database.catalog) : new Map<number, ParameterUse>();
+  const uses = tree ? parameterUses(tree, database.catalog) : looseUses(query.text, database.catalog);
   const fields = new Set<string>();
   return description.params.map((oid, i) => {
     const source = query.params[i];

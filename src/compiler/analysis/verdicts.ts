@@ -22,18 +22,38 @@ export function weakest(
   return verdicts;
 }
 
-/** Where the catalog, the query tree and the author do not say the same, each of them in a line. */
+/** What the tree does not prove, CockroachDB's plan may. */
+export function witnessed(tree: readonly Verdict[] | undefined, plan: readonly boolean[]): Verdict[] {
+  return plan.map((proved, i) => {
+    const verdict = tree?.[i];
+    if (verdict && (!verdict.nullable || !proved)) return verdict;
+    return proved
+      ? { nullable: false, reason: "the plan: CockroachDB's optimizer proves it" }
+      : { nullable: true, reason: 'the plan has no proof' };
+  });
+}
+
+/** Where the catalog, the query tree, the plan and the author do not say the same, each of them in a line. */
 export function disagreement(
   catalog: boolean | undefined,
-  tree: Verdict,
+  tree: Verdict | undefined,
+  plan: boolean | undefined,
+  proved: Verdict,
   final: Verdict,
 ): string | undefined {
   const word = (nullable: boolean) => (nullable ? 'may be null' : 'never null');
   const voices = [
     ...(catalog === undefined ? [] : [`catalog: ${word(!catalog)}`]),
-    `query tree: ${word(tree.nullable)} (${tree.reason})`,
-    ...(final === tree ? [] : [`author: ${word(final.nullable)}`]),
+    ...(tree === undefined ? [] : [`query tree: ${word(tree.nullable)} (${tree.reason})`]),
+    ...(plan === undefined ? [] : [`plan: ${plan ? 'never null' : 'no proof'}`]),
+    ...(final === proved ? [] : [`author: ${word(final.nullable)}`]),
   ];
-  const disagree = (catalog !== undefined && catalog === tree.nullable) || final.nullable !== tree.nullable;
+  // Without a proof of its own the plan says nothing against one, except of a column as it is in its table.
+  const doubted = plan === false && catalog === true && !proved.nullable;
+  const disagree =
+    final.nullable !== proved.nullable ||
+    (catalog !== undefined && catalog === proved.nullable) ||
+    (tree !== undefined && tree.nullable !== proved.nullable) ||
+    doubted;
   return disagree ? voices.join('; ') : undefined;
 }

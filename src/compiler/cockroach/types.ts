@@ -1,5 +1,5 @@
 import type { Catalog } from '../engine/catalog.ts';
-import { nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
+import { isNode, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
 import { child, children, names, type RawNode } from '../lints/raw-tree.ts';
 import { typeOf } from '../nullability/trusted-functions.ts';
 
@@ -49,6 +49,10 @@ export function mayBeJson(expression: TreeNode, catalog: Catalog): boolean {
     case 'FUNCEXPR':
       return /json/i.test(catalog.functions.get(numberOf(fields['funcid']))?.name ?? 'json');
     case 'AGGREF':
+      if (/^(min|max)$/.test(catalog.functions.get(numberOf(fields['aggfnoid']))?.name ?? ''))
+        return nodesOf(fields['args']).some(
+          (entry) => !isNode(entry.fields['expr']) || mayBeJson(entry.fields['expr'], catalog),
+        );
       return !/^(count|sum|sum_int|avg|bool_and|bool_or|every|string_agg)$/.test(
         catalog.functions.get(numberOf(fields['aggfnoid']))?.name ?? '',
       );

@@ -75,6 +75,8 @@ export interface CockroachNames {
   readonly searchPath: readonly string[];
   /** Queries behind the views, by OID. */
   readonly views: ReadonlyMap<number, string>;
+  /** Functions, and views with them, whose value depends on the session or the clock. */
+  readonly unstable: ReadonlySet<string>;
 }
 
 const kinds: Readonly<Record<string, TypeKind>> = {

@@ -1,3 +1,4 @@
+import { castOfJson } from '../cockroach/functions.ts';
 import { isNode, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
 import { aggregate } from './aggregates.ts';
 import { variable } from './from-items.ts';
@@ -27,6 +28,7 @@ export function expression(proof: Proof, node: TreeNode, scope: Scope): Verdict 
       const trust = name === '' ? 'unknown' : trustRules(proof.catalog).function(name, node);
       if (trust === 'never') return no(`${name}() is never null`);
       if (trust === 'as-arguments') return all(proof, args, scope, `${name}() of what is not null`);
+      if (name === castOfJson) return yes('what is cast may be JSON, whose null may become NULL');
       return yes(
         `nothing is known about the function ${proof.catalog.functions.get(numberOf(f['funcid']))?.name ?? ''}`,
       );

@@ -212,7 +212,9 @@ function unwrap(node: TreeNode): TreeNode {
     : node;
 }
 
-const jsonConstant = (node: TreeNode) => (numberOf(node.fields['consttype']) === 114 ? node : undefined);
+/** JSON as text; on CockroachDB a constant is text until it is compared. */
+const jsonConstant = (node: TreeNode) =>
+  [114, 25].includes(numberOf(node.fields['consttype'])) ? node : undefined;
 
 /** `'[]'::jsonb` is a container header for an array of no elements: 0x40000000. */
 function isEmptyJsonb(node: TreeNode): boolean {
