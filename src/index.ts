@@ -13,7 +13,13 @@ export {
 } from './control/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export * from './errors/index.ts';
-export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor/index.ts';
+export {
+  type CountPending,
+  type Janitor,
+  type JanitorOptions,
+  runJanitor,
+  type Sweep,
+} from './janitor/index.ts';
 export {
   checkSchema,
   type MigrateDownOptions,

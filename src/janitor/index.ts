@@ -1,1 +1,1 @@
-export { type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor.ts';
+export { type CountPending, type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor.ts';

@@ -10,11 +10,15 @@ import {
   evictExpiredSessions,
 } from '../queries/janitor.ts';
 import { deleteMarkers } from '../queries/markers.ts';
-import { pause } from '../transact/index.ts';
+import { pause, type Transaction } from '../transact/index.ts';
 
 const DAY_MS = 86_400_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
 
 const durationMs = z.number().positive();
+
+/** How many targets wait for a process. Only reads. */
+export type CountPending = (tx: Transaction) => Promise<number | bigint>;
 
 /** Options of `runJanitor`. Durations are milliseconds. */
 export const janitorSchema = z.strictObject({
@@ -26,7 +30,17 @@ export const janitorSchema = z.strictObject({
   markerRetentionMs: z.number().min(60_000).optional(),
   /** A statement of it that is not answered within this is given up, and the sweep with it. Default 30,000. */
   statementTimeoutMs: durationMs.optional(),
-  /** Work is counted this often, since that reads its whole table. Default 1 minute. */
+  /**
+   * Counts the targets that wait for a process, by its name: your tables say what there is to do. Each runs in a
+   * read-only transaction, as often as work is counted, and may be retried.
+   */
+  pending: z
+    .record(
+      z.string().min(1).max(200),
+      z.custom<CountPending>((value) => typeof value === 'function'),
+    )
+    .optional(),
+  /** Work and what is pending is counted this often, since that reads whole tables. Default 1 minute. */
   countIntervalMs: durationMs.optional(),
   /** Old history, and work whose dead holder no sweep saw, are looked for this often, since it scans. Default 1 hour. */
   historyIntervalMs: durationMs.optional(),
@@ -67,7 +81,8 @@ export interface Janitor {
 
 /**
  * Sweeps up behind the dead: their session rows, their work (history says abandoned), old history, commit
- * markers; measures: work held and backing off by process, live sessions by component.
+ * markers; measures: work held, backing off and (where it is told how) pending by process, live sessions by
+ * component.
  *
  * Nobody waits for it: take-over does not need a janitor. Any number of replicas may run; every statement is
  * guarded and in pages, so they do not disturb each other. It uses `db` without a session: stop it before
@@ -79,7 +94,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
   const checked = checkOptions(janitorSchema, options) as JanitorOptions;
   const stopping = new AbortController();
   const gauges = publishGauges();
-  const guarded = db.guardedWithin(checked.statementTimeoutMs ?? 30_000);
+  const guarded = db.guardedWithin(checked.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   let historyDueAt = 0;
   let countDueAt = 0;
 
@@ -114,6 +129,7 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
     if (everything || performance.now() >= countDueAt) {
       countDueAt = performance.now() + (checked.countIntervalMs ?? 60_000);
       gauges.work(await countWork(guarded));
+      gauges.pending(await countPending(db, checked));
     }
     gauges.sessions(await countSessions(guarded));
     return { sessions, abandoned, history, markers };
@@ -155,16 +171,32 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
   return { done, sweep: () => sweep(true), stop, [Symbol.asyncDispose]: stop };
 }
 
+async function countPending(
+  db: Database,
+  { pending = {}, statementTimeoutMs: deadlineMs = STATEMENT_TIMEOUT_MS }: JanitorOptions,
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [process, count] of Object.entries(pending)) {
+    const options = { name: `${process} pending`, readOnly: true, deadlineMs };
+    counts.set(process, Number(await db.transact((tx) => count(tx), options)));
+  }
+  return counts;
+}
+
 /** Gauges that show the last sweep's counts for as long as the janitor runs. */
 function publishGauges() {
   const meter = metrics.getMeter('holdfast');
   let work: readonly { process: string; active: bigint; backingOff: bigint }[] = [];
+  let pending: ReadonlyMap<string, number> = new Map();
   let sessions: readonly { component: string; live: bigint }[] = [];
   const active = meter.createObservableGauge('holdfast.work.active', {
     description: 'Work held by live sessions',
   });
   const backingOff = meter.createObservableGauge('holdfast.work.backoff', {
     description: 'Targets backing off',
+  });
+  const waiting = meter.createObservableGauge('holdfast.work.pending', {
+    description: 'Targets that wait for a process',
   });
   const live = meter.createObservableGauge('holdfast.sessions.live', { description: 'Live sessions' });
   const observeActive: Parameters<typeof active.addCallback>[0] = (result) => {
@@ -173,15 +205,22 @@ function publishGauges() {
   const observeBackoff: typeof observeActive = (result) => {
     for (const row of work) result.observe(Number(row.backingOff), { process: row.process });
   };
+  const observePending: typeof observeActive = (result) => {
+    for (const [process, count] of pending) result.observe(count, { process });
+  };
   const observeLive: typeof observeActive = (result) => {
     for (const row of sessions) result.observe(Number(row.live), { component: row.component });
   };
   active.addCallback(observeActive);
   backingOff.addCallback(observeBackoff);
+  waiting.addCallback(observePending);
   live.addCallback(observeLive);
   return {
     work(counted: typeof work) {
       work = counted;
+    },
+    pending(counted: typeof pending) {
+      pending = counted;
     },
     sessions(counted: typeof sessions) {
       sessions = counted;
@@ -189,6 +228,7 @@ function publishGauges() {
     close() {
       active.removeCallback(observeActive);
       backingOff.removeCallback(observeBackoff);
+      waiting.removeCallback(observePending);
       live.removeCallback(observeLive);
     },
   };
