@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { InvalidOptionError } from '../errors/index.ts';
 import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
 import { readSchema } from './engine/schema.ts';
 import type { SourceFile } from './source/source-file.ts';
@@ -18,17 +19,31 @@ export interface TargetFiles extends SourceFiles {
   readonly target: CompileTarget;
 }
 
+/** What the configuration names has to be there. */
+async function found<T>(key: string, entry: string, looking: Promise<T>): Promise<T> {
+  try {
+    return await looking;
+  } catch (cause) {
+    throw new InvalidOptionError(
+      `"${key}"`,
+      `${entry} cannot be read (${(cause as NodeJS.ErrnoException).code}): paths are relative to the configuration file`,
+      { cause },
+    );
+  }
+}
+
 async function sqlFiles(root: string, entries: readonly string[]): Promise<SourceFile[]> {
-  const names: string[] = [];
+  // A file that is named twice, by its folder and by itself, is one file.
+  const names = new Set<string>();
   for (const entry of entries) {
     const full = path.resolve(root, entry);
-    if ((await stat(full)).isFile()) names.push(full);
+    if ((await found('queries', entry, stat(full))).isFile()) names.add(full);
     else
       for (const name of (await readdir(full, { recursive: true })).sort())
-        if (name.endsWith('.sql')) names.push(path.join(full, name));
+        if (name.endsWith('.sql')) names.add(path.join(full, name));
   }
   return Promise.all(
-    names.map(async (name) => ({
+    [...names].map(async (name) => ({
       path: path.relative(root, name).replaceAll(path.sep, '/'),
       text: await readFile(name, 'utf8'),
     })),
@@ -38,7 +53,7 @@ async function sqlFiles(root: string, entries: readonly string[]): Promise<Sourc
 /** Reads every file of these paths. Throws with the path of what is missing. */
 export async function readSources(config: CompileConfig, paths: TargetPaths): Promise<SourceFiles> {
   const [schema, queries] = await Promise.all([
-    readSchema(config.root, paths.schema),
+    found('schema', paths.schema.join(', '), readSchema(config.root, paths.schema)),
     sqlFiles(config.root, paths.queries),
   ]);
   return { paths, schema, queries, out: path.resolve(config.root, paths.out) };

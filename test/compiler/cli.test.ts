@@ -123,6 +123,22 @@ describe('compile', () => {
     expect(stderr).toContain('shema');
   });
 
+  test.each(['queries', 'schema'])('%s that are not there are a usage error that names them', async (key) => {
+    const target = { queries: 'queries', schema: 'schema', out: 'out', [key]: 'nowhere' };
+    await put('holdfast.config.json', JSON.stringify({ compile: [target] }));
+    for (const args of [[], ['--check']]) {
+      const { code, stderr } = await compile(...args);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`"${key}": nowhere cannot be read (ENOENT)`);
+    }
+  });
+
+  test('a file that is named by its folder and by itself is compiled once', async () => {
+    const target = { queries: ['queries', './queries/notes.sql'], schema: 'schema', out: 'out' };
+    await put('holdfast.config.json', JSON.stringify({ compile: [target] }));
+    expect((await compiled()).stdout).toContain('\n1 query compiled');
+  });
+
   test('without a configuration it says what to create', async () => {
     const { code, stderr } = await runCliInside(['compile', '--config', path.join(folder, 'none.json')]);
     expect(code).toBe(2);

@@ -67,6 +67,23 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
     }
   };
 
+  const compare = (left: TreeNode | undefined, right: TreeNode | undefined, levels: readonly TreeNode[]) => {
+    const [one, other] = [bare(left), bare(right)];
+    for (const [a, b] of [
+      [one, other],
+      [other, one],
+    ]) {
+      if (a?.type !== 'PARAM' || b?.type !== 'VAR') continue;
+      const owner = levels[numberOf(b.fields['varlevelsup'])];
+      const rte = nodesOf(owner?.fields['rtable'])[numberOf(b.fields['varno']) - 1];
+      const column =
+        rte && numberOf(rte.fields['rtekind']) === 0
+          ? columnOf(rte.fields['relid'], numberOf(b.fields['varattno']))
+          : undefined;
+      if (column) use(a).compared.push(column);
+    }
+  };
+
   const visit = (node: TreeNode, levels: readonly TreeNode[]): void => {
     const f = node.fields;
     let inner = levels;
@@ -84,20 +101,12 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
           if (isNode(entry.fields['expr']))
             assign(entry.fields['expr'], columnOf(target, numberOf(entry.fields['resno'])), node);
     } else if (node.type === 'OPEXPR' || node.type === 'SCALARARRAYOPEXPR') {
-      const [left, right] = nodesOf(f['args']).map(bare);
-      for (const [a, b] of [
-        [left, right],
-        [right, left],
-      ]) {
-        if (a?.type !== 'PARAM' || b?.type !== 'VAR') continue;
-        const owner = inner[numberOf(b.fields['varlevelsup'])];
-        const rte = nodesOf(owner?.fields['rtable'])[numberOf(b.fields['varno']) - 1];
-        const column =
-          rte && numberOf(rte.fields['rtekind']) === 0
-            ? columnOf(rte.fields['relid'], numberOf(b.fields['varattno']))
-            : undefined;
-        if (column) use(a).compared.push(column);
-      }
+      const [left, right] = nodesOf(f['args']);
+      compare(left, right, inner);
+    } else if (node.type === 'ROWCOMPAREEXPR') {
+      // `(created_at, id) > ($1, $2)`: keyset pages.
+      const rights = nodesOf(f['rargs']);
+      for (const [i, left] of nodesOf(f['largs']).entries()) compare(left, rights[i], inner);
     } else if (node.type === 'NULLTEST' || node.type === 'BOOLEANTEST') {
       const arg = bare(isNode(f['arg']) ? f['arg'] : undefined);
       if (arg?.type === 'PARAM') use(arg).testedForNull = true;

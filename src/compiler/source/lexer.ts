@@ -24,6 +24,8 @@ export interface Token {
 /** A token that never ends: `what` is for the message. */
 export class UnterminatedTokenError extends Error {
   readonly at: number;
+  /** What is before it. */
+  tokens: readonly Token[] = [];
   constructor(what: string, at: number) {
     super(`this ${what} is never closed`);
     this.at = at;
@@ -84,6 +86,16 @@ function operatorText(text: string, at: number): string {
 /** Throws UnterminatedTokenError. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
+  try {
+    cutInto(tokens, text);
+  } catch (error) {
+    if (error instanceof UnterminatedTokenError) error.tokens = tokens;
+    throw error;
+  }
+  return tokens;
+}
+
+function cutInto(tokens: Token[], text: string): void {
   let at = 0;
   const push = (kind: TokenKind, end: number) => {
     tokens.push({ kind, text: text.slice(at, end), at });
@@ -114,5 +126,4 @@ export function tokenize(text: string): Token[] {
     else if (match(operator, text, at)) push('operator', at + operatorText(text, at).length);
     else push('punct', at + (text.startsWith('::', at) || text.startsWith(':=', at) ? 2 : 1));
   }
-  return tokens;
 }

@@ -163,7 +163,8 @@ export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => v
   } catch (error) {
     if (!(error instanceof UnterminatedTokenError)) throw error;
     report({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
-    return queries;
+    // Whole statements before it are read all the same, so that their problems are told too.
+    tokens = error.tokens.slice(0, error.tokens.findLastIndex((token) => token.text === ';') + 1);
   }
   for (const statement of withTrailingNotes(splitStatements(tokens))) {
     const firstCode = statement.findIndex(isCode);

@@ -1,0 +1,5 @@
+-- name: A :one
+SELECT nope FROM customer;
+
+-- name: B :one
+SELECT 'a;
