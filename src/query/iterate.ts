@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError, ForbiddenStatementError } from '../errors/index.ts';
 import { build, type CompiledQuery, rowDecoder } from './build.ts';
 import type { QueryDefinition } from './definition.ts';
 import type { Executor } from './statement.ts';
@@ -59,8 +59,11 @@ export function iter<P, Row>(definition: QueryDefinition): IterQuery<P, Row> {
         text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${statement.text}`,
       });
     } catch (error) {
-      // 25P01: no transaction, so nothing was harmed; the whole result then.
-      if (!(error instanceof DatabaseError) || error.code !== '25P01') throw error;
+      // No transaction, says the server (25P01) or the database handle, so nothing was harmed; the whole result then.
+      const alone =
+        error instanceof ForbiddenStatementError ||
+        (error instanceof DatabaseError && error.code === '25P01');
+      if (!alone) throw error;
       yield* query.result(await executor.execute(statement));
       return;
     }

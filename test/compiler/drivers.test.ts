@@ -63,6 +63,18 @@ describe.each(DRIVERS)('a compiled query whose prepared plan went stale, on %s',
     for (let i = 0; i < 2; i++) expect(await getNote(db, { noteId: 1n })).toEqual(note);
   });
 
+  test('and so does a stream, which has no cursor there', async () => {
+    const { streamNotes } = module;
+    const read = async () => {
+      const rows: Note[] = [];
+      for await (const row of streamNotes(db)) rows.push(row);
+      return rows;
+    };
+    expect(await read()).toEqual([note]);
+    await widen();
+    expect(await read()).toEqual([note]);
+  });
+
   test('and so does each of a batch', async () => {
     const { getNotes } = module;
     await getNotes(db, [{ noteId: 1n }]);
