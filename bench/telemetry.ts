@@ -1,23 +1,30 @@
 /**
- * What telemetry costs: transactions without any (silent), with a provider not registered (off), and with one
- * registered that samples everything and keeps it in memory (on), in one run on one server. Rounds of the three
- * take turns, in an order that changes, so that what disturbs the machine disturbs them alike.
+ * What telemetry costs, the library's own part and the SDK's apart: transactions without any (silent), with it and no
+ * provider (off), with a provider that samples nothing (not sampled), one that exports nothing (no-op exporter),
+ * and one that sends everything by OTLP/HTTP to another process (OTLP). Beside them the observer alone, without a
+ * database, and the same calls made on the SDK directly.
  *
- * node bench/telemetry.ts [--rounds 15] [--transactions 500] [--clients 1] [--json]
+ * What decides is processor time of this process, in user mode, for each transaction: rounds of all cases take
+ * turns, in an order that changes, and the differences are taken within each round. Time by the clock is beside it.
+ *
+ * node bench/telemetry.ts [--rounds 20] [--transactions 300] [--clients 1] [--latency 0] [--json]
  */
+import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { context, metrics, trace } from '@opentelemetry/api';
+import { type Attributes, context, metrics, SpanKind, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import { BatchSpanProcessor, InMemorySpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+  AlwaysOffSampler,
+  BatchSpanProcessor,
+  type SpanExporter,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
 import { connect } from '../src/client/index.ts';
 import { detectEngine, Pool, parseUrl, pgDriver } from '../src/database/index.ts';
 import type { Statement } from '../src/query/index.ts';
@@ -26,60 +33,37 @@ import { Transactor } from '../src/transact/index.ts';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
-    transactions: { type: 'string', default: '500' },
+    rounds: { type: 'string', default: '20' },
+    transactions: { type: 'string', default: '300' },
     clients: { type: 'string', default: '1' },
+    latency: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
 const transactions = Number(values.transactions);
 const clients = Number(values.clients);
+const BARE_TIMES = 20;
+const WARM_UP = 3;
 
-const statement: Statement = {
+const select: Statement = { name: 'One', operation: 'SELECT', text: 'SELECT 1', values: [] };
+const touch = (client: number): Statement => ({
   name: 'Touch',
   operation: 'UPDATE',
   collection: 'touched',
   text: 'UPDATE touched SET n = n + 1 WHERE id = $1',
-  values: ['1'],
-};
-const select: Statement = { name: 'One', operation: 'SELECT', text: 'SELECT 1', values: [] };
-
-/** As an exporter does, it lets go of what it has exported. */
-class ForgetfulExporter extends InMemorySpanExporter {
-  override export(...[spans, done]: Parameters<InMemorySpanExporter['export']>): void {
-    super.export(spans, done);
-    this.reset();
-  }
-}
-
-const spans = new ForgetfulExporter();
-const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: spans })] });
-const meterProvider = new MeterProvider({
-  readers: [
-    new PeriodicExportingMetricReader({
-      exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),
-    }),
-  ],
+  values: [String(client + 1)],
 });
-const contextManager = new AsyncLocalStorageContextManager();
-
-function register(): void {
-  context.setGlobalContextManager(contextManager.enable());
-  trace.setGlobalTracerProvider(tracerProvider);
-  metrics.setGlobalMeterProvider(meterProvider);
-}
-function unregister(): void {
-  trace.disable();
-  metrics.disable();
-  context.disable();
-}
 
 // Without DATABASE_URL: an embedded server whose commits are durable, as those that matter are.
 const given = process.env['HOLDFAST_DATABASE_URL'] || process.env['DATABASE_URL'];
 const folder = given ? undefined : await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
 const db = await connect(folder === undefined ? {} : { embeddedDir: join(folder, 'server') });
-const address = parseUrl(db.url);
+const peer = fork(new URL('support/telemetry-peer.ts', import.meta.url), [db.url, values.latency]);
+const { collector, url } = await new Promise<{ collector: string; url: string }>((resolve) =>
+  peer.once('message', (message) => resolve(message as { collector: string; url: string })),
+);
+const address = parseUrl(values.latency === '0' ? db.url : url);
 const pool = new Pool(pgDriver, address, {
   max: clients,
   acquireTimeoutMs: 30_000,
@@ -96,28 +80,76 @@ const live = openTelemetry({
 });
 await db.transact(
   async (tx) => {
-    await tx.execute({ text: 'DROP TABLE IF EXISTS touched', values: [] });
-    await tx.execute({ text: 'CREATE TABLE touched (id INT8 PRIMARY KEY, n INT8 NOT NULL)', values: [] });
-    await tx.execute({
-      text: `INSERT INTO touched SELECT id, 0 FROM generate_series(1, ${clients}) AS id`,
-      values: [],
-    });
+    for (const text of [
+      'DROP TABLE IF EXISTS touched',
+      'CREATE TABLE touched (id INT8 PRIMARY KEY, n INT8 NOT NULL)',
+      `INSERT INTO touched SELECT id, 0 FROM generate_series(1, ${clients}) AS id`,
+    ])
+      await tx.execute({ text, values: [] });
   },
   { allowDdl: true },
 );
 
-const silentTransactor = new Transactor(pool, engine, silentTelemetry);
-const liveTransactor = new Transactor(pool, engine, live);
+const contextManager = new AsyncLocalStorageContextManager();
+const forget: SpanExporter = {
+  export: (_, done) => done({ code: 0 }),
+  shutdown: async () => {},
+  forceFlush: async () => {},
+};
+const meters = (exporter: OTLPMetricExporter) =>
+  new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 })],
+  });
+const toCollector = () => new OTLPMetricExporter({ url: `${collector}/v1/metrics` });
+const providers = {
+  'not sampled': {
+    spans: new TracerProvider({
+      sampler: new AlwaysOffSampler(),
+      spanProcessors: [new BatchSpanProcessor({ exporter: forget })],
+    }),
+    metrics: meters(toCollector()),
+  },
+  'no-op exporter': {
+    spans: new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: forget })] }),
+    metrics: meters(toCollector()),
+  },
+  OTLP: {
+    spans: new TracerProvider({
+      spanProcessors: [
+        new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${collector}/v1/traces` }) }),
+      ],
+    }),
+    metrics: meters(toCollector()),
+  },
+};
+type Mode = 'silent' | 'off' | keyof typeof providers;
+const MODES: readonly Mode[] = ['silent', 'off', 'not sampled', 'no-op exporter', 'OTLP'];
+
+function register(mode: Mode): void {
+  if (mode === 'silent' || mode === 'off') return;
+  context.setGlobalContextManager(contextManager.enable());
+  trace.setGlobalTracerProvider(providers[mode].spans);
+  metrics.setGlobalMeterProvider(providers[mode].metrics);
+}
+/** What is gathered is sent within the round that made it. */
+async function unregister(mode: Mode): Promise<void> {
+  if (mode === 'silent' || mode === 'off') return;
+  await providers[mode].spans.forceFlush();
+  trace.disable();
+  metrics.disable();
+  context.disable();
+}
 
 interface Sample {
   readonly elapsed: number;
   readonly cpu: number;
 }
 
-/** Microseconds a piece, by the clock and of this process's processor time, for `each` done by every client as often as its share. */
-async function time(each: (client: number) => Promise<unknown>): Promise<Sample> {
-  const share = Math.ceil(transactions / clients);
-  const cpuBefore = process.cpuUsage();
+/** Microseconds a piece, by the clock and of user processor time. */
+async function time(mode: Mode, each: (client: number) => Promise<unknown>, count: number): Promise<Sample> {
+  const share = Math.ceil(count / clients);
+  register(mode);
+  const before = process.cpuUsage();
   const started = performance.now();
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
@@ -125,94 +157,155 @@ async function time(each: (client: number) => Promise<unknown>): Promise<Sample>
     }),
   );
   const elapsed = (performance.now() - started) * 1_000;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  return { elapsed: elapsed / (share * clients), cpu: (user + system) / (share * clients) };
+  await unregister(mode);
+  const { user } = process.cpuUsage(before);
+  return { elapsed: elapsed / (share * clients), cpu: user / (share * clients) };
 }
 
-const readWith = (transactor: Transactor) => () =>
-  transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true });
-const writeWith = (transactor: Transactor) => (client: number) =>
-  transactor.transact((tx) => tx.execute({ ...statement, values: [String(client + 1)] }), { name: 'write' });
-/** The observer alone, one transaction of one statement, no database. */
-const bareWith = (telemetry: Telemetry) => async () => {
+const transactors = {
+  silent: new Transactor(pool, engine, silentTelemetry),
+  live: new Transactor(pool, engine, live),
+};
+const on = (mode: Mode) => (mode === 'silent' ? transactors.silent : transactors.live);
+const answer = { rows: [], columns: [], rowCount: 0, command: 'SELECT' };
+const host = address.hosts[0]!;
+const bare = (telemetry: Telemetry) => async () => {
   const observer = telemetry.transaction({ name: 'bare', readOnly: false });
   await observer.run(async () => {
-    observer.attempt(1, address.hosts[0]!);
-    await observer.statement(select, async () => ({ rows: [], columns: [], rowCount: 0, command: 'SELECT' }));
+    observer.attempt(1, host);
+    await observer.statement(select, async () => answer);
     observer.end('committed', 1);
   });
 };
 
-const cases: Record<string, { on: boolean; each: (client: number) => Promise<unknown> }> = {
-  'floor: SELECT 1': { on: false, each: () => pool.use({}, (connection) => connection.send(select)) },
-  'floor: one-row UPDATE': {
-    on: false,
-    each: (client) =>
-      pool.use({}, (connection) => connection.send({ ...statement, values: [String(client + 1)] })),
-  },
-  'read, silent': { on: false, each: readWith(silentTransactor) },
-  'read, off': { on: false, each: readWith(liveTransactor) },
-  'read, on': { on: true, each: readWith(liveTransactor) },
-  'write, silent': { on: false, each: writeWith(silentTransactor) },
-  'write, off': { on: false, each: writeWith(liveTransactor) },
-  'write, on': { on: true, each: writeWith(liveTransactor) },
-  'observer alone, silent': { on: false, each: bareWith(silentTelemetry) },
-  'observer alone, off': { on: false, each: bareWith(live) },
-  'observer alone, on': { on: true, each: bareWith(live) },
+/** What one transaction of one statement asks of the SDK, and nothing else. */
+const common: Attributes = { 'db.system.name': engine.system, 'db.namespace': address.database };
+const ofMetric: Attributes = {
+  ...common,
+  'server.address': host.host,
+  'server.port': host.port,
+  'db.query.summary': 'One',
+  'db.operation.name': 'SELECT',
+};
+const ofSpan: Attributes = { ...ofMetric, 'db.query.text': select.text };
+const byHand = (mode: keyof typeof providers) => {
+  const tracer = providers[mode].spans.getTracer('by hand');
+  const meter = providers[mode].metrics.getMeter('by hand');
+  const started = meter.createCounter('started');
+  const retries = meter.createHistogram('retries');
+  const duration = meter.createHistogram('duration');
+  return async () => {
+    const whole = tracer.startSpan('bare', { kind: SpanKind.INTERNAL, attributes: common });
+    started.add(1, {});
+    await context.with(trace.setSpan(context.active(), whole), async () => {
+      const one = tracer.startSpan('One', { kind: SpanKind.CLIENT, attributes: ofSpan });
+      duration.record(0.001, ofMetric);
+      one.end();
+      retries.record(0, { transaction: 'bare' });
+      whole.setAttributes({
+        'holdfast.transaction.attempts': 1,
+        'holdfast.transaction.outcome': 'committed',
+      });
+      whole.end();
+    });
+  };
 };
 
-const samples = new Map<string, Sample[]>(Object.keys(cases).map((name) => [name, []]));
-const WARM_UP = 3;
+interface Case {
+  readonly mode: Mode;
+  readonly each: (client: number) => Promise<unknown>;
+  readonly count: number;
+}
+const cases = new Map<string, Case>([
+  [
+    'floor: SELECT 1',
+    { mode: 'silent', each: () => pool.use({}, (c) => c.send(select)), count: transactions },
+  ],
+  [
+    'floor: one-row UPDATE',
+    { mode: 'silent', each: (client) => pool.use({}, (c) => c.send(touch(client))), count: transactions },
+  ],
+]);
+for (const mode of MODES) {
+  const transactor = on(mode);
+  cases.set(`read, ${mode}`, {
+    mode,
+    each: () => transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true }),
+    count: transactions,
+  });
+  cases.set(`write, ${mode}`, {
+    mode,
+    each: (client) => transactor.transact((tx) => tx.execute(touch(client)), { name: 'write' }),
+    count: transactions,
+  });
+  cases.set(`observer alone, ${mode}`, {
+    mode,
+    each: bare(mode === 'silent' ? silentTelemetry : live),
+    count: transactions * BARE_TIMES,
+  });
+}
+cases.set('SDK by hand, no-op exporter', {
+  mode: 'no-op exporter',
+  each: byHand('no-op exporter'),
+  count: transactions * BARE_TIMES,
+});
+
+const samples = new Map<string, Sample[]>([...cases.keys()].map((name) => [name, []]));
 for (let round = 0; round < rounds + WARM_UP; round++) {
-  const order = Object.entries(cases);
+  const order = [...cases];
   order.push(...order.splice(0, round % order.length));
   if (round % 2) order.reverse();
-  for (const [name, { on, each }] of order) {
-    if (on) register();
-    const sample = await time(each);
-    if (on) unregister();
+  for (const [name, { mode, each, count }] of order) {
+    const sample = await time(mode, each, count);
     if (round >= WARM_UP) samples.get(name)!.push(sample);
   }
-  await tracerProvider.forceFlush();
 }
 
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
-/** Of the ratios within each round, which what changes between rounds leaves alone. */
-const ratio = (name: string, base: string, what: keyof Sample) =>
-  median(samples.get(name)!.map((sample, round) => sample[what] / samples.get(base)![round]![what]));
-/** The round that was disturbed least; on a busy machine it tells more than the middle. */
-const fastest = (name: string) => Math.min(...samples.get(name)!.map(({ elapsed }) => elapsed));
-const round = (number: number, digits = 2) => Number(number.toFixed(digits));
+const fixed = (number: number, digits = 2) => Number(number.toFixed(digits));
+/** Median, within each round, of what `name` makes of its base. */
+const against = (name: string, base: string, compare: (mine: Sample, theirs: Sample) => number) =>
+  fixed(median(samples.get(name)!.map((mine, round) => compare(mine, samples.get(base)![round]!))), 3);
 const table = [...samples].map(([name, taken]) => {
   const base = name.replace(/, .*/, ', silent');
-  const elapsed = taken.map((sample) => sample.elapsed);
   return {
     case: name,
-    'median us': round(median(elapsed)),
-    'min us': round(Math.min(...elapsed)),
-    'max us': round(Math.max(...elapsed)),
-    'cpu us': round(median(taken.map(({ cpu }) => cpu))),
-    ...(base === name || name.startsWith('floor')
+    'cpu us': fixed(median(taken.map(({ cpu }) => cpu))),
+    'median us': fixed(median(taken.map(({ elapsed }) => elapsed))),
+    'min us': fixed(Math.min(...taken.map(({ elapsed }) => elapsed))),
+    ...(name === base || !samples.has(base)
       ? {}
       : {
-          'times silent': round(ratio(name, base, 'elapsed'), 3),
-          'cpu times silent': round(ratio(name, base, 'cpu'), 3),
-          'fastest, times silent': round(fastest(name) / fastest(base), 3),
+          'cpu more, us': against(name, base, (mine, theirs) => mine.cpu - theirs.cpu),
+          'cpu, of the time': against(name, base, (mine, theirs) => (mine.cpu - theirs.cpu) / theirs.elapsed),
+          'time, times silent': against(name, base, (mine, theirs) => mine.elapsed / theirs.elapsed),
         }),
   };
 });
-const run = { engine: engine.versionText, node: process.version, rounds, transactions, clients, table };
+const latencyMs = Number(values.latency);
+const run = {
+  engine: engine.versionText,
+  node: process.version,
+  rounds,
+  transactions,
+  clients,
+  latencyMs,
+  table,
+};
 if (values.json) console.log(JSON.stringify(run, null, 2));
 else {
   console.log(
-    `${engine.versionText}\nnode ${process.version}, ${rounds} rounds of ${transactions}, ${clients} clients`,
+    `${engine.versionText}\nnode ${process.version}, ${rounds} rounds of ${transactions}, ${clients} clients, ${latencyMs} ms`,
   );
   console.table(table);
 }
 
 live.close();
-await tracerProvider.shutdown();
-await meterProvider.shutdown();
+for (const provider of Object.values(providers)) {
+  await provider.spans.shutdown();
+  await provider.metrics.shutdown();
+}
 await pool.close();
+peer.disconnect();
 await db.close();
 if (folder !== undefined) await rm(folder, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import {
   DB_SYSTEM_NAME,
   SERVER_ADDRESS,
   SERVER_PORT,
+  TRANSACTION_READ_ONLY,
 } from './attributes.ts';
 import type { ServerAddress } from './observer.ts';
 import type { StatementFacts } from './statement-facts.ts';
@@ -48,19 +49,26 @@ export class Descriptions {
 /** What is known of one database: its attributes, and its statements' by server. */
 export class DatabaseDescription {
   readonly attributes: Attributes;
+  readonly readOnlyAttributes: Attributes;
   readonly #servers = new Map<string, Descriptions>();
+  /** By the object itself, a connection mostly, which spares making a key for each transaction. */
+  readonly #byIdentity = new WeakMap<ServerAddress, Descriptions>();
 
   constructor(system: string, namespace: string) {
     this.attributes = { [DB_SYSTEM_NAME]: system, [DB_NAMESPACE]: namespace };
+    this.readOnlyAttributes = { ...this.attributes, [TRANSACTION_READ_ONLY]: true };
   }
 
   on(server: ServerAddress | undefined): Descriptions {
+    const known = server && this.#byIdentity.get(server);
+    if (known) return known;
     const key = server ? `${server.host}:${server.port}` : '';
     let descriptions = this.#servers.get(key);
     if (!descriptions) {
       descriptions = new Descriptions(this.attributes, server);
       this.#servers.set(key, descriptions);
     }
+    if (server) this.#byIdentity.set(server, descriptions);
     return descriptions;
   }
 }

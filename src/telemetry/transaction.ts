@@ -16,7 +16,6 @@ import {
   RETRY_REASON,
   TRANSACTION_ATTEMPTS,
   TRANSACTION_OUTCOME,
-  TRANSACTION_READ_ONLY,
 } from './attributes.ts';
 import type { DatabaseDescription, Descriptions } from './descriptions.ts';
 import { errorFacts } from './error-facts.ts';
@@ -25,6 +24,8 @@ import type { ServerAddress, TransactionInfo, TransactionObserver } from './obse
 import { markFailed } from './span.ts';
 import { recordStatement } from './statement.ts';
 import { batchFacts, factsOf, type StatementFacts } from './statement-facts.ts';
+
+const NO_ATTRIBUTES: Attributes = {};
 
 /** One transaction while something records: an INTERNAL span, its statements, its retries, its counts. */
 export class RecordedTransaction implements TransactionObserver {
@@ -49,18 +50,14 @@ export class RecordedTransaction implements TransactionObserver {
     this.#info = info;
     this.#database = database;
     this.#instruments = instruments;
-    this.#byProcessor = info.processor === undefined ? {} : { processor: info.processor };
+    this.#byProcessor = info.processor === undefined ? NO_ATTRIBUTES : { processor: info.processor };
     if (!tracer) return;
-    this.#span = tracer.startSpan(info.name, {
-      kind: SpanKind.INTERNAL,
-      attributes: {
-        ...database.attributes,
-        ...(info.readOnly ? { [TRANSACTION_READ_ONLY]: true } : {}),
-        ...(info.processor === undefined ? {} : { [PROCESSOR]: info.processor }),
-      },
-    });
+    const shared = info.readOnly ? database.readOnlyAttributes : database.attributes;
+    const attributes = info.processor === undefined ? shared : { ...shared, [PROCESSOR]: info.processor };
+    const parent = context.active();
+    this.#span = tracer.startSpan(info.name, { kind: SpanKind.INTERNAL, attributes }, parent);
     // Also when it is not sampled: what the callback starts must inherit that decision.
-    this.#context = trace.setSpan(context.active(), this.#span);
+    this.#context = trace.setSpan(parent, this.#span);
     this.#tracer = this.#span.isRecording() ? tracer : undefined;
   }
 
@@ -111,7 +108,8 @@ export class RecordedTransaction implements TransactionObserver {
     if (outcome !== 'committed')
       this.#instruments?.failed.add(1, { ...this.#byProcessor, [ERROR_TYPE]: errorFacts(error).type });
     if (!this.#span) return;
-    this.#span.setAttributes({ [TRANSACTION_ATTEMPTS]: attempts, [TRANSACTION_OUTCOME]: outcome });
+    this.#span.setAttribute(TRANSACTION_ATTEMPTS, attempts);
+    this.#span.setAttribute(TRANSACTION_OUTCOME, outcome);
     if (outcome !== 'committed') markFailed(this.#span, error);
     this.#span.end();
   }
