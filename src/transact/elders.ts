@@ -1,3 +1,9 @@
+import { pause } from './backoff.ts';
+
+/** Longest wait for one elder, and for all of them, before an attempt. */
+const STAND_BACK_MS = 1_000;
+const STAND_BACK_IN_ALL_MS = 10_000;
+
 /** A transaction that has failed so often that others of its kind stand back. */
 export interface Elder {
   readonly kind: string;
@@ -53,9 +59,34 @@ export class Elders {
     return eldest && eldest.startedMs < startedMs ? eldest : undefined;
   }
 
+  /**
+   * Waits while older ones of that kind starve, for a bounded time and not past `deadline`, a reading of
+   * performance.now(). Rejects with the signal's reason.
+   */
+  async standBack(kind: string, startedMs: number, deadline: number, signal: AbortSignal): Promise<void> {
+    const until = Math.min(deadline, performance.now() + STAND_BACK_IN_ALL_MS);
+    for (;;) {
+      const elder = this.before(kind, startedMs);
+      const leftMs = Math.min(until - performance.now(), STAND_BACK_MS);
+      if (!elder || leftMs <= 0 || !(await hasEnded(elder, leftMs, signal))) return;
+    }
+  }
+
   #remove(elder: Elder): void {
     const elders = this.#byKind.get(elder.kind)?.filter((one) => one !== elder) ?? [];
     if (elders.length > 0) this.#byKind.set(elder.kind, elders);
     else this.#byKind.delete(elder.kind);
+  }
+}
+
+/** False when it goes on for longer. */
+async function hasEnded(elder: Elder, ms: number, signal: AbortSignal): Promise<boolean> {
+  const enough = new AbortController();
+  const timeout = pause(ms, AbortSignal.any([signal, enough.signal]));
+  timeout.catch(() => {});
+  try {
+    return await Promise.race([elder.ended.then(() => true), timeout.then(() => false)]);
+  } finally {
+    enough.abort();
   }
 }

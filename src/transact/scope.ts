@@ -11,6 +11,7 @@ import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import type { TransactOptions } from './options.ts';
+import { limitPart } from './part-limits.ts';
 import type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
 import { Turns } from './turns.ts';
 
@@ -37,6 +38,7 @@ export class Scope implements Transaction {
   readonly #context: ScopeContext;
   readonly #options: TransactOptions;
   readonly #parent: Scope | undefined;
+  readonly #signal: AbortSignal;
   readonly #depth: number;
   readonly #turns = new Turns();
   #part: Scope | undefined;
@@ -44,15 +46,16 @@ export class Scope implements Transaction {
   #ended = false;
   #undone = false;
 
-  constructor(context: ScopeContext, options: TransactOptions, parent?: Scope) {
+  constructor(context: ScopeContext, options: TransactOptions, parent?: Scope, signal?: AbortSignal) {
     this.#context = context;
     this.#options = options;
     this.#parent = parent;
+    this.#signal = signal ?? context.signal;
     this.#depth = parent ? parent.#depth + 1 : 0;
   }
 
   get signal(): AbortSignal {
-    return this.#context.signal;
+    return this.#signal;
   }
 
   get closed(): boolean {
@@ -74,7 +77,7 @@ export class Scope implements Transaction {
   /** Several statements in one flight. */
   executeAll(statements: readonly Statement[]): Promise<readonly RawResult[]> {
     const send = () =>
-      this.#ended ? Promise.reject(closed()) : this.#context.attempt.executeAll(statements);
+      this.#refusal ? Promise.reject(this.#refusal.error) : this.#context.attempt.executeAll(statements);
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
     const sent = atOnce ? send() : this.#turns.take(() => ({ sent: send() })).then((turn) => turn.sent);
     sent.catch(() => {});
@@ -102,12 +105,15 @@ export class Scope implements Transaction {
   join<T>(body: TransactionBody<T>, options: TransactOptions, fence: Fence | undefined): Promise<T> {
     const inner = this.#inside();
     if (inner) return inner.join(body, options, fence);
-    if (this.#ended) return Promise.reject(closed());
+    if (this.#refusal) return Promise.reject(this.#refusal.error);
     refuseConflict(this.#options, options);
     const name = options.name ?? (body.name || 'transaction');
-    const part = this.#turns.take(() =>
-      inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(body, options, fence)),
-    );
+    const limits = limitPart(name, options, this.#signal);
+    const part = this.#turns
+      .take(() =>
+        inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(body, options, fence, limits.signal)),
+      )
+      .finally(() => limits[Symbol.dispose]());
     part.catch((error: unknown) => {
       // Nobody can have awaited a part that fails after the callback has returned.
       if (this.#ended) this.#context.attempt.poisonWith(error);
@@ -122,13 +128,19 @@ export class Scope implements Transaction {
     await this.#context.attempt.drain();
   }
 
-  async #nested<T>(body: TransactionBody<T>, options: TransactOptions, fence: Fence | undefined): Promise<T> {
+  async #nested<T>(
+    body: TransactionBody<T>,
+    options: TransactOptions,
+    fence: Fence | undefined,
+    signal: AbortSignal,
+  ): Promise<T> {
     const { attempt, current, info } = this.#context;
+    signal.throwIfAborted();
     // A statement of the outer part that fails must not be taken for a failure of this one.
     if (attempt.busy) await attempt.drain();
     attempt.throwIfPoisoned();
     const savepoint = `hf_${this.#depth}_${this.#parts++}`;
-    const scope = new Scope(this.#context, { ...this.#options, ...options }, this);
+    const scope = new Scope(this.#context, { ...this.#options, ...options }, this, signal);
     try {
       void attempt.control(`SAVEPOINT ${savepoint}`).catch(() => {});
       this.#part = scope;
@@ -136,6 +148,7 @@ export class Scope implements Transaction {
       const value = await current.run(scope, async () => body(scope, info));
       await scope.end();
       attempt.throwIfPoisoned();
+      signal.throwIfAborted();
       await attempt.control(`RELEASE SAVEPOINT ${savepoint}`);
       return value;
     } catch (error) {
@@ -160,7 +173,14 @@ export class Scope implements Transaction {
   }
 
   #send(statement: Statement): Promise<RawResult> {
-    return this.#ended ? Promise.reject(closed()) : this.#context.attempt.execute(statement);
+    return this.#refusal ? Promise.reject(this.#refusal.error) : this.#context.attempt.execute(statement);
+  }
+
+  /** Why nothing may be sent any more. */
+  get #refusal(): { readonly error: unknown } | undefined {
+    if (this.#ended) return { error: closed() };
+    // The whole's own signal is the retry loop's to act on.
+    return this.#parent && this.#signal.aborted ? { error: this.#signal.reason } : undefined;
   }
 
   /** The turn ends when the statement is sent, not when it is answered. */

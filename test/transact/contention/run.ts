@@ -96,8 +96,14 @@ export function quantile(numbers: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
-/** Times the largest of the median, the number of workers, and eight, that others may overtake a transaction. */
-export const OVERTAKEN_AT_MOST = 6;
+export interface FairnessOptions {
+  readonly workers: number;
+  /** How often the largest of the median, the number of workers, and eight, may others overtake a transaction. */
+  readonly times: number;
+  /** Nobody fails, so the order is that of the server's queues. */
+  readonly serverQueues: boolean;
+}
+
 /** What `maxRetries` allows by default. */
 export const ATTEMPTS_AT_MOST = 16;
 
@@ -107,15 +113,14 @@ export const ATTEMPTS_AT_MOST = 16;
  */
 export function assertFair(
   { fates }: ContentionResult,
-  workers: number,
-  { serverQueues = false } = {},
+  { workers, times, serverQueues }: FairnessOptions,
 ): void {
   const attempts = Math.max(...fates.map((fate) => fate.attempts));
   if (attempts > ATTEMPTS_AT_MOST) throw new Error(`a transaction needed ${attempts} attempts`);
   // Where the server lets nobody fail, in what order it serves who waits for its locks is its own.
   if (serverQueues) return;
   const overtaken = fates.map(({ overtakenBy }) => overtakenBy);
-  const most = OVERTAKEN_AT_MOST * Math.max(quantile(overtaken, 0.5), workers, 8);
+  const most = times * Math.max(quantile(overtaken, 0.5), workers, 8);
   const worst = Math.max(...overtaken);
   if (worst > most)
     throw new Error(`a transaction was overtaken by ${worst} others; at most ${most} were to be`);

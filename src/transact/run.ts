@@ -1,0 +1,422 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import type { DriverConnection, Engine, Pool } from '../database/index.ts';
+import {
+  AmbiguousCommitError,
+  CommittedWithSchemaErrorsError,
+  ConnectError,
+  ConnectionLostError,
+  PoolTimeoutError,
+  RetriesExhaustedError,
+  TransactionRestartError,
+} from '../errors/index.ts';
+import type { Statement } from '../query/index.ts';
+import type { TransactionObserver } from '../telemetry/observer.ts';
+import { Attempt } from './attempt.ts';
+import { pause, retryDelayMs } from './backoff.ts';
+import { beginText, needsSeal, usesRestartSavepoint } from './begin.ts';
+import { classify } from './classify.ts';
+import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
+import type { Elder, Elders } from './elders.ts';
+import type { Fence } from './fence.ts';
+import { DEFAULT_MAX_RETRIES, type TransactOptions } from './options.ts';
+import { Scope } from './scope.ts';
+import type { SettledMarkers } from './settled-markers.ts';
+import { Stop } from './stop.ts';
+import type { TransactionBody } from './transaction.ts';
+
+/** What a transaction runs with besides its options. */
+export interface TransactContext {
+  readonly fence?: Fence | undefined;
+  readonly processor?: string | undefined;
+  /** Aborts when the session expires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline. */
+const RESOLVE_WITHIN_MS = 30_000;
+/** One try of it; a server that does not answer is asked again on another connection. */
+const RESOLVE_TRY_MS = 5_000;
+/** Retries after which others of its kind stand back. */
+const ELDER_AFTER = 2;
+/** What a transaction does: a callback, or statements that are known beforehand, whose answers are the value. */
+export interface Task<T> {
+  readonly body: TransactionBody<T>;
+  readonly statements?: readonly Statement[] | undefined;
+}
+
+/** One call of transact. */
+export class Run<T> {
+  readonly #pool: Pool;
+  readonly #engine: Engine;
+  readonly #current: AsyncLocalStorage<Scope>;
+  readonly #settled: SettledMarkers;
+  readonly #elders: Elders;
+  readonly #observer: TransactionObserver;
+  readonly #name: string;
+  readonly #task: Task<T>;
+  readonly #options: TransactOptions;
+  readonly #context: TransactContext;
+  readonly #started = performance.now();
+  readonly #deadline: number;
+  readonly #stop: Stop;
+  #connection: DriverConnection | undefined;
+  /** It has failed so often that others stand back. */
+  #elder: Elder | undefined;
+  /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
+  #unsettled: AmbiguousCommitError | undefined;
+
+  constructor(
+    pool: Pool,
+    engine: Engine,
+    current: AsyncLocalStorage<Scope>,
+    settled: SettledMarkers,
+    elders: Elders,
+    observer: TransactionObserver,
+    name: string,
+    task: Task<T>,
+    options: TransactOptions,
+    context: TransactContext,
+  ) {
+    this.#pool = pool;
+    this.#engine = engine;
+    this.#current = current;
+    this.#settled = settled;
+    this.#elders = elders;
+    this.#observer = observer;
+    this.#name = name;
+    this.#task = task;
+    this.#options = options;
+    this.#context = context;
+    this.#deadline = this.#started + (options.deadlineMs ?? Infinity);
+    const { deadlineMs, signal } = options;
+    this.#stop = new Stop({ name, deadlineMs, signal, session: context.signal }, () =>
+      this.#connection?.destroy(
+        new ConnectionLostError('the server did not answer after the transaction was stopped'),
+      ),
+    );
+  }
+
+  async run(): Promise<T> {
+    try {
+      return await this.#loop();
+    } catch (error) {
+      throw this.#unsettled ?? error;
+    } finally {
+      this.#stop.dispose();
+      this.#elder?.end();
+      if (this.#connection) this.#pool.discard(this.#connection);
+    }
+  }
+
+  async #loop(): Promise<T> {
+    const maxRetries = this.#options.maxRetries ?? DEFAULT_MAX_RETRIES;
+    let renewed = false;
+    let lastError: unknown;
+    for (let number = 1; ; number++) {
+      this.#stop.signal.throwIfAborted();
+      this.#context.fence?.assertAlive();
+      if (number === 1 && this.#elders.any) await this.#standBack();
+      try {
+        this.#connection ??= await this.#acquire();
+      } catch (error) {
+        // The first attempt tells at once; a server that was lost on the way may be back soon.
+        if (number === 1 || number > maxRetries || !isPassing(error)) throw error;
+        this.#observer.retry(number, error);
+        lastError = error;
+        await this.#pause(number);
+        continue;
+      }
+      this.#observer.attempt(number, this.#connection);
+      const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
+      renewed = false;
+      if (outcome.kind === 'committed') {
+        this.#observer.end('committed', number);
+        return outcome.value;
+      }
+      const { error, attempt } = outcome;
+      if (outcome.kind === 'ambiguous') {
+        this.#observer.end('ambiguous', number, error);
+        throw error;
+      }
+      const verdict = this.#stop.signal.aborted ? 'definite' : classify(error);
+      const fatal = verdict === 'definite' || verdict === 'schema-committed';
+      const unsettled = this.#unsettled?.cause === error;
+      if (fatal || number > maxRetries) {
+        if (fatal && !unsettled && !this.#stop.signal.aborted) this.#unsettled = undefined;
+        if (outcome.open) await this.#leave(attempt);
+        if (!unsettled) await attempt.runHooks(verdict === 'schema-committed' ? 'commit' : 'rollback');
+        const thrown = fatal
+          ? verdict === 'schema-committed'
+            ? new CommittedWithSchemaErrorsError(
+                'the transaction is committed, but a schema change in it failed',
+                { cause: error },
+              )
+            : error
+          : new RetriesExhaustedError(this.#name, number, performance.now() - this.#started, error);
+        this.#observer.end(this.#unsettled ? 'ambiguous' : 'failed', number, this.#unsettled ?? thrown);
+        throw thrown;
+      }
+      this.#observer.retry(number, error);
+      try {
+        renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
+      } finally {
+        await attempt.runHooks('rollback');
+      }
+      lastError = error;
+      if (!renewed) await this.#pause(number);
+    }
+  }
+
+  async #acquire(): Promise<DriverConnection> {
+    try {
+      return await this.#pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+    } catch (error) {
+      if (error !== this.#stop.signal.reason || !this.#stop.byDeadline) throw error;
+      throw new PoolTimeoutError(`no connection became free before the deadline of ${this.#name}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Runs the callback once and, if nothing failed, the commit flight. */
+  async #attempt(
+    connection: DriverConnection,
+    number: number,
+    lastError: unknown,
+    renewed: boolean,
+  ): Promise<AttemptOutcome<T>> {
+    const { statements } = this.#task;
+    // In one flight nothing can be renewed: the COMMIT is on its way.
+    const restartSavepoint = !statements && usesRestartSavepoint(this.#engine, this.#options);
+    const markerId = this.#options.commitMarker ? randomUUID() : undefined;
+    const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
+    const remainingMs = this.#deadline === Infinity ? undefined : this.#deadline - performance.now();
+    const attempt = new Attempt(
+      connection,
+      {
+        beginText: beginText(this.#engine, this.#options, {
+          remainingMs,
+          restartSavepoint,
+          // One flight never waits for the client.
+          idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
+        }),
+        restartSavepoint,
+        sealFences: needsSeal(this.#engine, this.#options),
+        allowDdl: this.#options.allowDdl ?? false,
+        readOnly,
+        marker: markerId === undefined ? undefined : markerStatement(markerId),
+      },
+      this.#observer,
+    );
+    attempt.open(this.#context.fence, renewed);
+    let value: Promise<T> | T;
+    try {
+      if (statements) {
+        // Its value is the answers, whatever T is called here.
+        attempt.check(statements);
+        value = attempt.executeAll(statements) as Promise<T>;
+        value.catch(() => {});
+      } else {
+        value = await this.#callBody(attempt, number, lastError);
+        await attempt.opened();
+      }
+      attempt.throwIfPoisoned();
+      this.#stop.signal.throwIfAborted();
+      attempt.assertAlive();
+    } catch (thrown) {
+      attempt.close();
+      const error = this.#decide(attempt, thrown);
+      if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
+      if (classify(error) !== 'ambiguous') return { kind: 'failed', error, attempt, open: true };
+      this.#return(connection, false);
+      return this.#resolve(attempt, error, markerId, undefined as T);
+    }
+    attempt.close();
+    this.#stop.committing = true;
+    const outcome = await attempt.commit();
+    this.#stop.committing = false;
+    if (outcome.kind === 'committed') {
+      this.#return(connection, outcome.connectionIdle);
+      if (markerId !== undefined) this.#settled.add(markerId);
+      await attempt.runHooks('commit');
+      return { kind: 'committed', value: await value };
+    }
+    if (outcome.kind === 'not-committed') {
+      // A stale plan is healed by another connection.
+      this.#return(connection, outcome.connectionIdle && classify(outcome.error) !== 'stale-plan');
+      return { kind: 'failed', error: outcome.error, attempt, open: false };
+    }
+    this.#return(connection, false);
+    return this.#resolve(attempt, outcome.error, markerId, value);
+  }
+
+  /** The callback, raced against abortion: an aborted transaction does not wait for it. */
+  async #callBody(attempt: Attempt, number: number, lastError: unknown): Promise<T> {
+    const info = { attempt: number, lastError };
+    const { signal } = this.#stop;
+    const current = {
+      run: <R>(scope: Scope, body: () => Promise<R>) => this.#current.run(scope, body),
+      get: () => this.#current.getStore(),
+    };
+    const scope = new Scope({ attempt, info, signal, current }, this.#options);
+    const running = current.run(scope, async () => {
+      const value = await this.#task.body(scope, info);
+      await scope.end();
+      return value;
+    });
+    running.catch(() => {});
+    let abort: (() => void) | undefined;
+    try {
+      return await Promise.race([
+        running,
+        new Promise<never>((_, reject) => {
+          abort = () => reject(signal.reason);
+          if (signal.aborted) abort();
+          else signal.addEventListener('abort', abort, { once: true });
+        }),
+      ]);
+    } finally {
+      if (abort) signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Which of several errors tells the truth: the abort, then what the database said first, then the callback's. */
+  #decide(attempt: Attempt, thrown: unknown): unknown {
+    if (this.#stop.signal.aborted) return this.#stop.signal.reason;
+    const poison = attempt.poison?.error;
+    if (poison === undefined || poison === thrown) return thrown;
+    return classify(poison) !== 'definite' ? poison : thrown;
+  }
+
+  /** Cancels what runs on the server, waits for it to settle; the connection is not used again. */
+  async #cancel(attempt: Attempt, connection: DriverConnection): Promise<void> {
+    await Promise.race([connection.cancel(), new Promise<Error>((resolve) => connection.onDeath(resolve))]);
+    await attempt.drain();
+    await attempt.rollback();
+    this.#return(connection, false);
+  }
+
+  async #leave(attempt: Attempt): Promise<void> {
+    const connection = this.#connection;
+    if (connection) this.#return(connection, await attempt.rollback());
+  }
+
+  #return(connection: DriverConnection, idle: boolean): void {
+    this.#connection = undefined;
+    if (idle) this.#pool.release(connection);
+    else this.#pool.discard(connection);
+  }
+
+  /** Gets ready for the next attempt; true when the transaction was renewed in place. */
+  async #prepareRetry(
+    attempt: Attempt,
+    number: number,
+    verdict: string,
+    open: boolean,
+    error: unknown,
+  ): Promise<boolean> {
+    const connection = this.#connection;
+    if (!open || !connection) return false;
+    if (verdict === 'connection' || verdict === 'stale-plan' || connection.dead) {
+      // Closing a connection deallocates its statements; it is the surest way to heal a stale plan.
+      await attempt.drain();
+      this.#return(connection, false);
+      return false;
+    }
+    if (number === 1 && usesRestartSavepoint(this.#engine, this.#options)) {
+      try {
+        await attempt.restart();
+        return true;
+      } catch (failure) {
+        this.#return(connection, false);
+        if (classify(failure) === 'connection') return false;
+        throw new TransactionRestartError(error, failure);
+      }
+    }
+    if (!(await attempt.rollback())) this.#return(connection, false);
+    return false;
+  }
+
+  async #pause(retry: number): Promise<void> {
+    if (retry === 1) return;
+    const connection = this.#connection;
+    // A pause is no reason to keep others from a connection.
+    if (connection) this.#return(connection, true);
+    if (retry >= ELDER_AFTER) this.#elder ??= this.#elders.add(this.#kind, this.#started);
+    if (this.#elders.any) await this.#standBack();
+    let failures = retry;
+    if (this.#elder && !this.#elders.before(this.#kind, this.#started)) {
+      // Those that it has lost against stand back now, so its backoff begins anew.
+      failures = (this.#elder.failuresAsEldest ?? 1) + 1;
+      this.#elder.failuresAsEldest = failures;
+    }
+    const delay = retryDelayMs(failures);
+    await pause(Math.min(delay, Math.max(0, this.#deadline - performance.now())), this.#stop.signal);
+  }
+
+  /** Lets older ones of its kind that starve go first. */
+  #standBack(): Promise<void> {
+    return this.#elders.standBack(this.#kind, this.#started, this.#deadline, this.#stop.signal);
+  }
+
+  /** What it competes with: transactions of its name, or of its callback if it has none. */
+  get #kind(): string {
+    return this.#task.statements || this.#options.name || this.#task.body.name
+      ? this.#name
+      : String(this.#task.body);
+  }
+
+  async #resolve(
+    attempt: Attempt,
+    error: unknown,
+    markerId: string | undefined,
+    value: Promise<T> | T,
+  ): Promise<AttemptOutcome<T>> {
+    if (markerId !== undefined) {
+      const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
+      for (let tries = 1; performance.now() < deadline; tries++) {
+        try {
+          const patience = Math.min(deadline, performance.now() + RESOLVE_TRY_MS);
+          if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, patience)))
+            return { kind: 'failed', error, attempt, open: false };
+          await attempt.runHooks('commit');
+          return await answered(attempt, this.#name, value);
+        } catch {
+          await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, deadline - performance.now())));
+        }
+      }
+    }
+    const ambiguous = new AmbiguousCommitError(
+      `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
+        (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
+      { cause: error },
+    );
+    if (!this.#options.idempotent) return { kind: 'ambiguous', attempt, error: ambiguous };
+    this.#unsettled = ambiguous;
+    return { kind: 'failed', error, attempt, open: false };
+  }
+}
+
+/** A transaction that is known to be committed; of one flight the answers may have been lost with the commit's. */
+async function answered<T>(
+  attempt: Attempt,
+  name: string,
+  value: Promise<T> | T,
+): Promise<AttemptOutcome<T>> {
+  try {
+    return { kind: 'committed', value: await value };
+  } catch (cause) {
+    const lost = `${name} is committed, but the answers of its statements were lost`;
+    return { kind: 'ambiguous', attempt, error: new AmbiguousCommitError(lost, { cause }) };
+  }
+}
+
+/** The server is restarting, or nearly. */
+const isPassing = (error: unknown) =>
+  error instanceof ConnectError && ['refused', 'unavailable', 'timeout'].includes(error.reason);
+
+type AttemptOutcome<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly attempt: Attempt; readonly open: boolean }
+  | { readonly kind: 'ambiguous'; readonly error: unknown; readonly attempt: Attempt };
