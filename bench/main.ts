@@ -1,7 +1,7 @@
 /**
  * Measures Holdfast beside the bare drivers, graphile-worker and pg-boss: one machine, one server, one run.
  *
- * npm run bench -- [--quick] [--runs 5] [--only floors,transactions,queues,statements,zombie]
+ * npm run bench -- [--quick] [--runs 5] [--only floors,statements,zombie,transactions,costs,queues,cockroach]
  *
  * Writes bench/results/latest.json and docs/performance.md. With --only or --quick nothing is written: what the page
  * shows is of one run.
@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
+import { cockroach } from './sections/cockroach.ts';
+import { costs } from './sections/costs.ts';
 import { floors } from './sections/floors.ts';
 import { queues, statementCounts } from './sections/queues.ts';
 import { transactions } from './sections/transactions.ts';
@@ -22,7 +24,7 @@ import { machine, startServer } from './support/server.ts';
 import { writePage } from './write-page.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const sections = ['floors', 'statements', 'zombie', 'transactions', 'queues'] as const;
+const sections = ['floors', 'statements', 'zombie', 'transactions', 'costs', 'queues', 'cockroach'] as const;
 type Section = (typeof sections)[number];
 
 function options() {
@@ -73,7 +75,9 @@ async function measure(): Promise<Results> {
   await section('statements', () => statementCounts(server));
   await section('zombie', () => zombie(server));
   await section('transactions', () => transactions(server, runs, quick));
+  await section('costs', () => costs(server, runs, quick));
   await section('queues', () => queues(server, runs, quick));
+  await section('cockroach', () => cockroach(runs, quick));
   result.loadAfter = Number(loadavg()[0]!.toFixed(2));
   return result as unknown as Results;
 }

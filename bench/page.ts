@@ -30,7 +30,9 @@ function runtimeParts(results: Results): string[] {
     floorsPart(results),
     transactionsPart(results),
     queuesPart(results),
+    costsPart(results),
     statementsPart(results),
+    cockroachPart(results),
     zombiePart(results),
   ];
 }
@@ -50,6 +52,20 @@ interface Aim {
 const verdict = (low: number, high: number, limit: number) =>
   high <= limit ? 'yes' : low > limit ? 'no' : 'unclear';
 
+/** What a job costs beside graphile-worker's, as it was measured. */
+function jobCost(costs: Results['costs'], batch: number, system: string): string {
+  const of = (name: string) => costs?.find((cost) => cost.batch === batch && cost.system === name);
+  const [ours, theirs] = [of(system), of('graphile-worker')];
+  if (!ours || !theirs) return 'what a job costs was not measured in this run';
+  const said = ({ walBytes, serverUs, clientUs }: typeof ours) =>
+    [
+      `${whole(walBytes.median)} bytes of WAL`,
+      ...(serverUs ? [`${whole(serverUs.median)} µs of the server's processors`] : []),
+      ...(clientUs ? [`${whole(clientUs.median)} µs of the client's`] : []),
+    ].join(', ');
+  return `a job costs ${said(ours)}; graphile-worker's ${said(theirs)}. Holdfast writes the lock row twice, a row of history and the job, and keeps all but the job's waiting; graphile-worker updates the job and deletes it, and goes on to the next job without waiting for that`;
+}
+
 const at = (
   queues: readonly QueueFigures[],
   system: string,
@@ -61,7 +77,7 @@ const at = (
     (q) => q.system === system && q.batch === batch && q.backlog === backlog && q.workers === workers,
   );
 
-function aims({ transactions, queues }: Results): string {
+function aims({ transactions, queues, costs, cockroach }: Results): string {
   const found: Aim[] = [];
   for (const { driver, delayMs, fencedToPlain } of transactions ?? [])
     found.push({
@@ -83,7 +99,7 @@ function aims({ transactions, queues }: Results): string {
           what: `one by one as fast as graphile-worker (${whole(backlog)} waiting, ${workers} workers)`,
           found: `${ratio.toFixed(2)} times its rate fused, ${(plain.rate.median / theirs.rate.median).toFixed(2)} times with two commits`,
           met: verdict(theirs.rate.low / fused.rate.high, theirs.rate.high / fused.rate.low, 1),
-          why: 'one by one: for each job Holdfast writes its lock row twice, two rows of history and the job; graphile-worker updates the job and deletes it. It also goes on to the next job without waiting for the completion of the last, where the loop measured here waits for each finish. How much each of these costs was not measured apart',
+          why: `one by one: ${jobCost(costs, 1, 'holdfast, fused')}`,
         });
       }
     const batched = queues.filter((q) => q.batch > 1 && q.system.startsWith('holdfast'));
@@ -96,7 +112,7 @@ function aims({ transactions, queues }: Results): string {
         what: 'batched at least 20,000 a second',
         found: `${whole(best.rate.median)} a second at best (${best.system}, ${best.workers} workers, ${whole(best.backlog)} waiting)`,
         met: verdict(20_000 / best.rate.high, 20_000 / best.rate.low, 1),
-        why: 'batched: the same five row writes a job. Client, server and whatever else ran shared the cores; what limits it was not profiled',
+        why: `batched: ${jobCost(costs, Math.max(...batched.map((q) => q.batch)), best.system)}`,
       });
     const [small, large] = [
       at(queues, 'holdfast', 1, Math.min(...backlogs), 1),
@@ -112,6 +128,18 @@ function aims({ transactions, queues }: Results): string {
       });
     }
   }
+  const [one, many] = [cockroach?.rates[0], cockroach?.rates.at(-1)];
+  if (cockroach && one && many)
+    found.push({
+      what: `no fewer claims a second with ${many.clients} clients than with one (${cockroach.version})`,
+      found: `${rate(many.rate)} and ${rate(one.rate)} a second`,
+      met: verdict(one.rate.low / many.rate.high, one.rate.high / many.rate.low, 1),
+    });
+  found.push({
+    what: '3,000 durable workflow steps a second',
+    found: 'there are no workflows yet',
+    met: 'unclear',
+  });
   if (found.length === 0) return '';
   const rows = found.map((aim) => [aim.what, aim.found, aim.met]);
   const reasons = [...new Set(found.filter(({ met }) => met !== 'yes').map(({ why }) => why))].filter(
@@ -152,6 +180,26 @@ function transactionsPart({ transactions }: Results): string {
     "Milliseconds for one update of one row by primary key, one client, with 0 and 2 ms of network delay a round trip (added by a proxy). Plain is the driver's own: `BEGIN`, statement, `COMMIT` with pg, `sql.begin` with postgres.js. Ours are SERIALIZABLE; the single statement is one implicit statement at READ COMMITTED.",
     table(head, rows),
   ].join('\n\n');
+}
+
+function costsPart({ costs }: Results): string {
+  if (!costs) return '';
+  const rows = costs.map((cost) => [
+    cost.system,
+    String(cost.batch),
+    rate(cost.walBytes),
+    cost.serverUs ? rate(cost.serverUs) : '',
+    cost.clientUs ? rate(cost.clientUs) : '',
+  ]);
+  return `## What a job costs\n\nWith 8 workers and 10,000 waiting: bytes of write-ahead log (whole page images included), processor time of server and client in microseconds.\n\n${table(['system', 'jobs a claim', 'WAL bytes', 'server', 'client'], rows)}`;
+}
+
+function cockroachPart({ cockroach }: Results): string {
+  const head = '## CockroachDB';
+  if (!cockroach)
+    return `${head}\n\nNot measured in this run: there was no \`cockroach\` on PATH, and COCKROACH_URL was not set.`;
+  const rows = cockroach.rates.map(({ clients, rate: found }) => [String(clients), rate(found)]);
+  return `${head}\n\nClaim and finish one by one, jobs a second, on ${cockroach.version}, ${cockroach.store}.\n\n${table(['clients', 'a second'], rows)}`;
 }
 
 function queuesPart({ queues }: Results): string {
@@ -200,7 +248,7 @@ function zombiePart({ zombie }: Results): string {
 const how = `## Again
 
 \`\`\`sh
-npm run bench                          # everything; some minutes
+npm run bench                          # everything; about a quarter of an hour
 npm run bench -- --quick               # a look; writes nothing
 npm run bench -- --only queues         # a part; writes nothing
 npm run bench -- --page                # this page from the results again

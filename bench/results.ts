@@ -1,3 +1,5 @@
+import type { CockroachFigures } from './sections/cockroach.ts';
+import type { JobCost } from './sections/costs.ts';
 import type { Floor } from './sections/floors.ts';
 import type { QueueFigures, StatementCount } from './sections/queues.ts';
 import type { TransactionFigures } from './sections/transactions.ts';
@@ -17,4 +19,6 @@ export interface Results {
   readonly zombie?: readonly ZombieVerdict[];
   readonly transactions?: readonly TransactionFigures[];
   readonly queues?: readonly QueueFigures[];
+  readonly costs?: readonly JobCost[];
+  readonly cockroach?: CockroachFigures;
 }

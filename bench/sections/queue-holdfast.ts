@@ -58,6 +58,7 @@ export function holdfastQueue(
           );
           missing -= page.length;
         }
+        if (db.engine.system === 'cockroachdb') return;
         for (const text of ['VACUUM (ANALYZE)', 'CHECKPOINT']) await db.execute({ text, values: [] });
       },
       async run(jobs, workers) {

@@ -27,13 +27,19 @@ export interface StatementCount {
 
 export const BATCH = 100;
 
-const systems: readonly (readonly [string, OpenQueue, readonly number[]])[] = [
+export const systems: readonly (readonly [string, OpenQueue, readonly number[]])[] = [
   ['holdfast', holdfastQueue('claim and finish'), [1, BATCH]],
   ['holdfast, fused', holdfastQueue('fused'), [1, BATCH]],
   ['holdfast on postgres.js', holdfastQueue('claim and finish', 'postgres'), [1]],
   ['graphile-worker', graphileQueue, [1, BATCH]],
   ['pg-boss', pgBossQueue, [1, BATCH]],
 ];
+
+/** Enough for a second or so. */
+const jobsOf = (batch: number, workers: number, quick: boolean) => {
+  if (quick) return batch === 1 ? 200 : 2_000;
+  return batch === 1 ? (workers === 1 ? 800 : 1_500) : 12_000;
+};
 
 /** Every system, batch, backlog and number of workers; the systems take turns within each. */
 export async function queues(server: BenchServer, runs: number, quick: boolean): Promise<QueueFigures[]> {
@@ -48,8 +54,13 @@ export async function queues(server: BenchServer, runs: number, quick: boolean):
             await openQueue(await server.database(`queue_${i}_${batch}_${backlog}`, { ours: true }), batch),
           ]);
       try {
+        // Connections, plans and caches are warm when the clock starts.
+        for (const [, system] of open) {
+          await system.fill(backlog + 100 * batch);
+          await system.run(50 * batch, 24);
+        }
         for (const workers of [1, 8, 24]) {
-          const jobs = batch === 1 ? (quick ? 200 : 600) : quick ? 1_000 : backlog > 10_000 ? 10_000 : 5_000;
+          const jobs = jobsOf(batch, workers, quick);
           const samples = new Map<string, { rates: number[]; claims: number[] }>();
           for (let run = 0; run < runs; run++)
             for (let i = 0; i < open.length; i++) {

@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { platform } from 'node:process';
+import { type Figure, figure } from '../support/measure.ts';
+import type { BenchServer } from '../support/server.ts';
+import { BATCH, systems } from './queues.ts';
+
+/** What one job costs, beside time: does not depend on what else the machine does, or hardly. */
+export interface JobCost {
+  readonly system: string;
+  readonly batch: number;
+  /** Write-ahead log, full page images included. */
+  readonly walBytes: Figure;
+  /** Processor time, user and system, in microseconds; where the system tells it. */
+  readonly clientUs?: Figure;
+  readonly serverUs?: Figure;
+}
+
+const WORKERS = 8;
+const BACKLOG = 10_000;
+
+/** WAL and processor time a job, with eight workers and ten thousand waiting. */
+export async function costs(server: BenchServer, runs: number, quick: boolean): Promise<JobCost[]> {
+  const found: JobCost[] = [];
+  for (const batch of [1, BATCH])
+    for (const [i, [name, openQueue, batches]] of systems.entries()) {
+      if (!batches.includes(batch)) continue;
+      const url = await server.database(`cost_${i}_${batch}`, { ours: true });
+      const system = await openQueue(url, batch);
+      const jobs = (quick ? 500 : 2_000) * (batch === 1 ? 1 : 10);
+      await system.fill(BACKLOG + jobs);
+      await system.run(Math.min(jobs, 500 * batch), WORKERS);
+      const samples: Record<'wal' | 'client' | 'server', number[]> = { wal: [], client: [], server: [] };
+      for (let run = 0; run < Math.min(runs, 3); run++) {
+        await system.fill(BACKLOG + jobs + WORKERS * batch);
+        const lsn = await walPosition(server, url);
+        const client = process.cpuUsage();
+        const before = serverCpuUs();
+        await system.run(jobs, WORKERS);
+        const { user, system: kernel } = process.cpuUsage(client);
+        samples.server.push((serverCpuUs() - before) / jobs);
+        samples.client.push((user + kernel) / jobs);
+        samples.wal.push(((await walPosition(server, url)) - lsn) / jobs);
+      }
+      await system.close();
+      found.push({
+        system: name,
+        batch,
+        walBytes: figure(samples.wal),
+        ...(platform === 'linux'
+          ? { clientUs: figure(samples.client), serverUs: figure(samples.server) }
+          : {}),
+      });
+    }
+  return found;
+}
+
+async function walPosition(server: BenchServer, url: string): Promise<number> {
+  const { rows } = await server.run(url, "SELECT pg_current_wal_insert_lsn() - '0/0'::PG_LSN AS bytes");
+  return Number(rows[0].bytes);
+}
+
+const TICK_US = 10_000;
+
+/** Processor time of the processes below this one, the ended ones among them included. Linux only; else 0. */
+function serverCpuUs(): number {
+  if (platform !== 'linux') return 0;
+  const processes = new Map<number, { parent: number; ticks: number }>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const text = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
+      processes.set(Number(name), { parent: Number(fields[1]), ticks });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const isBelow = (pid: number): boolean => {
+    const parent = processes.get(pid)?.parent;
+    return parent !== undefined && (parent === process.pid || isBelow(parent));
+  };
+  let ticks = 0;
+  for (const [pid, one] of processes) if (isBelow(pid)) ticks += one.ticks;
+  return ticks * TICK_US;
+}
