@@ -1,6 +1,11 @@
 import type { Session } from '../client/index.ts';
 import { checkOptions, LONGEST_TIMER_MS } from '../database/index.ts';
-import { LeaseLostError, SessionExpiredError, WorkConflictError } from '../errors/index.ts';
+import {
+  InvalidOptionError,
+  LeaseLostError,
+  SessionExpiredError,
+  WorkConflictError,
+} from '../errors/index.ts';
 import { inSpan, type OperationSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
 import { pause } from '../transact/index.ts';
 import { type Backoff, checkProcess, type Work } from '../work/index.ts';
@@ -32,6 +37,7 @@ const FIRST_RECOVERY_MS = 50;
 export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
   const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;
   checkProcess(checked.process);
+  if (typeof db?.startSession !== 'function') throw new InvalidOptionError('db', 'expected a Database');
   return new Loop(db, checked);
 }
 

@@ -35,7 +35,7 @@ export const connectOptionsSchema = z.strictObject({
     })
     .optional(),
   /** Folder of the embedded server when there is no URL; default: a throw-away one. */
-  embeddedDir: z.string().optional(),
+  embeddedDir: z.string().min(1).optional(),
 });
 
 /** Options of `connect`, each with a default. Durations are milliseconds. */

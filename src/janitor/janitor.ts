@@ -2,6 +2,7 @@ import { metrics } from '@opentelemetry/api';
 import { z } from 'zod';
 import type { Database } from '../client/index.ts';
 import { checkOptions } from '../database/index.ts';
+import { InvalidOptionError } from '../errors/index.ts';
 import {
   closeAbandonedWork,
   countSessions,
@@ -92,6 +93,7 @@ export interface Janitor {
  */
 export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor {
   const checked = checkOptions(janitorSchema, options) as JanitorOptions;
+  if (typeof db?.guardedWithin !== 'function') throw new InvalidOptionError('db', 'expected a Database');
   const stopping = new AbortController();
   const gauges = publishGauges();
   const guarded = db.guardedWithin(checked.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);

@@ -1,6 +1,7 @@
 import { SchemaVersionError } from '../errors/index.ts';
 import type { Executor } from '../query/index.ts';
 import { label, type MigrationSet, readMigrationSet } from './migration-set.ts';
+import { check, checkSchemaOptions } from './options.ts';
 import { isApplied, recordsOf } from './plan.ts';
 import { readRecords } from './store.ts';
 
@@ -9,13 +10,14 @@ const read = new Map<string, Promise<MigrationSet>>();
 /**
  * Checks that the database has the schema that this release was made for. One read by a small table.
  *
+ * @throws InvalidOptionError
  * @throws SchemaVersionError saying which command mends it.
  */
 export async function checkSchema(
   executor: Executor,
   options: { readonly set?: string | undefined } = {},
 ): Promise<void> {
-  const name = options.set ?? 'holdfast';
+  const { set: name = 'holdfast' } = check(checkSchemaOptions, options);
   const set = await memoized(name);
   const records = recordsOf(set, (await readRecords(executor)) ?? []);
   const command = `holdfast migrate up${name === 'holdfast' ? '' : ` --set ${name}`}`;

@@ -44,6 +44,8 @@ const common = {
 
 const sets = z.array(z.string().min(1, 'a set has a name')).min(1, 'name a set').default(['holdfast']);
 
+export const checkSchemaOptions = z.strictObject({ set: z.string().min(1).optional() });
+
 export const statusSchema = z.strictObject({ sets });
 
 export const migrateSchema = z

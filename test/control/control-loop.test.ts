@@ -4,6 +4,7 @@ import {
   type Database,
   InvalidOptionError,
   runControlLoop,
+  runJanitor,
   SessionExpiredError,
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
@@ -246,5 +247,11 @@ describe.each(DRIVERS)('%s', (driver) => {
   ])('a wrong %s is refused by name', (option, wrong) => {
     expect(() => loopFor('wrong', wrong)).toThrow(InvalidOptionError);
     expect(() => loopFor('wrong', wrong)).toThrow(option);
+  });
+
+  test('a loop and a janitor without a database are refused by name', () => {
+    const options = { process: 'none', retrieve: () => [], handle: async () => {} };
+    expect(() => runControlLoop(undefined as never, options)).toThrow(/^db: /);
+    expect(() => runJanitor(undefined as never)).toThrow(/^db: /);
   });
 });

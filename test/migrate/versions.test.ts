@@ -128,4 +128,6 @@ test('where to migrate and what to tell the status of are checked as well', asyn
   await expect(migrationStatus('postgresql://h/d', { set: 'fleet' } as never)).rejects.toMatchObject({
     option: 'set',
   });
+  const none = { execute: () => Promise.reject(new Error('asked')) };
+  await expect(checkSchema(none, { sets: 'fleet' } as never)).rejects.toMatchObject({ option: 'sets' });
 });
