@@ -56,10 +56,10 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
         expect(connection.inTransaction).toBe(false);
         await connection.send(sql('SELECT 1'));
         await connection.sendSimple(text).catch(() => {});
-        expect(connection.inTransaction).toBe(true);
         return connection;
       });
-      expect(left.dead).toBeDefined();
+      // Behind an error the server's last word comes later than the error.
+      await waitFor(() => left.inTransaction || left.dead);
       const next = await pool.acquire();
       expect(next).not.toBe(left);
       expect(left.dead).toBeDefined();
