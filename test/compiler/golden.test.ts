@@ -36,8 +36,9 @@ describe('a golden folder gives the modules or the messages that are in it', () 
     if ('queries.ts' in actual) expect(asked.databases).toBe(0);
   });
 
-  test('there are at least 150 of them', async () => {
+  test('there are at least 150 of them, and 40 of CockroachDB', async () => {
     expect((await goldenCases('postgresql')).length).toBeGreaterThanOrEqual(150);
+    expect((await goldenCases('cockroachdb')).length).toBeGreaterThanOrEqual(40);
   });
 });
 

@@ -6,6 +6,7 @@ import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import { type Variant, variantsOf } from '../variants.ts';
+import { describeTexts } from './describe.ts';
 import { mainTree, prepareTrees } from './main-tree.ts';
 import { problem, refusal } from './problem.ts';
 import { rewriteAccepted } from './rewrite-accepted.ts';
@@ -45,7 +46,10 @@ async function describeQueries(
   database: CompileDatabase,
   report: Report,
 ): Promise<Accepted[]> {
-  const descriptions = await database.describe(queries.map((query) => query.text));
+  const descriptions = await describeTexts(
+    queries.map((query) => query.text),
+    database,
+  );
   const accepted: Accepted[] = [];
   for (const [i, query] of queries.entries()) {
     const description = descriptions[i]!;
@@ -77,7 +81,10 @@ async function describeVariants(
   report: Report,
 ): Promise<void> {
   const pending = accepted.flatMap((item) => variantsOf(item.query).map((variant) => ({ item, variant })));
-  const answers = await database.describe(pending.map(({ variant }) => variant.text));
+  const answers = await describeTexts(
+    pending.map(({ variant }) => variant.text),
+    database,
+  );
   const shape = ({ columns }: WireDescription) => JSON.stringify(columns.map((c) => [c.name, c.typeOid]));
   for (const [i, { item, variant }] of pending.entries()) {
     const answer = answers[i]!;

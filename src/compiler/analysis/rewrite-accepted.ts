@@ -4,6 +4,7 @@ import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import { expandStars } from '../stars.ts';
 import type { Accepted, Report } from './accept.ts';
+import { describeTexts } from './describe.ts';
 import { problem } from './problem.ts';
 
 /** Expands stars and turns :copyfrom into one statement, and has the engine judge what came of it. */
@@ -51,7 +52,10 @@ export async function rewriteAccepted(
     item.embeds = expanded.embeds;
     changed.push(item);
   }
-  const again = await database.describe(changed.map((item) => item.text));
+  const again = await describeTexts(
+    changed.map((item) => item.text),
+    database,
+  );
   for (const [i, item] of changed.entries()) {
     const after = again[i]!;
     const names = (description: WireDescription) =>

@@ -102,7 +102,8 @@ const bool = 16;
 function constantOf(inner: RawNode): TreeNode {
   if (inner['isnull'] === true) return constant(0, true);
   if (inner['ival']) return constant(int8);
-  if (inner['fval']) return constant(numeric);
+  // What is beyond INT4 is a decimal to PostgreSQL's grammar; CockroachDB has INT8.
+  if (inner['fval']) return constant(/^-?\d{1,18}$/.test(text(inner, 'fval', 'fval')) ? int8 : numeric);
   if (inner['boolval']) return constant(bool);
   if (inner['sval']) return textConstant(text(inner, 'sval', 'sval'));
   return constant(0);

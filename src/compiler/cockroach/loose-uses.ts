@@ -14,7 +14,7 @@ export function looseUses(text: string, catalog: Catalog): ReadonlyMap<number, P
   const uses = new Map<number, ParameterUse>();
   const assign = (column: ColumnRef | undefined, value: readonly string[]) => {
     const n = /^\$(\d+)$/.exec(value[0] ?? '')?.[1];
-    if (!column || n === undefined || (value.length > 1 && value[1] !== ':')) return;
+    if (!column || n === undefined || (value.length > 1 && !value[1]?.startsWith(':'))) return;
     const known = uses.get(Number(n)) ?? { assigned: [], compared: [], testedForNull: false };
     known.assigned.push(column);
     uses.set(Number(n), known);
