@@ -1,13 +1,15 @@
 import type { CatalogTable } from '../engine/catalog.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import { child, children, type RawNode, text } from '../lints/raw-tree.ts';
+import { valueRows } from './combined.ts';
 import { eref, reference, simpleRange } from './from-item.ts';
 import { Level, type Range, type RangeColumn, variable } from './level.ts';
 import { node, opaque, targetEntry } from './nodes.ts';
 import { outputColumns } from './outputs.ts';
+import { queryNode } from './query-node.ts';
 import { findRelation, relationColumns } from './relation.ts';
 import type { Resolver } from './resolver.ts';
-import { joinTree, outputList, queryNode, valueRows } from './select.ts';
+import { joinTree, outputList } from './select.ts';
 import { UnresolvedError } from './unresolved.ts';
 import { addCtes } from './with.ts';
 

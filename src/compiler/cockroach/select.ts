@@ -1,37 +1,14 @@
 import type { TreeNode } from '../engine/node-tree.ts';
 import { child, children, names, type RawNode, text } from '../lints/raw-tree.ts';
+import { setOperation, values } from './combined.ts';
 import { fromItem } from './from.ts';
 import { findTable, Level, type Range, type RangeColumn, variable } from './level.ts';
 import { outputName } from './naming.ts';
 import { node, opaque, targetEntry } from './nodes.ts';
-import { outputColumns } from './outputs.ts';
+import { queryNode } from './query-node.ts';
 import type { Resolver } from './resolver.ts';
-import { columnType } from './rows.ts';
 import { UnresolvedError } from './unresolved.ts';
 import { addCtes } from './with.ts';
-
-/** What every query of the tree has, whatever it does. */
-export function queryNode(level: Level, fields: Parameters<typeof node>[1]): TreeNode {
-  return node('QUERY', {
-    commandType: 1,
-    rtable: level.rtable,
-    jointree: null,
-    targetList: [],
-    returningList: [],
-    cteList: [],
-    setOperations: null,
-    groupClause: [],
-    groupingSets: [],
-    havingQual: null,
-    limitCount: null,
-    limitOffset: null,
-    hasAggs: level.hasAggregates,
-    hasTargetSRFs: false,
-    resultRelation: 0,
-    canSetTag: true,
-    ...fields,
-  });
-}
 
 /** FROM and WHERE; what FROM names stays visible at the level. */
 export function joinTree(
@@ -111,67 +88,4 @@ function starColumns(level: Level, qualifier: readonly string[]): { column: Rang
   if (qualifier.length === 0) return level.visible.flatMap((range) => shown(range.columns, 0));
   const { table, up } = findTable(level, qualifier);
   return shown(table.columns, up);
-}
-
-const operations = ['SETOP_NONE', 'SETOP_UNION', 'SETOP_INTERSECT', 'SETOP_EXCEPT'];
-
-function setOperation(
-  resolver: Resolver,
-  raw: RawNode,
-  level: Level,
-  tail: Parameters<typeof node>[1],
-): TreeNode {
-  const arm = (side: RawNode): TreeNode => {
-    if (text(side, 'op') !== 'SETOP_NONE' && !side['withClause'])
-      return node('SETOPERATIONSTMT', {
-        op: operations.indexOf(text(side, 'op')),
-        larg: arm(child(side, 'larg') ?? {}),
-        rarg: arm(child(side, 'rarg') ?? {}),
-      });
-    const subquery = resolver.query({ SelectStmt: side }, level);
-    return node('RANGETBLREF', { rtindex: level.add(node('RANGETBLENTRY', { rtekind: 1, subquery })) });
-  };
-  const setOperations = node('SETOPERATIONSTMT', {
-    op: operations.indexOf(text(raw, 'op')),
-    larg: arm(child(raw, 'larg') ?? {}),
-    rarg: arm(child(raw, 'rarg') ?? {}),
-  });
-  const arms = level.rtable.map(({ fields }) =>
-    outputColumns(fields['subquery'] as TreeNode, resolver.catalog),
-  );
-  const targetList = (arms[0] ?? []).map(({ name, type }, i) => {
-    const row = arms.some((other) => other[i]?.type === 0);
-    return targetEntry(columnVariable(1, i, row ? 0 : type), i + 1, name ?? null);
-  });
-  return queryNode(level, {
-    ...tail,
-    setOperations,
-    targetList,
-    jointree: node('FROMEXPR', { fromlist: [], quals: null }),
-  });
-}
-
-function values(resolver: Resolver, raw: RawNode, level: Level, tail: Parameters<typeof node>[1]): TreeNode {
-  const rows = valueRows(resolver, raw, level);
-  const rtindex = level.add(node('RANGETBLENTRY', { rtekind: 5, values_lists: rows, inFromCl: true }));
-  const targetList = (rows[0] ?? []).map((_, i) => {
-    const types = rows.map((row) => (row[i] ? columnType(row[i], resolver.catalog) : 0));
-    return targetEntry(
-      columnVariable(rtindex, i, types.includes(0) ? 0 : types[0]!),
-      i + 1,
-      `column${i + 1}`,
-    );
-  });
-  const fromlist = [node('RANGETBLREF', { rtindex })];
-  return queryNode(level, { ...tail, targetList, jointree: node('FROMEXPR', { fromlist, quals: null }) });
-}
-
-const columnVariable = (varno: number, i: number, type: number) =>
-  variable({ name: undefined, varno, attribute: i + 1, type }, 0, 0);
-
-/** Rows of VALUES, each a list of expressions. */
-export function valueRows(resolver: Resolver, raw: RawNode, level: Level): TreeNode[][] {
-  return children(raw, 'valuesLists').map((row) =>
-    children(row, 'List', 'items').map((item) => resolver.expression(item, level)),
-  );
 }
