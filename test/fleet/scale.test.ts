@@ -25,9 +25,13 @@ test('200 machines with three replicas of each component reach running, none ini
   await using inventory = await writeInventory(names);
 
   await using replicas = new Replicas(database.url);
-  const api = await replicas.start((own) => runAgentApi(own, { log, host: '127.0.0.1', port: 0 }), 6);
+  const apis: string[] = [];
+  for (let replica = 0; replica < 3; replica++) {
+    const listening = replicas.start((own) => runAgentApi(own, { log, host: '127.0.0.1', port: 0 }));
+    apis.push((await listening).url);
+  }
   await using provider = new SimulatedProvider({
-    apiUrls: [api.url],
+    apiUrls: apis,
     heartbeatIntervalMs: 2_000,
     lostAfterMs: 60_000,
     latencyMs: 1,

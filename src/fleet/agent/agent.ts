@@ -52,7 +52,8 @@ export function createAgent(options: AgentOptions): Agent {
   const publicKey = rawPublicKey(publicKeyObject);
   const event = options.onEvent ?? (() => {});
   let nonce = 0n;
-  let api = 0;
+  // Agents begin at different replicas, so that all of them have some.
+  let api = Math.floor(Math.random() * options.apiUrls.length);
   /** What to add to this host's clock to get the API's. */
   let clockOffsetMs = 0;
 
