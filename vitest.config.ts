@@ -10,7 +10,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Files run in processes of their own: signals, exit codes and event loops are subjects of tests.
     pool: 'forks',
-    maxWorkers: 2,
+    // Of two cores: many tests wait for processes, deadlines and the database rather than for a processor.
+    maxWorkers: 3,
     testTimeout: 30_000 * patience,
     hookTimeout: 60_000 * patience,
     sequence: { hooks: 'stack' },
