@@ -13,6 +13,8 @@ export interface TransactionFigures {
   readonly ms: Readonly<Record<string, Figure>>;
   /** Fenced to plain serializable, of the same run: median of the runs' ratios. */
   readonly fencedToPlain: Figure;
+  /** Microseconds of this process's processor time a transaction; without a delay, where no proxy shares it. */
+  readonly clientUs?: Readonly<Record<string, Figure>>;
   readonly roundTrips: Readonly<Record<string, number>>;
 }
 
@@ -33,6 +35,9 @@ export async function transactions(server: BenchServer, runs: number, quick: boo
       found.push(await oneDriver(url, driver, delayMs, runs, quick ? 60 : delayMs === 0 ? 400 : 150));
   return found;
 }
+
+/** Before it is measured: the first hundreds run code that is not compiled yet. */
+const WARM = 200;
 
 async function oneDriver(
   serverUrl: string,
@@ -58,14 +63,18 @@ async function oneDriver(
     'single statement': () => db.guarded.execute(statement),
   };
   try {
-    for (const kind of Object.values(kinds)) for (let i = 0; i < 20; i++) await kind();
+    for (const kind of Object.values(kinds)) for (let i = 0; i < WARM; i++) await kind();
+    const processor = new Map<string, number[]>();
     const variants = Object.fromEntries(
       Object.entries(kinds).map(([name, once]) => [
         name,
         async () => {
+          const before = process.cpuUsage();
           const ms = await timed(async () => {
             for (let i = 0; i < count; i++) await once();
           });
+          const { user, system } = process.cpuUsage(before);
+          processor.set(name, [...(processor.get(name) ?? []), (user + system) / count]);
           return ms / count;
         },
       ]),
@@ -93,6 +102,9 @@ async function oneDriver(
       delayMs,
       ms,
       fencedToPlain: figure(ratios),
+      ...(delayMs === 0
+        ? { clientUs: Object.fromEntries([...processor].map(([name, us]) => [name, figure(us)])) }
+        : {}),
       roundTrips: await trips(direct.href, driver),
     };
   } finally {

@@ -6,6 +6,7 @@ import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { connectFailure, statementFailure } from './failures.ts';
 import { Mortal } from './mortal.ts';
+import { type PgAnswer, sendQuery } from './pg-query.ts';
 import { statementName } from './statement-name.ts';
 import { tlsOptions } from './tls.ts';
 
@@ -19,8 +20,6 @@ interface PgInternals {
 }
 
 const CLOSE_WITHIN_MS = 1_000;
-
-const AS_TEXT = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
 
 class PgConnection extends Mortal implements DriverConnection {
   readonly host: string;
@@ -39,27 +38,20 @@ class PgConnection extends Mortal implements DriverConnection {
     client.on('end', () => this.die(new Error('the connection was closed')));
   }
 
-  send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    return this.#submit({
-      text: statement.text,
-      values: statement.values as (string | null)[],
-      rowMode: 'array',
-      types: AS_TEXT,
-      // Without values node-postgres would fall back to the simple protocol.
-      queryMode: 'extended',
-      ...(options?.prepare === false ? {} : { name: statementName(statement.text) }),
-    } as pg.QueryArrayConfig);
+  send({ text, values }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
+    const name = options?.prepare === false ? undefined : statementName(text);
+    return this.#submit((client) => sendQuery(client, text, { values: values as (string | null)[], name }));
   }
 
   sendSimple(text: string): Promise<RawResult> {
-    return this.#submit({ text, rowMode: 'array', types: AS_TEXT } as pg.QueryArrayConfig);
+    return this.#submit((client) => sendQuery(client, text));
   }
 
-  async #submit(config: pg.QueryArrayConfig): Promise<RawResult> {
+  async #submit(send: (client: pg.Client) => Promise<PgAnswer>): Promise<RawResult> {
     if (this.dead) throw this.dead;
     this.#cork();
     try {
-      const answer = (await this.#client.query(config)) as pg.QueryArrayResult | pg.QueryArrayResult[];
+      const answer = await send(this.#client);
       const result = Array.isArray(answer) ? answer[answer.length - 1]! : answer;
       return {
         rows: result.rows as (string | null)[][],
