@@ -8,6 +8,7 @@ import {
   runGuarded,
   unlessAmbiguous,
 } from '../database/index.ts';
+import { assertStatement } from '../errors/arguments.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -87,6 +88,7 @@ export class Database implements Executor {
    */
   async execute(statement: Statement): Promise<RawResult> {
     const { pool, telemetry } = this.#parts;
+    assertStatement(statement);
     refuseLeftovers(statement.text);
     try {
       return await pool.use({}, (connection) => {

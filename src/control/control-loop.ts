@@ -220,7 +220,9 @@ const jittered = (ms: number) => ms * (0.75 + Math.random() * 0.25);
 
 /** An error as an operator wants to read it in the history: message and code, no stack. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return String(error).replaceAll('\0', ' ').slice(0, 2_000);
   const { code } = error as { code?: unknown };
-  return `${typeof code === 'string' ? `${code}: ` : ''}${error.message}`.slice(0, 2_000);
+  return `${typeof code === 'string' ? `${code}: ` : ''}${error.message}`
+    .replaceAll('\0', ' ')
+    .slice(0, 2_000);
 }

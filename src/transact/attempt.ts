@@ -1,4 +1,5 @@
 import { type DriverConnection, leaveClaimMode } from '../database/index.ts';
+import { assertStatement } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
   ConnectionLostError,
@@ -109,6 +110,7 @@ export class Attempt {
 
   async execute(statement: Statement): Promise<RawResult> {
     if (this.#closed) throw this.#closed;
+    assertStatement(statement);
     refuseForbidden(statement.text, this.#settings.allowDdl);
     this.assertAlive();
     return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
@@ -125,7 +127,10 @@ export class Attempt {
 
   /** Throws for what would be refused before it is sent. */
   check(statements: readonly Statement[]): void {
-    for (const { text } of statements) refuseForbidden(text, this.#settings.allowDdl);
+    for (const statement of statements) {
+      assertStatement(statement);
+      refuseForbidden(statement.text, this.#settings.allowDdl);
+    }
     this.assertAlive();
   }
 

@@ -1,3 +1,4 @@
+import { assertFunction } from '../errors/arguments.ts';
 import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
 import {
   type BatchResults,
@@ -97,7 +98,8 @@ export class Scope implements Transaction {
     this.#context.attempt.onRollback(hook);
   }
 
-  transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
+  async transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
+    assertFunction('body', body);
     return this.join(body, options, undefined);
   }
 

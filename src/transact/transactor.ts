@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, type Engine, type Pool } from '../database/index.ts';
+import { assertFunction } from '../errors/arguments.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
@@ -40,6 +41,7 @@ export class Transactor {
     options?: TransactOptions,
     context: TransactContext = {},
   ): Promise<T> {
+    assertFunction('body', body);
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
     const outer = this.#current.getStore();
     if (outer && !outer.closed) return outer.join(body, checked, context.fence);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { InvalidOptionError, WorkConflictError } from '../errors/index.ts';
 import { claimWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
@@ -43,6 +44,7 @@ const GROUP = 'group:';
 export function checkProcess(process: string): string {
   if (typeof process !== 'string' || process === '' || process.length > 200)
     throw new InvalidOptionError('process', 'expected a name of 1 to 200 characters');
+  if (process.includes('\0')) throw new InvalidOptionError('process', 'has a zero byte');
   if (process.startsWith(GROUP))
     throw new InvalidOptionError(
       'process',
@@ -93,8 +95,10 @@ export async function claim(tx: Executor, request: ClaimRequest): Promise<Claime
   });
 }
 
-const isKey = (key: Partial<ExclusionKey> | undefined) =>
-  typeof key?.group === 'string' && typeof key.key === 'string';
+/** That PostgreSQL can keep. */
+const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
+const isKey = (key: Partial<ExclusionKey> | undefined) => isText(key?.group) && isText(key.key);
+const SHORT = { depth: 0, maxStringLength: 100, breakLength: Infinity };
 
 /** Each candidate's keys; a candidate that shares a key with an earlier one waits for another claim. */
 function independent(candidates: readonly Candidate[], process: string) {
@@ -105,8 +109,11 @@ function independent(candidates: readonly Candidate[], process: string) {
   for (const candidate of candidates as readonly Candidate[]) {
     const { target, exclude = [] } =
       typeof candidate === 'string' ? { target: candidate } : (candidate ?? {});
-    if (typeof target !== 'string' || target === '')
-      throw new InvalidOptionError('retrieve', `a candidate is not a non-empty string: ${String(target)}`);
+    if (!isText(target) || target === '')
+      throw new InvalidOptionError(
+        'retrieve',
+        `a candidate is not a non-empty text, nor an object with such a target: ${inspect(candidate, SHORT)}`,
+      );
     if (!Array.isArray(exclude) || !exclude.every(isKey))
       throw new InvalidOptionError('retrieve', `exclude of ${target} is not a list of { group, key } texts`);
     const keys = [

@@ -3,6 +3,8 @@ import { InvalidOptionError } from '../errors/index.ts';
 
 /** Bucket of an id: its CRC-32 (crc32ieee in CockroachDB) modulo the number of buckets. */
 export function bucketOf(id: string, buckets: number): bigint {
+  if (!Number.isInteger(buckets) || buckets < 1)
+    throw new InvalidOptionError('buckets', `${buckets} is not a whole number from 1`);
   return BigInt(crc32(id) % buckets);
 }
 

@@ -1,6 +1,8 @@
 import { checkOptions } from '../database/index.ts';
+import { assertFunction } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
+  InvalidOptionError,
   LeaseLostError,
   SessionExpiredError,
   WorkEndedError,
@@ -95,6 +97,7 @@ export class Work {
    * takes over builds on. Throws as `session.transact`, and LeaseLostError.
    */
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
+    assertFunction('body', body);
     this.#assertOpen('transact');
     const { process, target, token } = this;
     const proof = { process, target, token, sessionId: this.#session.id };
@@ -120,6 +123,7 @@ export class Work {
    * nothing was committed, and the work is still held unless it was taken over.
    */
   async finish<T = void>(body?: TransactionBody<T>): Promise<T> {
+    if (body !== undefined) assertFunction('body', body);
     return this.#end('finished', { delayMs: 0n, backoffSeconds: null, cause: null }, body);
   }
 
@@ -130,11 +134,13 @@ export class Work {
    */
   async fail(backoff: Backoff | undefined, cause: string): Promise<void> {
     const checked = backoff === undefined ? undefined : checkOptions(backoffSchema, backoff);
+    if (typeof cause !== 'string' || cause.includes('\0'))
+      throw new InvalidOptionError('cause', 'expected a text, without zero bytes');
     const seconds = nextBackoffSeconds(checked as Backoff | undefined, this.#claimed.backoffSeconds);
     await this.#end('failed', {
       delayMs: BigInt(backoffDelayMs(checked as Backoff | undefined, seconds)),
       backoffSeconds: BigInt(seconds),
-      cause: String(cause),
+      cause,
     });
   }
 

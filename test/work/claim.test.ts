@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  bucketOf,
   connect,
   type Database,
   InvalidOptionError,
@@ -15,11 +16,13 @@ describe.each(DRIVERS)('%s', (driver) => {
   let db: Database;
   let session: Session;
   let other: Session;
+  let working: Work;
   beforeAll(async () => {
     database = await createTestDatabase();
     db = await connect({ url: database.url, driver });
     session = await db.startSession({ component: 'one' });
     other = await db.startSession({ component: 'two' });
+    working = (await session.work('working', () => ['w']))!;
   });
   afterAll(() => db?.close());
 
@@ -142,6 +145,23 @@ describe.each(DRIVERS)('%s', (driver) => {
     ['retrieve', () => session.work('p', () => [undefined] as never)],
     ['retrieve', () => session.work('p', () => [{ target: 'a', exclude: 'b' }] as never)],
     ['retrieve', () => session.work('p', () => [{ target: 'a', exclude: [{ group: 'g' }] }] as never)],
+    ['process', () => session.work('a\0b', () => ['a'])],
+    ['retrieve', () => session.work('p', () => ['a\0b'])],
+    ['retrieve', () => session.work('p', () => [{ machine: 'a' }] as never)],
+    ['body', () => db.transact(undefined as never)],
+    ['body', () => db.transact((tx) => tx.transact(5 as never))],
+    ['body', () => session.transact('x' as never)],
+    ['body', () => working.transact(5 as never)],
+    ['body', () => working.finish(5 as never)],
+    ['cause', () => working.fail(undefined, 5 as never)],
+    ['cause', () => working.fail(undefined, 'a\0b')],
+    ['initialMs', () => working.fail({ initialMs: -1 }, 'x')],
+    ['buckets', async () => bucketOf('x', 0)],
+    ['statement', () => db.execute(undefined as never)],
+    ['statement', () => session.execute('SELECT 1' as never)],
+    ['statement', () => db.transact((tx) => tx.execute({} as never))],
+    ['statement.values', () => db.execute({ text: 'SELECT 1' } as never)],
+    ['statement.values.1', () => session.execute({ text: 'SELECT $1, $2', values: ['1', 2] } as never)],
     ['component', () => db.startSession({ component: '' })],
     ['intervalMs', () => db.startSession({ component: 'c', intervalMs: 3 })],
     ['intervall', () => db.startSession({ component: 'c', intervall: 3 } as never)],

@@ -1,0 +1,21 @@
+import { InvalidOptionError } from './holdfast-error.ts';
+
+/** Throws InvalidOptionError, naming the argument, unless it is a function. */
+export function assertFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new InvalidOptionError(name, 'expected a function');
+}
+
+/** Throws InvalidOptionError unless it can be sent: text, and values that are text or null. */
+export function assertStatement(statement: unknown): void {
+  const { text, values } = (statement ?? {}) as { readonly text?: unknown; readonly values?: unknown };
+  if (typeof text !== 'string')
+    throw new InvalidOptionError('statement', 'expected { text, values } or what a compiled query makes');
+  if (!Array.isArray(values))
+    throw new InvalidOptionError('statement.values', 'expected an array of texts and nulls');
+  const wrong = values.findIndex((value) => value !== null && typeof value !== 'string');
+  if (wrong >= 0)
+    throw new InvalidOptionError(
+      `statement.values.${wrong}`,
+      `expected text or null, not a ${typeof values[wrong]}: values travel in PostgreSQL's text format`,
+    );
+}
