@@ -98,7 +98,8 @@ export class Scope implements Transaction {
     this.#context.attempt.onRollback(hook);
   }
 
-  async transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
+  transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
+    // Thrown at once: an async function's promise would be one more that nobody may await.
     assertFunction('body', body);
     return this.join(body, options, undefined);
   }
