@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createTestDatabase, seededRandom } from '../support/database.ts';
 import { runChaos } from './run-chaos.ts';
 
-const SECONDS = Number(process.env['HOLDFAST_CHAOS_SECONDS'] ?? 15);
+const SECONDS = Number(process.env['HOLDFAST_CHAOS_SECONDS'] ?? 10);
 
 test(
   `${SECONDS} seconds of killed, stopped and cut-off workers break no invariant, and the queue drains`,

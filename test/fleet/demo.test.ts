@@ -7,24 +7,28 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
+import { writeInventory } from './support/fleet.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 let database: TestDatabase;
 let temporary: string;
+let inventory: Awaited<ReturnType<typeof writeInventory>>;
 beforeEach(async () => {
   database = await createTestDatabase();
+  inventory = await writeInventory(['a', 'b', 'c', 'd']);
   temporary = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
   await chmod(temporary, 0o755);
 });
 afterEach(async () => {
   await rm(temporary, { recursive: true, force: true });
+  await inventory[Symbol.asyncDispose]();
   await database.drop();
 });
 
 /** Starts the demo and resolves when it has killed its first component: by then everything is under way. */
 async function startDemo() {
-  const child = spawn(process.execPath, [main, 'demo'], {
+  const child = spawn(process.execPath, [main, 'demo', '--inventory', inventory.file], {
     env: { ...process.env, TMPDIR: temporary, DATABASE_URL: database.url, HOLDFAST_DATABASE_URL: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
