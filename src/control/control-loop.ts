@@ -162,12 +162,19 @@ class Loop implements ControlLoop {
     }
   }
 
+  /** Until the database has heard it, or the session is over: nobody else can have the work meanwhile. */
   async #fail(work: Work, cause: string): Promise<void> {
-    try {
-      await work.fail(this.#options.backoff ?? DEFAULT_BACKOFF, cause);
-    } catch (error) {
-      if (!(error instanceof SessionExpiredError || error instanceof LeaseLostError))
+    for (let pauseMs = FIRST_RECOVERY_MS; ; pauseMs = Math.min(1_000, pauseMs * 2)) {
+      try {
+        await work.fail(this.#options.backoff ?? DEFAULT_BACKOFF, cause);
+        return;
+      } catch (error) {
+        if (error instanceof SessionExpiredError || error instanceof LeaseLostError) return;
         this.#report(error, 'end');
+      }
+      // Closing the session then gives it up.
+      await pause(jittered(pauseMs), this.#graceOver.signal).catch(() => {});
+      if (work.ended || this.#graceOver.signal.aborted) return;
     }
   }
 

@@ -7,7 +7,8 @@ import {
   runJanitor,
   SessionExpiredError,
 } from '../../src/index.ts';
-import { workHistory } from '../../src/queries/work.ts';
+import { releaseWork, workHistory } from '../../src/queries/work.ts';
+import { refuse, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -27,8 +28,11 @@ describe.each(DRIVERS)('%s', (driver) => {
   };
   const open = async (kind: string) =>
     Number((await rows(db, 'SELECT count(*) FROM job WHERE kind = $1 AND NOT done', kind))[0]![0]);
-  const loopFor = (kind: string, more: Partial<Parameters<typeof runControlLoop>[1]> = {}) =>
-    runControlLoop(db, {
+  const loopFor = (
+    kind: string,
+    { on = db, ...more }: Partial<Parameters<typeof runControlLoop>[1]> & { on?: Database } = {},
+  ) =>
+    runControlLoop(on, {
       process: kind,
       parallelism: 4,
       pollIntervalMs: 100,
@@ -68,6 +72,34 @@ describe.each(DRIVERS)('%s', (driver) => {
       await rows(db, "SELECT 1 FROM holdfast.work WHERE process = 'drain' AND holder IS NOT NULL"),
     ).toEqual([]);
     expect(await rows(db, "SELECT 1 FROM holdfast.session WHERE component = 'drain'")).toEqual([]);
+  });
+
+  test('work whose failure cannot be told to the database at once is not kept for ever: it is told later', async () => {
+    await add('untold', 1);
+    await using proxy = await startFaultProxy({ url: database.url });
+    await using through = await connect({ url: proxy.url, driver });
+    const refused = proxy.inject({
+      direction: 'to-server',
+      at: ({ sql }) => sql === releaseWork.definition.text,
+      action: refuse('53200', 'out of memory'),
+      times: 2,
+    });
+    const errors: string[] = [];
+    const loop = loopFor('untold', {
+      on: through,
+      backoff: { initialMs: 1_000 },
+      onError: (error, during) => errors.push(`${during}: ${(error as Error).message}`),
+    });
+    await waitFor(async () => (await open('untold')) === 0, { timeoutMs: 15_000 });
+    await loop.stop();
+    // The finish, then the first try to fail it.
+    expect(refused.strikes).toBe(2);
+    expect(errors).toEqual([
+      expect.stringMatching(/^handle: .*out of memory/),
+      expect.stringMatching(/^end: .*out of memory/),
+    ]);
+    const events = (await workHistory(db, { target: 'untold-0' })).map(({ event }) => event);
+    expect(events).toEqual(['started', 'failed', 'started', 'finished']);
   });
 
   test('never more at once than its parallelism', async () => {
