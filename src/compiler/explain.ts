@@ -2,7 +2,7 @@ import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompiledTarget } from './compile.ts';
 import { type Diagnostic, formatDiagnostic } from './diagnostic.ts';
 import type { Engine } from './engine/engine.ts';
-import { canPlan } from './plan.ts';
+import { canPlan, sampleText } from './plan.ts';
 
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, c) => Math.max(...rows.map((row) => row[c]!.length))) ?? [];
@@ -64,11 +64,16 @@ async function plan(
   engine: Engine,
   run: (text: string) => Promise<(string | null)[][]>,
 ): Promise<string[]> {
-  if (!canPlan(query, engine))
+  const sample = canPlan(query, engine) ? undefined : sampleText(query, engine);
+  if (!canPlan(query, engine) && sample === undefined)
     return ['  this engine plans a statement with parameters only when they have values'];
   try {
-    const rows = await run(`EXPLAIN ${engine.cockroach ? '' : '(GENERIC_PLAN, COSTS OFF) '}${query.text}`);
-    return rows.map((row) => `  ${row[0] ?? ''}`);
+    const options = engine.cockroach ? '' : `(${sample === undefined ? 'GENERIC_PLAN, ' : ''}COSTS OFF) `;
+    const rows = await run(`EXPLAIN ${options}${sample ?? query.text}`);
+    return [
+      ...(sample === undefined ? [] : ['  for values that stand for any: this engine plans none without']),
+      ...rows.map((row) => `  ${row[0] ?? ''}`),
+    ];
   } catch (error) {
     return [`  ${(error as Error).message}`];
   }

@@ -1,5 +1,7 @@
 import type { AnalyzedQuery } from './analyzed.ts';
+import { withoutSystemTime } from './cockroach/dialect.ts';
 import type { CompileDatabase, Engine } from './engine/engine.ts';
+import { tokenize } from './source/lexer.ts';
 
 /** A node of PostgreSQL's plan as `EXPLAIN (FORMAT JSON)` gives it. */
 export type PlanNode = Readonly<Record<string, unknown>>;
@@ -7,6 +9,34 @@ export type PlanNode = Readonly<Record<string, unknown>>;
 /** Whether the engine plans the statement without values for its parameters. */
 export function canPlan(query: AnalyzedQuery, engine: Engine): boolean {
   return query.params.length === 0 || (!engine.cockroach && engine.serverVersion >= 160_000);
+}
+
+/** A text that each of these types reads, by the beginning of the type's name. */
+const SAMPLES: readonly (readonly [type: RegExp, text: string])[] = [
+  [/\[\]$/, '{}'],
+  [/^(int|big|small|serial|numeric|decimal|float|double|real|oid)/, '1'],
+  [/^bool/, 'true'],
+  [/^uuid/, '00000000-0000-4000-8000-000000000000'],
+  [/^(timestamp|date)/, '2000-01-01'],
+  [/^interval/, '1 hour'],
+  [/^time/, '12:00:00'],
+  [/^json/, '{}'],
+  [/^(text|string|varchar|character|char|bpchar|name|bytea|bytes)/, 'a'],
+];
+
+/**
+ * The statement with a value of its type for each parameter, for engines that plan nothing without. Undefined
+ * when there is a type of which no value is known.
+ */
+export function sampleText(query: AnalyzedQuery, engine: Engine): string | undefined {
+  const pieces = tokenize(query.text).map(({ kind, text }) => {
+    if (kind !== 'param') return text;
+    const type = query.params[Number(text.slice(1)) - 1]?.sqlType;
+    const sample = SAMPLES.find(([pattern]) => type !== undefined && pattern.test(type))?.[1];
+    return sample === undefined ? undefined : `CAST('${sample}' AS ${type})`;
+  });
+  if (pieces.includes(undefined)) return undefined;
+  return engine.cockroach ? withoutSystemTime(pieces.join('')) : pieces.join('');
 }
 
 /**

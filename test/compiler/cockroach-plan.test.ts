@@ -86,7 +86,7 @@ test.runIf(testEngine() === 'cockroachdb')(
 );
 
 test.runIf(testEngine() === 'cockroachdb')(
-  '--explain tells where catalog, tree and plan do not say the same',
+  '--explain tells where catalog, tree and plan do not say the same, and shows the plan, of parameters too',
   async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-explain-'));
     try {
@@ -99,6 +99,8 @@ test.runIf(testEngine() === 'cockroachdb')(
 SELECT a.name, b.name AS other FROM t AS a LEFT JOIN t AS b ON b.id > a.id;
 -- name: Bracketed :many
 SELECT name, note FROM [INSERT INTO t (id, name) VALUES (@id, @name) RETURNING name, note];
+-- name: ById :maybe
+SELECT name FROM t WHERE id = @id;
 `,
       );
       const explain = (name: string) =>
@@ -117,6 +119,10 @@ SELECT name, note FROM [INSERT INTO t (id, name) VALUES (@id, @name) RETURNING n
       expect((await explain('Bracketed')).stdout).toMatch(
         /name\s+text\s+string\s+the plan: CockroachDB's optimizer proves it/,
       );
+      // CockroachDB plans nothing without values: one of the parameter's type stands for any.
+      const byId = (await explain('ById')).stdout;
+      expect(byId).toContain('for values that stand for any');
+      expect(byId).toMatch(/table: t@t_pkey[\s\S]*spans: /);
     } finally {
       await rm(folder, { recursive: true });
     }
