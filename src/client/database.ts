@@ -22,11 +22,9 @@ import {
   Transactor,
 } from '../transact/index.ts';
 import type { Work, WorkResult } from '../work/index.ts';
+import { LEAST_PATIENCE_MS } from './patience.ts';
 import { Session, type SessionHost } from './session.ts';
 import { SessionStatements } from './session-statements.ts';
-
-/** Even sessions of short intervals are started and closed with this much patience. */
-const LEAST_PATIENCE_MS = 5_000;
 
 /** What connect() puts together. */
 export interface DatabaseParts {

@@ -3,9 +3,7 @@ import type { RawResult, Statement } from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import type { Telemetry } from '../telemetry/index.ts';
 import type { GuardedExecutor } from '../work/index.ts';
-
-/** Even a session of a short interval waits so long for an answer. */
-const LEAST_PATIENCE_MS = 5_000;
+import { LEAST_PATIENCE_MS } from './patience.ts';
 
 /**
  * Where the one-statement claims and finishes of a session run. None outlasts the session: when it expires the

@@ -1,3 +1,4 @@
+import { assertFunction } from '../errors/arguments.ts';
 import { InvalidOptionError } from '../errors/index.ts';
 import { releaseWork } from '../queries/work.ts';
 import type { ClaimQuery, FinishQuery } from '../query/index.ts';
@@ -25,9 +26,7 @@ import {
   Work,
   type WorkResult,
 } from '../work/index.ts';
-
-/** What is held is canceled within an interval, but this much patience there is in any case. */
-const LEAST_PATIENCE_MS = 5_000;
+import { LEAST_PATIENCE_MS } from './patience.ts';
 
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {
@@ -163,7 +162,7 @@ export class Session implements Executor {
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     checkProcess(process);
     checkWanted(wanted);
-    if (typeof retrieve !== 'function') throw new InvalidOptionError('retrieve', 'expected a function');
+    assertFunction('retrieve', retrieve);
     const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
     const claimed = await inSpan(`claim ${process}`, names, async (span) => {
       const got = await this.transact(

@@ -64,14 +64,16 @@ async function plan(
   engine: Engine,
   run: (text: string) => Promise<(string | null)[][]>,
 ): Promise<string[]> {
-  const sample = canPlan(query, engine) ? undefined : sampleText(query, engine);
-  if (!canPlan(query, engine) && sample === undefined)
+  const hasValues = !canPlan(query, engine);
+  const text = hasValues ? sampleText(query, engine) : query.text;
+  if (text === undefined)
     return ['  this engine plans a statement with parameters only when they have values'];
+  const isGeneric = !hasValues && query.params.length > 0;
+  const options = engine.cockroach ? '' : `(${isGeneric ? 'GENERIC_PLAN, ' : ''}COSTS OFF) `;
   try {
-    const options = engine.cockroach ? '' : `(${sample === undefined ? 'GENERIC_PLAN, ' : ''}COSTS OFF) `;
-    const rows = await run(`EXPLAIN ${options}${sample ?? query.text}`);
+    const rows = await run(`EXPLAIN ${options}${text}`);
     return [
-      ...(sample === undefined ? [] : ['  for values that stand for any: this engine plans none without']),
+      ...(hasValues ? ['  for values that stand for any: this engine plans none without'] : []),
       ...rows.map((row) => `  ${row[0] ?? ''}`),
     ];
   } catch (error) {

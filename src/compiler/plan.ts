@@ -1,7 +1,7 @@
 import type { AnalyzedQuery } from './analyzed.ts';
 import { withoutSystemTime } from './cockroach/dialect.ts';
 import type { CompileDatabase, Engine } from './engine/engine.ts';
-import { tokenize } from './source/lexer.ts';
+import { replaceParameters } from './source/replace-parameters.ts';
 
 /** A node of PostgreSQL's plan as `EXPLAIN (FORMAT JSON)` gives it. */
 export type PlanNode = Readonly<Record<string, unknown>>;
@@ -29,14 +29,12 @@ const SAMPLES: readonly (readonly [type: RegExp, text: string])[] = [
  * when there is a type of which no value is known.
  */
 export function sampleText(query: AnalyzedQuery, engine: Engine): string | undefined {
-  const pieces = tokenize(query.text).map(({ kind, text }) => {
-    if (kind !== 'param') return text;
-    const type = query.params[Number(text.slice(1)) - 1]?.sqlType;
+  const text = engine.cockroach ? withoutSystemTime(query.text) : query.text;
+  return replaceParameters(text, (number) => {
+    const type = query.params[number - 1]?.sqlType;
     const sample = SAMPLES.find(([pattern]) => type !== undefined && pattern.test(type))?.[1];
     return sample === undefined ? undefined : `CAST('${sample}' AS ${type})`;
   });
-  if (pieces.includes(undefined)) return undefined;
-  return engine.cockroach ? withoutSystemTime(pieces.join('')) : pieces.join('');
 }
 
 /**

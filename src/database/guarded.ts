@@ -20,8 +20,17 @@ export async function sendGuarded(
 ): Promise<RawResult> {
   const cockroach = engine.system === 'cockroachdb';
   if (cockroach && statements.length === 1) return connection.send(statements[0]!);
+  return inOneFlight(connection, cockroach ? 'BEGIN' : 'BEGIN ISOLATION LEVEL READ COMMITTED', statements);
+}
+
+/** A transaction in one flight: all or none. The last statement's result, or the first failure. */
+async function inOneFlight(
+  connection: DriverConnection,
+  begin: string,
+  statements: readonly Statement[],
+): Promise<RawResult> {
   const results = await Promise.allSettled([
-    connection.sendSimple(cockroach ? 'BEGIN' : 'BEGIN ISOLATION LEVEL READ COMMITTED'),
+    connection.sendSimple(begin),
     ...statements.map((statement) => connection.send(statement)),
     connection.sendSimple('COMMIT'),
   ]);
@@ -80,13 +89,7 @@ export function runClaims(
     pool.use(options, async (connection) => {
       if (engine.system === 'postgresql') enterClaimMode(connection);
       if (statements.length === 1) return connection.send(statements[0]!);
-      const results = await Promise.allSettled([
-        connection.sendSimple('BEGIN'),
-        ...statements.map((statement) => connection.send(statement)),
-        connection.sendSimple('COMMIT'),
-      ]);
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-      return (results[statements.length] as PromiseFulfilledResult<RawResult>).value;
+      return inOneFlight(connection, 'BEGIN', statements);
     }),
   );
 }

@@ -5,6 +5,9 @@ export function assertFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new InvalidOptionError(name, 'expected a function');
 }
 
+/** A text that PostgreSQL can keep: without zero bytes. */
+export const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
+
 /** Throws InvalidOptionError unless it can be sent: text, and values that are text or null. */
 export function assertStatement(statement: unknown): void {
   const { text, values } = (statement ?? {}) as { readonly text?: unknown; readonly values?: unknown };

@@ -8,7 +8,7 @@ import {
   finishAndClaimStatement,
 } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
-import type { Claimed } from './claim.ts';
+import { type Claimed, claimedFrom } from './claim.ts';
 import { answerIsLost, type GuardedExecutor, persistently, settleClaim } from './settle.ts';
 import { allFinished } from './together.ts';
 
@@ -143,16 +143,8 @@ async function afterFailure(
 
 function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[]; lost: boolean } {
   const taken: Claimed[] = [];
-  for (const { target, token, takenFrom, backoffSeconds } of rows) {
-    if (target === null || token === null) continue;
-    taken.push({
-      target,
-      token,
-      backoffSeconds: backoffSeconds === null ? undefined : Number(backoffSeconds),
-      takenFrom: takenFrom ?? undefined,
-      keys: [{ process, target, token }],
-    });
-  }
+  for (const { target, token, ...more } of rows)
+    if (target !== null && token !== null) taken.push(claimedFrom(process, { target, token, ...more }));
   return { taken, lost: rows.some(({ target, token }) => target !== null && token === null) };
 }
 

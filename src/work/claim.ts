@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { isText } from '../errors/arguments.ts';
 import { InvalidOptionError, WorkConflictError } from '../errors/index.ts';
 import { claimWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
@@ -19,6 +20,26 @@ export interface Claimed {
   /** The dead session that it was taken over from. */
   readonly takenFrom: string | undefined;
   readonly keys: readonly HeldKey[];
+}
+
+/** The same of a row that a claim by query wrote: it has no further keys. */
+export function claimedFrom(
+  process: string,
+  row: {
+    readonly target: string;
+    readonly token: bigint;
+    readonly takenFrom: string | null;
+    readonly backoffSeconds: bigint | null;
+  },
+): Claimed {
+  const { target, token, takenFrom, backoffSeconds } = row;
+  return {
+    target,
+    token,
+    takenFrom: takenFrom ?? undefined,
+    backoffSeconds: backoffSeconds === null ? undefined : Number(backoffSeconds),
+    keys: [{ process, target, token }],
+  };
 }
 
 /** A further key that the claim must hold: it excludes all work that names it, of whichever process. */
@@ -44,7 +65,7 @@ const GROUP = 'group:';
 export function checkProcess(process: string): string {
   if (typeof process !== 'string' || process === '' || process.length > 200)
     throw new InvalidOptionError('process', 'expected a name of 1 to 200 characters');
-  if (process.includes('\0')) throw new InvalidOptionError('process', 'has a zero byte');
+  if (!isText(process)) throw new InvalidOptionError('process', 'has a zero byte');
   if (process.startsWith(GROUP))
     throw new InvalidOptionError(
       'process',
@@ -95,8 +116,6 @@ export async function claim(tx: Executor, request: ClaimRequest): Promise<Claime
   });
 }
 
-/** That PostgreSQL can keep. */
-const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
 const isKey = (key: Partial<ExclusionKey> | undefined) => isText(key?.group) && isText(key.key);
 const SHORT = { depth: 0, maxStringLength: 100, breakLength: Infinity };
 

@@ -7,7 +7,7 @@ import {
 import { claimedBy, holdClaims, voidClaims } from '../queries/work.ts';
 import type { Executor, Statement } from '../query/index.ts';
 import { pause, retryDelayMs } from '../transact/index.ts';
-import type { Claimed } from './claim.ts';
+import { type Claimed, claimedFrom } from './claim.ts';
 
 /** Where single guarded statements of a session run; each is cut when the session expires. */
 export interface GuardedExecutor extends Executor {
@@ -60,11 +60,5 @@ export async function settleClaim(
     voidClaims.statement({ sessionId, claim }),
   ]);
   const rows = await claimedBy(executor, { sessionId, claim });
-  return rows.map(({ target, token, takenFrom, backoffSeconds }) => ({
-    target,
-    token,
-    takenFrom: takenFrom ?? undefined,
-    backoffSeconds: backoffSeconds === null ? undefined : Number(backoffSeconds),
-    keys: [{ process, target, token }],
-  }));
+  return rows.map((row) => claimedFrom(process, row));
 }

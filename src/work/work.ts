@@ -1,5 +1,5 @@
 import { checkOptions } from '../database/index.ts';
-import { assertFunction } from '../errors/arguments.ts';
+import { assertFunction, isText } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
   InvalidOptionError,
@@ -134,8 +134,7 @@ export class Work {
    */
   async fail(backoff: Backoff | undefined, cause: string): Promise<void> {
     const checked = backoff === undefined ? undefined : checkOptions(backoffSchema, backoff);
-    if (typeof cause !== 'string' || cause.includes('\0'))
-      throw new InvalidOptionError('cause', 'expected a text, without zero bytes');
+    if (!isText(cause)) throw new InvalidOptionError('cause', 'expected a text, without zero bytes');
     const seconds = nextBackoffSeconds(checked as Backoff | undefined, this.#claimed.backoffSeconds);
     await this.#end('failed', {
       delayMs: BigInt(backoffDelayMs(checked as Backoff | undefined, seconds)),

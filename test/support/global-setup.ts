@@ -34,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = wanted === 'cockroachdb' ? await startCockroachdb() : await startPostgresql();
   const prefix = `holdfast_test_${randomBytes(4).toString('hex')}`;
   const stop = async () => {
-    if (server.engine === 'cockroachdb') await dropAll(server.url, prefix);
+    if (server.given) await dropAll(server.url, prefix);
     await server.stop();
   };
   try {

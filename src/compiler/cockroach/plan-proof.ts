@@ -3,6 +3,7 @@ import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import { sqlIdentifier } from '../source/keywords.ts';
 import { tokenize } from '../source/lexer.ts';
+import { replaceParameters } from '../source/replace-parameters.ts';
 import { withoutSystemTime } from './dialect.ts';
 import { sessionValues } from './unstable.ts';
 
@@ -32,12 +33,9 @@ function unforeseen(type: CatalogType | undefined, catalog: Catalog): string | u
 
 /** The statement with its parameters replaced by values that nothing is known of. */
 function planText(text: string, params: readonly number[], catalog: Catalog): string | undefined {
-  const pieces = tokenize(withoutSystemTime(text)).map((token) =>
-    token.kind === 'param'
-      ? unforeseen(catalog.types.get(params[Number(token.text.slice(1)) - 1] ?? 0), catalog)
-      : token.text,
+  return replaceParameters(withoutSystemTime(text), (number) =>
+    unforeseen(catalog.types.get(params[number - 1] ?? 0), catalog),
   );
-  return pieces.includes(undefined) ? undefined : pieces.join('');
 }
 
 /**

@@ -11,7 +11,7 @@ const defaultImage = 'cockroachdb/cockroach:v22.1.22';
 /** COCKROACH_URL, or a cockroach binary on PATH, or a container; none of the three is an error. */
 export async function startCockroachdb(): Promise<TestServer> {
   const url = process.env['COCKROACH_URL'];
-  if (url) return { engine: 'cockroachdb', url, stop: async () => {} };
+  if (url) return { engine: 'cockroachdb', url, given: true, stop: async () => {} };
   const binary = await findOnPath('cockroach');
   const server = binary === undefined ? await startContainer() : await startBinary(binary);
   await tuneForTests(server.url);

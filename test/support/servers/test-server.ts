@@ -3,5 +3,7 @@ export interface TestServer {
   readonly engine: 'postgresql' | 'cockroachdb';
   /** Of a role that may create databases. */
   readonly url: string;
+  /** Was there before the run and goes on after it. */
+  readonly given?: boolean;
   stop(): Promise<void>;
 }
