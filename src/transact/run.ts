@@ -39,6 +39,15 @@ const RESOLVE_WITHIN_MS = 30_000;
 const RESOLVE_TRY_MS = 5_000;
 /** Retries after which others of its kind stand back. */
 const ELDER_AFTER = 2;
+/** What the transactions of one handle share. */
+export interface Shared {
+  readonly pool: Pool;
+  readonly engine: Engine;
+  /** The scope that the code which runs is in. */
+  readonly current: AsyncLocalStorage<Scope>;
+  readonly settled: SettledMarkers;
+  readonly elders: Elders;
+}
 /** What a transaction does: a callback, or statements that are known beforehand, whose answers are the value. */
 export interface Task<T> {
   readonly body: TransactionBody<T>;
@@ -47,11 +56,7 @@ export interface Task<T> {
 
 /** One call of transact. */
 export class Run<T> {
-  readonly #pool: Pool;
-  readonly #engine: Engine;
-  readonly #current: AsyncLocalStorage<Scope>;
-  readonly #settled: SettledMarkers;
-  readonly #elders: Elders;
+  readonly #shared: Shared;
   readonly #observer: TransactionObserver;
   readonly #name: string;
   readonly #task: Task<T>;
@@ -67,22 +72,14 @@ export class Run<T> {
   #unsettled: AmbiguousCommitError | undefined;
 
   constructor(
-    pool: Pool,
-    engine: Engine,
-    current: AsyncLocalStorage<Scope>,
-    settled: SettledMarkers,
-    elders: Elders,
+    shared: Shared,
     observer: TransactionObserver,
     name: string,
     task: Task<T>,
     options: TransactOptions,
     context: TransactContext,
   ) {
-    this.#pool = pool;
-    this.#engine = engine;
-    this.#current = current;
-    this.#settled = settled;
-    this.#elders = elders;
+    this.#shared = shared;
     this.#observer = observer;
     this.#name = name;
     this.#task = task;
@@ -105,7 +102,7 @@ export class Run<T> {
     } finally {
       this.#stop.dispose();
       this.#elder?.end();
-      if (this.#connection) this.#pool.discard(this.#connection);
+      if (this.#connection) this.#shared.pool.discard(this.#connection);
     }
   }
 
@@ -116,7 +113,7 @@ export class Run<T> {
     for (let number = 1; ; number++) {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
-      if (number === 1 && this.#elders.any) await this.#standBack();
+      if (number === 1 && this.#shared.elders.any) await this.#standBack();
       try {
         this.#connection ??= await this.#acquire();
       } catch (error) {
@@ -170,7 +167,7 @@ export class Run<T> {
 
   async #acquire(): Promise<DriverConnection> {
     try {
-      return await this.#pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+      return await this.#shared.pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
     } catch (error) {
       if (error !== this.#stop.signal.reason || !this.#stop.byDeadline) throw error;
       throw new PoolTimeoutError(`no connection became free before the deadline of ${this.#name}`, {
@@ -188,21 +185,21 @@ export class Run<T> {
   ): Promise<AttemptOutcome<T>> {
     const { statements } = this.#task;
     // In one flight nothing can be renewed: the COMMIT is on its way.
-    const restartSavepoint = !statements && usesRestartSavepoint(this.#engine, this.#options);
+    const restartSavepoint = !statements && usesRestartSavepoint(this.#shared.engine, this.#options);
     const markerId = this.#options.commitMarker ? randomUUID() : undefined;
     const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
     const remainingMs = this.#deadline === Infinity ? undefined : this.#deadline - performance.now();
     const attempt = new Attempt(
       connection,
       {
-        beginText: beginText(this.#engine, this.#options, {
+        beginText: beginText(this.#shared.engine, this.#options, {
           remainingMs,
           restartSavepoint,
           // One flight never waits for the client.
           idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
         }),
         restartSavepoint,
-        sealFences: needsSeal(this.#engine, this.#options),
+        sealFences: needsSeal(this.#shared.engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
         readOnly,
         marker: markerId === undefined ? undefined : markerStatement(markerId),
@@ -238,7 +235,7 @@ export class Run<T> {
     this.#stop.committing = false;
     if (outcome.kind === 'committed') {
       this.#return(connection, outcome.connectionIdle);
-      if (markerId !== undefined) this.#settled.add(markerId);
+      if (markerId !== undefined) this.#shared.settled.add(markerId);
       await attempt.runHooks('commit');
       return { kind: 'committed', value: await value };
     }
@@ -256,8 +253,8 @@ export class Run<T> {
     const info = { attempt: number, lastError };
     const { signal } = this.#stop;
     const current = {
-      run: <R>(scope: Scope, body: () => Promise<R>) => this.#current.run(scope, body),
-      get: () => this.#current.getStore(),
+      run: <R>(scope: Scope, body: () => Promise<R>) => this.#shared.current.run(scope, body),
+      get: () => this.#shared.current.getStore(),
     };
     const scope = new Scope({ attempt, info, signal, current }, this.#options);
     const running = current.run(scope, async () => {
@@ -304,8 +301,8 @@ export class Run<T> {
 
   #return(connection: DriverConnection, idle: boolean): void {
     this.#connection = undefined;
-    if (idle) this.#pool.release(connection);
-    else this.#pool.discard(connection);
+    if (idle) this.#shared.pool.release(connection);
+    else this.#shared.pool.discard(connection);
   }
 
   /** Gets ready for the next attempt; true when the transaction was renewed in place. */
@@ -324,7 +321,7 @@ export class Run<T> {
       this.#return(connection, false);
       return false;
     }
-    if (number === 1 && usesRestartSavepoint(this.#engine, this.#options)) {
+    if (number === 1 && usesRestartSavepoint(this.#shared.engine, this.#options)) {
       try {
         await attempt.restart();
         return true;
@@ -343,10 +340,10 @@ export class Run<T> {
     const connection = this.#connection;
     // A pause is no reason to keep others from a connection.
     if (connection) this.#return(connection, true);
-    if (retry >= ELDER_AFTER) this.#elder ??= this.#elders.add(this.#kind, this.#started);
-    if (this.#elders.any) await this.#standBack();
+    if (retry >= ELDER_AFTER) this.#elder ??= this.#shared.elders.add(this.#kind, this.#started);
+    if (this.#shared.elders.any) await this.#standBack();
     let failures = retry;
-    if (this.#elder && !this.#elders.before(this.#kind, this.#started)) {
+    if (this.#elder && !this.#shared.elders.before(this.#kind, this.#started)) {
       // Those that it has lost against stand back now, so its backoff begins anew.
       failures = (this.#elder.failuresAsEldest ?? 1) + 1;
       this.#elder.failuresAsEldest = failures;
@@ -357,7 +354,7 @@ export class Run<T> {
 
   /** Lets older ones of its kind that starve go first. */
   #standBack(): Promise<void> {
-    return this.#elders.standBack(this.#kind, this.#started, this.#deadline, this.#stop.signal);
+    return this.#shared.elders.standBack(this.#kind, this.#started, this.#deadline, this.#stop.signal);
   }
 
   /** What it competes with: transactions of its name, or of its callback if it has none. */
@@ -378,7 +375,7 @@ export class Run<T> {
       for (let tries = 1; performance.now() < deadline; tries++) {
         try {
           const patience = Math.min(deadline, performance.now() + RESOLVE_TRY_MS);
-          if (!(await resolveAmbiguity(this.#pool, this.#engine, markerId, patience)))
+          if (!(await resolveAmbiguity(this.#shared.pool, this.#shared.engine, markerId, patience)))
             return { kind: 'failed', error, attempt, open: false };
           await attempt.runHooks('commit');
           return await answered(attempt, this.#name, value);

@@ -5,7 +5,7 @@ import type { RawResult, Statement } from '../query/index.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
-import { Run, type Task, type TransactContext } from './run.ts';
+import { Run, type Shared, type Task, type TransactContext } from './run.ts';
 import type { Scope } from './scope.ts';
 import { SettledMarkers } from './settled-markers.ts';
 import type { TransactionBody } from './transaction.ts';
@@ -22,17 +22,17 @@ import type { TransactionBody } from './transaction.ts';
  * After cockroach-go's ExecuteTx and CockroachDB's client-side retry protocol.
  */
 export class Transactor {
-  readonly #pool: Pool;
-  readonly #engine: Engine;
+  readonly #shared: Shared;
   readonly #observer: Observer;
-  readonly #settled: SettledMarkers;
-  readonly #elders = new Elders();
-  readonly #current = new AsyncLocalStorage<Scope>();
 
   constructor(pool: Pool, engine: Engine, observer: Observer) {
-    this.#settled = new SettledMarkers(pool, engine);
-    this.#pool = pool;
-    this.#engine = engine;
+    this.#shared = {
+      pool,
+      engine,
+      current: new AsyncLocalStorage<Scope>(),
+      settled: new SettledMarkers(pool, engine),
+      elders: new Elders(),
+    };
     this.#observer = observer;
   }
 
@@ -43,7 +43,7 @@ export class Transactor {
   ): Promise<T> {
     assertFunction('body', body);
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#current.getStore();
+    const outer = this.#shared.current.getStore();
     if (outer && !outer.closed) return outer.join(body, checked, context.fence);
     return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
   }
@@ -54,20 +54,7 @@ export class Transactor {
       processor: context.processor,
       readOnly: checked.readOnly ?? false,
     });
-    return observer.run(() =>
-      new Run(
-        this.#pool,
-        this.#engine,
-        this.#current,
-        this.#settled,
-        this.#elders,
-        observer,
-        name,
-        task,
-        checked,
-        context,
-      ).run(),
-    );
+    return observer.run(() => new Run(this.#shared, observer, name, task, checked, context).run());
   }
 
   /**
@@ -81,10 +68,14 @@ export class Transactor {
     context: TransactContext = {},
   ): Promise<readonly RawResult[]> {
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#current.getStore();
+    const outer = this.#shared.current.getStore();
     if (outer && !outer.closed) {
       if (!context.fence || outer.has(context.fence)) return outer.executeAll(statements);
-      return outer.join(() => this.#current.getStore()!.executeAll(statements), checked, context.fence);
+      return outer.join(
+        () => this.#shared.current.getStore()!.executeAll(statements),
+        checked,
+        context.fence,
+      );
     }
     return this.#run(
       checked.name ?? statements[0]?.name ?? 'statement',
@@ -96,6 +87,6 @@ export class Transactor {
 
   /** Deletes what is left of settled commit markers. */
   close(): Promise<void> {
-    return this.#settled.flush();
+    return this.#shared.settled.flush();
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReadyStatus } from '../../src/database/drivers/ready-status.ts';
 import { Pool, parseUrl, pgDriver, postgresDriver } from '../../src/database/index.ts';
 import { connect, type Database, ForbiddenStatementError } from '../../src/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 
 describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
@@ -40,6 +40,46 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
   test('db.execute takes what only looks like it', async () => {
     expect(await rows(db, "SELECT 'BEGIN'")).toEqual([['BEGIN']]);
     await rows(db, 'CREATE TABLE settings (beginning TEXT)');
+  });
+
+  test.each([
+    'SET statement_timeout = 1',
+    "/* a */ set session application_name = 'x'",
+    "SET TIME ZONE 'UTC'",
+    'RESET ALL',
+    'DISCARD ALL',
+    'LISTEN changes',
+    'UNLISTEN *',
+    'DEALLOCATE ALL',
+    'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+    'CREATE TEMP TABLE t (a INT8)',
+    'create temporary table t (a INT8) ON COMMIT DELETE ROWS',
+  ])('line 21: in a transaction, which it would outlive, %s is refused', async (text) => {
+    await expect(db.transact((tx) => rows(tx, text), { allowDdl: true })).rejects.toThrow(
+      ForbiddenStatementError,
+    );
+  });
+
+  test('what ends with the transaction passes, and the next one sees nothing of it', async () => {
+    const [before] = await rows(db, 'SHOW application_name');
+    const inside = await db.transact(async (tx) => {
+      await rows(tx, 'SET TRANSACTION READ ONLY');
+      await rows(tx, "SET LOCAL application_name = 'inside'");
+      return rows(tx, 'SHOW application_name');
+    });
+    expect(inside).toEqual([['inside']]);
+    expect(await rows(db, 'SHOW application_name')).toEqual([before]);
+    if (testEngine() === 'cockroachdb') return;
+    const counted = await db.transact(
+      async (tx) => {
+        await rows(tx, 'DECLARE c CURSOR FOR SELECT 1');
+        await rows(tx, 'CREATE TEMP TABLE passing ON COMMIT DROP AS SELECT 1 AS a');
+        return rows(tx, 'SELECT count(*) FROM passing');
+      },
+      { allowDdl: true },
+    );
+    expect(counted).toEqual([['1']]);
+    await expect(rows(db, 'SELECT count(*) FROM passing')).rejects.toThrow('passing');
   });
 
   test.each(['BEGIN', 'BEGIN; SELECT 1/0'])(
