@@ -4,18 +4,25 @@ import type { Results } from './results.ts';
 import type { QueueFigures } from './sections/queues.ts';
 import { table } from './support/markdown.ts';
 import type { Figure } from './support/measure.ts';
+import { telemetryPart } from './telemetry/page.ts';
+import type { TelemetryResults } from './telemetry/results.ts';
 
 const whole = (value: number) => Math.round(value).toLocaleString('en');
 const rate = ({ median, low, high }: Figure) => `${whole(median)} (${whole(low)} to ${whole(high)})`;
 const fine = ({ median, low, high }: Figure) =>
   `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
-/** docs/performance.md, from the results alone: of `npm run bench`, of `npm run bench:compile`, or of both. */
-export function page(results: Results | undefined, compiling?: CompileResults): string {
+/** docs/performance.md, from the results that there are, of whichever bench. */
+export function page(
+  results: Results | undefined,
+  compiling?: CompileResults,
+  telemetry?: TelemetryResults,
+): string {
   const parts = [
     '# Performance',
-    'Written by `npm run bench` and `npm run bench:compile` from bench/results; not edited by hand.',
+    'Written by `npm run bench`, `npm run bench:telemetry` and `npm run bench:compile` from bench/results; not edited by hand.',
     ...(results ? runtimeParts(results) : []),
+    telemetry ? telemetryPart(telemetry) : '',
     compiling ? compilingPart(compiling) : '',
     results ? how : '',
   ];

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CompileResults } from './compile/results.ts';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
+import type { TelemetryResults } from './telemetry/results.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -16,6 +17,7 @@ export async function writePage(): Promise<void> {
   const text = page(
     await read<Results>('results/latest.json'),
     await read<CompileResults>('results/compile.json'),
+    await read<TelemetryResults>('results/telemetry.json'),
   );
   await writeFile(file('../docs/performance.md'), text);
 }

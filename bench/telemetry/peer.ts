@@ -2,7 +2,7 @@
  * What a service that is measured talks to, in a process of its own so that its processor time is not counted: a
  * receiver of OTLP/HTTP that reads and forgets, and the network to the database with some delay.
  *
- * node bench/support/telemetry-peer.ts <database url> <latency ms>
+ * node bench/telemetry/peer.ts <database url> <latency ms>
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

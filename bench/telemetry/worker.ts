@@ -1,0 +1,99 @@
+/**
+ * A service in one mode of telemetry: does a block of work when it is its turn, and says what it took.
+ *
+ * node bench/telemetry/worker.ts <mode> <collector>
+ */
+import { detectEngine, Pool, parseUrl, pgDriver } from '../../src/database/index.ts';
+import type { Statement } from '../../src/query/index.ts';
+import { openTelemetry, silentTelemetry } from '../../src/telemetry/index.ts';
+import { Transactor } from '../../src/transact/index.ts';
+import { sdkByHand } from './by-hand.ts';
+import { type Mode, register } from './modes.ts';
+
+export type Work = 'floor read' | 'floor write' | 'read' | 'write' | 'observer' | 'SDK';
+
+export interface Turn {
+  /** Of the database; the first turn that names one connects. */
+  readonly url: string;
+  readonly work: Work;
+  readonly count: number;
+}
+
+/** Microseconds a piece, by the clock and of this process's processor time, its helper threads' included. */
+export interface Taken {
+  readonly elapsed: number;
+  readonly cpu: number;
+}
+
+const [mode, collector] = process.argv.slice(2) as [Mode, string];
+const providers = register(mode, collector);
+
+const select: Statement = { name: 'One', operation: 'SELECT', text: 'SELECT 1', values: [] };
+const touch: Statement = {
+  name: 'Touch',
+  operation: 'UPDATE',
+  collection: 'touched',
+  text: 'UPDATE touched SET n = n + 1 WHERE id = $1',
+  values: ['1'],
+};
+const answer = { rows: [], columns: [], rowCount: 0, command: 'SELECT' };
+
+async function worksOn(url: string): Promise<Record<Work, () => Promise<unknown>>> {
+  const address = parseUrl(url);
+  const host = address.hosts[0]!;
+  const pool = new Pool(pgDriver, address, {
+    max: 1,
+    acquireTimeoutMs: 30_000,
+    idleTimeoutMs: 600_000,
+    connectTimeoutMs: 10_000,
+    applicationName: `holdfast bench, ${mode}`,
+  });
+  const engine = await detectEngine(pool);
+  const database = { system: engine.system, namespace: address.database, hosts: address.hosts };
+  const telemetry =
+    mode === 'silent'
+      ? silentTelemetry
+      : openTelemetry({ ...database, pools: [{ name: 'bench', max: 1, read: () => pool.stats }] });
+  const transactor = new Transactor(pool, engine, telemetry);
+  const sdk = providers?.spans && sdkByHand(providers.spans, providers.metrics, database);
+  return {
+    'floor read': () => pool.use({}, (connection) => connection.send(select)),
+    'floor write': () => pool.use({}, (connection) => connection.send(touch)),
+    read: () => transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true }),
+    write: () => transactor.transact((tx) => tx.execute(touch), { name: 'write' }),
+    async observer() {
+      const observer = telemetry.transaction({ name: 'alone', readOnly: false });
+      await observer.run(async () => {
+        observer.attempt(1, host);
+        await observer.statement(select, async () => answer);
+        observer.end('committed', 1);
+      });
+    },
+    SDK: async () => sdk?.(),
+  };
+}
+
+/** Part of a turn's count that is done before it, unmeasured. */
+const LEAD_IN = 0.4;
+const known = new Map<string, ReturnType<typeof worksOn>>();
+
+async function take({ url, work, count }: Turn): Promise<Taken> {
+  if (!known.has(url)) known.set(url, worksOn(url));
+  const each = (await known.get(url)!)[work];
+  // The processor's caches are another's when a turn begins.
+  for (let i = 0; i < count * LEAD_IN; i++) await each();
+  await providers?.settled();
+  const before = process.cpuUsage();
+  const started = performance.now();
+  for (let i = 0; i < count; i++) await each();
+  const elapsed = (performance.now() - started) * 1_000;
+  // Paid for by whoever caused it, and not in the next one's turn.
+  await providers?.settled();
+  const { user, system } = process.cpuUsage(before);
+  return { elapsed: elapsed / count, cpu: (user + system) / count };
+}
+
+process.on('message', async (turn: Turn) => process.send?.(await take(turn)));
+// Ends with whoever started it.
+process.on('disconnect', () => process.exit(0));
+process.send?.('ready');
