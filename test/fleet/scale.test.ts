@@ -52,7 +52,7 @@ test('200 machines with three replicas of each component reach running, none ini
   }
 
   await waitFor(async () => (await states(db, bounds.silentMs))['running'] === 200, {
-    timeoutMs: 200_000,
+    timeoutMs: 400_000,
     intervalMs: 200,
   });
 
@@ -68,4 +68,4 @@ test('200 machines with three replicas of each component reach running, none ini
   expect(counts.filter(({ process }) => process === 'FleetRecover')).toEqual([]);
   // What the database says is what the provider saw.
   expect(provider.startsByName()).toEqual(new Map(names.map((name) => [name, 1])));
-}, 240_000);
+}, 440_000);

@@ -29,12 +29,12 @@ describe.each(DRIVERS)('%s', (driver) => {
     )[0]?.[0];
 
   test('the deadline in the database moves at twice the needed rate', async () => {
-    await using session = await db.startSession({ component: 'test', intervalMs: 600 });
+    await using session = await db.startSession({ component: 'test', intervalMs: 1_500 });
     const before = db.stats.heartbeats;
     const started = performance.now();
-    await waitFor(() => db.stats.heartbeats >= before + 4);
+    await waitFor(() => db.stats.heartbeats >= before + 3);
     const elapsed = performance.now() - started;
-    expect(elapsed / 4).toBeGreaterThan(150);
+    expect(elapsed / 3).toBeGreaterThan(375);
     expect(session.expired).toBe(false);
   });
 
@@ -59,7 +59,12 @@ describe.each(DRIVERS)('%s', (driver) => {
     const release = Promise.withResolvers<void>();
     const locked = Promise.withResolvers<void>();
     const blocker = db.transact(async (tx) => {
-      await rows(tx, 'SELECT 1 FROM holdfast.session_deadline WHERE session_id = $1 FOR UPDATE', session.id);
+      // A write: CockroachDB may forget what FOR UPDATE has locked, as when it splits the range of a new table.
+      await rows(
+        tx,
+        'UPDATE holdfast.session_deadline SET deadline = deadline WHERE session_id = $1',
+        session.id,
+      );
       locked.resolve();
       await release.promise;
     });
