@@ -1,5 +1,4 @@
 import type { Meter } from '@opentelemetry/api';
-import { Measurements } from './measurements.ts';
 import { observePools } from './pool-gauges.ts';
 
 /** The bounds that the semantic conventions ask for, in seconds. */
@@ -10,30 +9,22 @@ export type Instruments = ReturnType<typeof createInstruments>;
 
 /** Every metric of the core, once a meter provider. The janitor publishes its own gauges. */
 export function createInstruments(meter: Meter) {
-  const measurements = new Measurements();
-  // A reader asks for the gauges before it takes what was recorded.
-  observePools(meter, () => measurements.flush());
+  observePools(meter);
   return {
-    duration: measurements.histogram(
-      meter.createHistogram('db.client.operation.duration', {
-        unit: 's',
-        description: 'Duration of database client operations.',
-        advice: { explicitBucketBoundaries: DURATION_BOUNDS_S },
-      }),
-    ),
-    retries: measurements.histogram(
-      meter.createHistogram('holdfast.transaction.retries', {
-        unit: '{retry}',
-        description: 'Retries of a transaction until its end.',
-        advice: { explicitBucketBoundaries: RETRY_BOUNDS },
-      }),
-    ),
-    started: measurements.counter(
-      meter.createCounter('holdfast.transactions.started', {
-        unit: '{transaction}',
-        description: 'Transactions started.',
-      }),
-    ),
+    duration: meter.createHistogram('db.client.operation.duration', {
+      unit: 's',
+      description: 'Duration of database client operations.',
+      advice: { explicitBucketBoundaries: DURATION_BOUNDS_S },
+    }),
+    retries: meter.createHistogram('holdfast.transaction.retries', {
+      unit: '{retry}',
+      description: 'Retries of a transaction until its end.',
+      advice: { explicitBucketBoundaries: RETRY_BOUNDS },
+    }),
+    started: meter.createCounter('holdfast.transactions.started', {
+      unit: '{transaction}',
+      description: 'Transactions started.',
+    }),
     retried: meter.createCounter('holdfast.transactions.retried', {
       unit: '{retry}',
       description: 'Attempts of transactions that failed and were retried, by cause.',

@@ -31,8 +31,8 @@ export function addPool({ name: wanted, max, read }: ObservedPool): () => void {
   return () => pools.set(name, CLOSED);
 }
 
-/** Gauges of every pool of the process, as the semantic conventions name them. `read`: called when they are read. */
-export function observePools(meter: Meter, read: () => void): void {
+/** Gauges of every pool of the process, as the semantic conventions name them. */
+export function observePools(meter: Meter): void {
   const count = meter.createObservableUpDownCounter('db.client.connection.count', {
     unit: '{connection}',
     description: 'Connections by state.',
@@ -47,7 +47,6 @@ export function observePools(meter: Meter, read: () => void): void {
   });
   meter.addBatchObservableCallback(
     (result) => {
-      read();
       for (const [poolName, pool] of pools) {
         const { idle, busy, waiting } = pool.read();
         const name = { [POOL_NAME]: poolName };
