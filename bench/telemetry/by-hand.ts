@@ -18,6 +18,7 @@ export function sdkByHand(
     'db.query.summary': 'One',
     'db.operation.name': 'SELECT',
   };
+  const ofWhole: Attributes = { ...common, 'holdfast.processor': 'bench' };
   const ofSpan: Attributes = { ...ofMetric, 'db.query.text': 'SELECT 1' };
   const tracer = spans.getTracer('by hand');
   const meter = metrics.getMeter('by hand');
@@ -25,8 +26,8 @@ export function sdkByHand(
   const retries = meter.createHistogram('retries');
   const duration = meter.createHistogram('duration');
   return async () => {
-    const whole = tracer.startSpan('alone', { kind: SpanKind.INTERNAL, attributes: common });
-    started.add(1, {});
+    const whole = tracer.startSpan('alone', { kind: SpanKind.INTERNAL, attributes: ofWhole });
+    started.add(1, { processor: 'bench' });
     await context.with(trace.setSpan(context.active(), whole), async () => {
       const one = tracer.startSpan('One', { kind: SpanKind.CLIENT, attributes: ofSpan });
       duration.record(0.001, ofMetric);

@@ -11,11 +11,15 @@ import {
 } from '@opentelemetry/sdk-trace';
 
 /**
- * silent: without telemetry in the code. off: with it, no provider registered. metrics: no tracer provider. not
- * sampled: metrics, and spans that are not recorded. OTLP: both, sent to another process by OTLP/HTTP.
+ * silent: without telemetry in the code. twin: the same again, so that what two like services differ by is known. off:
+ * with it, no provider registered. metrics: no tracer provider. not sampled: metrics, and spans that are not recorded.
+ * OTLP: both, sent to another process by OTLP/HTTP.
  */
-export const MODES = ['silent', 'off', 'metrics', 'not sampled', 'OTLP'] as const;
+export const MODES = ['silent', 'twin', 'off', 'metrics', 'not sampled', 'OTLP'] as const;
 export type Mode = (typeof MODES)[number];
+
+/** Whether telemetry is in the code at all. */
+export const hasTelemetry = (mode: Mode) => mode !== 'silent' && mode !== 'twin';
 
 export interface Providers {
   readonly spans: TracerProvider | undefined;
@@ -47,7 +51,7 @@ function observed(exporter: SpanExporter, sending: Set<Promise<void>>): SpanExpo
  * process pays for its own within its turn, and for nothing outside of it.
  */
 export function register(mode: Mode, collector: string): Providers | undefined {
-  if (mode === 'silent' || mode === 'off') return undefined;
+  if (!hasTelemetry(mode) || mode === 'off') return undefined;
   const sending = new Set<Promise<void>>();
   const exporter = observed(new OTLPTraceExporter({ url: `${collector}/v1/traces` }), sending);
   const spanProcessors = [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 3_600_000 })];

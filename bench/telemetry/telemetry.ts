@@ -1,20 +1,24 @@
 /**
- * What telemetry costs: the same transactions by services without any (silent), with it and no provider (off), with
- * metrics alone, with spans that are not sampled, and with everything sent by OTLP/HTTP to another process. Each
- * is a process of its own that does a block when it is its turn: in one process the compiler would see all five at
- * once, and none as it is. Processes differ among themselves, so each run has new ones.
+ * What telemetry costs: the same fenced transactions by services without any (silent, and a twin), with it and no
+ * provider (off), with metrics alone, with spans that are not sampled, and with everything sent by OTLP/HTTP to another
+ * process. Each is a process of its own that does a block when it is its turn: in one process the compiler would see
+ * all of them at once, and none as it is. Processes differ among themselves, so each run has new ones; what they
+ * differ by anyway is what silent and its twin do.
  *
  * npm run bench:telemetry -- [--quick] [--runs 5]
  *
  * Writes bench/results/telemetry.json and docs/performance.md. With --quick nothing is written.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { migrate } from '../../src/index.ts';
+import { startSession } from '../../src/queries/sessions.ts';
 import { randomFrom } from '../../src/testing/index.ts';
 import { startCockroach } from '../support/cockroach.ts';
 import { type Figure, figure } from '../support/measure.ts';
@@ -34,9 +38,9 @@ if (!Number.isInteger(runs) || runs < 1) {
   console.error(`bench: --runs ${values.runs}: give a whole number from 1`);
   process.exit(2);
 }
-const ROUNDS = quick ? 4 : 8;
+const ROUNDS = quick ? 4 : 6;
 /** Parts of a round in which all take turns: the machine is another one a second later. */
-const SLICES = 4;
+const SLICES = 2;
 /** A service reaches its speed after that many, no sooner. */
 const WARM_UP = quick ? 4_000 : 12_000;
 const ALONE = 20_000;
@@ -44,6 +48,7 @@ const ALONE = 20_000;
 interface Setting {
   readonly what: string;
   readonly url: string;
+  readonly sessionId: string;
   readonly work: 'read' | 'write';
   readonly count: number;
 }
@@ -73,15 +78,25 @@ async function start(script: string, ...args: string[]): Promise<{ child: ChildP
   return { child, said };
 }
 
-async function makeTable(url: string): Promise<void> {
+/** Migrates, and makes what the transactions work on. Gives the id of a session that lives for a day. */
+async function prepare(url: string): Promise<string> {
+  await migrate(url, { sets: ['holdfast'] });
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query('CREATE TABLE touched (id INT8 PRIMARY KEY, n INT8 NOT NULL)');
   await client.query('INSERT INTO touched VALUES (1, 0)');
+  const { text, values } = startSession.statement({
+    sessionId: randomUUID(),
+    component: 'bench',
+    runtimeInfo: '',
+    intervalMs: 86_400_000n,
+  });
+  await client.query(text, [...values]);
   await client.end();
+  return values[0]!;
 }
 
-/** One run: five new processes, warm, then every setting in rounds of turns. */
+/** One run: new processes, warm, then every setting in rounds of turns. */
 async function run(
   settings: readonly Setting[],
   samples: ReadonlyMap<Setting, Samples>,
@@ -93,24 +108,24 @@ async function run(
   const random = randomFrom(seed);
   const workers = new Map<Mode, ChildProcess>();
   for (const mode of MODES) workers.set(mode, (await start('./worker.ts', mode, collector)).child);
-  const take = async (mode: Mode, url: string, work: Work, count: number): Promise<Taken> => {
+  const take = async (mode: Mode, on: Setting, work: Work, count: number): Promise<Taken> => {
     const worker = workers.get(mode)!;
-    worker.send({ url, work, count } satisfies Turn);
+    worker.send({ url: on.url, sessionId: on.sessionId, work, count } satisfies Turn);
     return (await once(worker, 'message'))[0] as Taken;
   };
   for (const mode of MODES)
-    for (const [at, { url, work, count }] of settings.entries())
-      await take(mode, url, work, at < 2 ? WARM_UP / 2 : 10 * count);
+    for (const [at, setting] of settings.entries())
+      await take(mode, setting, setting.work, at < 2 ? WARM_UP / 2 : 2 * setting.count);
   for (const setting of settings) {
-    const { url, work, count } = setting;
+    const { work, count } = setting;
     const rounds = each((): Taken[] => []);
     const floor: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const slices = each((): Taken[] => []);
       for (let slice = 0; slice < SLICES; slice++)
-        for (const mode of shuffled(random)) slices[mode].push(await take(mode, url, work, count));
+        for (const mode of shuffled(random)) slices[mode].push(await take(mode, setting, work, count));
       for (const mode of MODES) rounds[mode].push(whole(slices[mode]));
-      floor.push((await take('silent', url, `floor ${work}`, count)).elapsed);
+      floor.push((await take('silent', setting, `floor ${work}`, count)).elapsed);
     }
     const to = samples.get(setting)!;
     to.floor.push(median(floor));
@@ -124,13 +139,13 @@ async function run(
       cpuOfTime.push(against((mine, silent) => (mine.cpu - silent.cpu) / silent.elapsed));
     }
   }
-  const { url } = settings[0]!;
+  const any = settings[0]!;
   for (const mode of MODES) {
-    await take(mode, url, 'observer', ALONE);
-    alone[mode].push((await take(mode, url, 'observer', ALONE)).cpu);
+    await take(mode, any, 'observer', ALONE);
+    alone[mode].push((await take(mode, any, 'observer', ALONE)).cpu);
   }
-  await take('OTLP', url, 'SDK', ALONE);
-  sdk.push((await take('OTLP', url, 'SDK', ALONE)).cpu);
+  await take('OTLP', any, 'SDK', ALONE);
+  sdk.push((await take('OTLP', any, 'SDK', ALONE)).cpu);
   for (const worker of workers.values()) worker.disconnect();
 }
 
@@ -141,20 +156,26 @@ async function measure(): Promise<TelemetryResults> {
   const url = await postgres.database('telemetry');
   const { child: peer, said } = await start('./peer.ts', url, '2');
   const { collector, url: distant } = said as { collector: string; url: string };
-  await makeTable(url);
-  if (cockroach) await makeTable(cockroach.url);
+  const sessionId = await prepare(url);
+  const there = cockroach && { url: cockroach.url, sessionId: await prepare(cockroach.url) };
   // The services warm up on the first two.
   const settings: Setting[] = [
-    { what: `durable write, ${postgres.version}`, url, work: 'write', count: 200 },
-    { what: `read, ${postgres.version}`, url, work: 'read', count: 400 },
-    { what: `durable write, ${postgres.version}, 2 ms away`, url: distant, work: 'write', count: 20 },
-    ...(cockroach
+    { what: `durable write, ${postgres.version}`, url, sessionId, work: 'write', count: 800 },
+    { what: `read, ${postgres.version}`, url, sessionId, work: 'read', count: 2_000 },
+    {
+      what: `durable write, ${postgres.version}, 2 ms away`,
+      url: distant,
+      sessionId,
+      work: 'write',
+      count: 100,
+    },
+    ...(cockroach && there
       ? (['write', 'read'] as const).map(
           (work): Setting => ({
             what: `${work}, ${cockroach.version} (${cockroach.store})`,
-            url: cockroach.url,
+            ...there,
             work,
-            count: work === 'write' ? 20 : 100,
+            count: work === 'write' ? 60 : 500,
           }),
         )
       : []),

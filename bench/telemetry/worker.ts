@@ -5,16 +5,19 @@
  */
 import { detectEngine, Pool, parseUrl, pgDriver } from '../../src/database/index.ts';
 import type { Statement } from '../../src/query/index.ts';
+import { SessionFence } from '../../src/sessions/index.ts';
 import { openTelemetry, silentTelemetry } from '../../src/telemetry/index.ts';
 import { Transactor } from '../../src/transact/index.ts';
 import { sdkByHand } from './by-hand.ts';
-import { type Mode, register } from './modes.ts';
+import { hasTelemetry, type Mode, register } from './modes.ts';
 
 export type Work = 'floor read' | 'floor write' | 'read' | 'write' | 'observer' | 'SDK';
 
 export interface Turn {
   /** Of the database; the first turn that names one connects. */
   readonly url: string;
+  /** A session of that database, by which the transactions are fenced. */
+  readonly sessionId: string;
   readonly work: Work;
   readonly count: number;
 }
@@ -38,7 +41,7 @@ const touch: Statement = {
 };
 const answer = { rows: [], columns: [], rowCount: 0, command: 'SELECT' };
 
-async function worksOn(url: string): Promise<Record<Work, () => Promise<unknown>>> {
+async function worksOn(url: string, sessionId: string): Promise<Record<Work, () => Promise<unknown>>> {
   const address = parseUrl(url);
   const host = address.hosts[0]!;
   const pool = new Pool(pgDriver, address, {
@@ -50,19 +53,22 @@ async function worksOn(url: string): Promise<Record<Work, () => Promise<unknown>
   });
   const engine = await detectEngine(pool);
   const database = { system: engine.system, namespace: address.database, hosts: address.hosts };
-  const telemetry =
-    mode === 'silent'
-      ? silentTelemetry
-      : openTelemetry({ ...database, pools: [{ name: 'bench', max: 1, read: () => pool.stats }] });
+  const telemetry = hasTelemetry(mode)
+    ? openTelemetry({ ...database, pools: [{ name: 'bench', max: 1, read: () => pool.stats }] })
+    : silentTelemetry;
   const transactor = new Transactor(pool, engine, telemetry);
+  // The bench keeps the session alive; what a heartbeat costs has no part in this.
+  const { signal } = new AbortController();
+  const session = { id: sessionId, intervalMs: 60_000, signal, assertAlive: () => {}, expire: () => {} };
+  const context = { fence: new SessionFence(session), processor: 'bench' };
   const sdk = providers?.spans && sdkByHand(providers.spans, providers.metrics, database);
   return {
     'floor read': () => pool.use({}, (connection) => connection.send(select)),
     'floor write': () => pool.use({}, (connection) => connection.send(touch)),
-    read: () => transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true }),
-    write: () => transactor.transact((tx) => tx.execute(touch), { name: 'write' }),
+    read: () => transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true }, context),
+    write: () => transactor.transact((tx) => tx.execute(touch), { name: 'write' }, context),
     async observer() {
-      const observer = telemetry.transaction({ name: 'alone', readOnly: false });
+      const observer = telemetry.transaction({ name: 'alone', processor: 'bench', readOnly: false });
       await observer.run(async () => {
         observer.attempt(1, host);
         await observer.statement(select, async () => answer);
@@ -77,8 +83,8 @@ async function worksOn(url: string): Promise<Record<Work, () => Promise<unknown>
 const LEAD_IN = 0.4;
 const known = new Map<string, ReturnType<typeof worksOn>>();
 
-async function take({ url, work, count }: Turn): Promise<Taken> {
-  if (!known.has(url)) known.set(url, worksOn(url));
+async function take({ url, sessionId, work, count }: Turn): Promise<Taken> {
+  if (!known.has(url)) known.set(url, worksOn(url, sessionId));
   const each = (await known.get(url)!)[work];
   // The processor's caches are another's when a turn begins.
   for (let i = 0; i < count * LEAD_IN; i++) await each();
