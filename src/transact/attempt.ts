@@ -23,6 +23,8 @@ export type CommitOutcome =
 
 export interface AttemptSettings {
   readonly beginText: string;
+  /** Instead of it when the restart savepoint has renewed the transaction. */
+  readonly renewText: string | undefined;
   readonly restartSavepoint: boolean;
   readonly sealFences: boolean;
   readonly allowDdl: boolean;
@@ -47,6 +49,10 @@ export class Attempt {
   readonly #rollbackHooks: Hook[] = [];
   #opened: Promise<void> = Promise.resolve();
   #ended = false;
+  #committed = false;
+  #strayed: AmbiguousCommitError | undefined;
+  /** Why there is no transaction to send anything in. */
+  #unopened: { readonly error: unknown } | undefined;
   #poison: { readonly error: unknown } | undefined;
 
   constructor(connection: DriverConnection, settings: AttemptSettings, observer: TransactionObserver) {
@@ -60,6 +66,7 @@ export class Attempt {
     const flight: Promise<unknown>[] = [];
     leaveClaimMode(this.#connection);
     if (!begun) flight.push(this.#begin());
+    else if (this.#settings.renewText) flight.push(this.#connection.sendSimple(this.#settings.renewText));
     if (fence) {
       this.#fences.push(fence);
       flight.push(this.#connection.send(fence.open));
@@ -73,12 +80,15 @@ export class Attempt {
     try {
       await this.#connection.sendSimple(this.#settings.beginText);
     } catch (error) {
-      if (!(error instanceof DatabaseError) || this.#settings.readOnly || this.#pending.size === 0)
-        throw error;
-      throw new AmbiguousCommitError(
+      if (!(error instanceof DatabaseError) || this.#settings.readOnly) throw error;
+      const behind = await Promise.allSettled([...this.#pending]);
+      // A transaction that is there, and has failed, has refused them: it was a setting that could not be.
+      if (behind.every((one) => one.status === 'rejected' && isInFailedTransaction(one.reason))) throw error;
+      this.#strayed = new AmbiguousCommitError(
         'BEGIN was refused with statements behind it: they may have been applied outside of a transaction',
         { cause: error },
       );
+      throw this.#strayed;
     }
   }
 
@@ -105,7 +115,12 @@ export class Attempt {
   }
 
   get closed(): boolean {
-    return this.#closed !== undefined;
+    return this.#ended;
+  }
+
+  /** Its commit is known to have been carried out. */
+  get committed(): boolean {
+    return this.#committed;
   }
 
   async execute(statement: Statement): Promise<RawResult> {
@@ -250,7 +265,18 @@ export class Attempt {
     await this.#connection.sendSimple('ROLLBACK TO SAVEPOINT cockroach_restart');
   }
 
+  /** Statements ran outside of a transaction, or may have: whatever else happened, that is what must be told. */
+  get strayed(): AmbiguousCommitError | undefined {
+    return this.#strayed;
+  }
+
+  /** Somebody wants to be told when it is rolled back. */
+  get hasRollbackHooks(): boolean {
+    return this.#rollbackHooks.length > 0;
+  }
+
   async runHooks(kind: 'commit' | 'rollback'): Promise<void> {
+    if (kind === 'commit') this.#committed = true;
     for (const hook of kind === 'commit' ? this.#commitHooks : this.#rollbackHooks) {
       try {
         await hook();
@@ -280,12 +306,14 @@ export class Attempt {
     for (const result of await Promise.allSettled(flight)) {
       if (result.status === 'fulfilled') continue;
       const error = this.translate(result.reason);
+      this.#unopened = { error };
       this.poisonWith(error);
       throw error;
     }
   }
 
   async #track(send: () => Promise<RawResult>): Promise<RawResult> {
+    if (this.#unopened) throw this.#unopened.error;
     const sent = send();
     this.#pending.add(sent);
     try {
@@ -293,7 +321,7 @@ export class Attempt {
       return result;
     } catch (error) {
       // What failed first says why; what was behind it only failed with it.
-      await this.#opened.catch(() => {});
+      await this.#opened;
       const translated = this.translate(error);
       this.poisonWith(translated);
       throw translated;
@@ -303,6 +331,10 @@ export class Attempt {
     }
   }
 }
+
+/** The server's refusal of whatever comes after a failure. */
+export const isInFailedTransaction = (error: unknown) =>
+  error instanceof DatabaseError && error.code === '25P02';
 
 const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
 

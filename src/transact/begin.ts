@@ -1,13 +1,12 @@
-import type { Engine } from '../database/index.ts';
+import { type Engine, LONGEST_TIMER_MS } from '../database/index.ts';
 import type { TransactOptions } from './options.ts';
 
 const TRANSACTION_GRACE_MS = 5_000;
 
-/** What opens an attempt besides the caller's options. */
-export interface BeginSettings {
+/** The server's own limits of an attempt. */
+export interface AttemptLimits {
   /** Until the deadline. */
   readonly remainingMs?: number | undefined;
-  readonly restartSavepoint: boolean;
   /** The server ends a transaction that waits so long for its next statement. */
   readonly idleTimeoutMs?: number | undefined;
 }
@@ -19,7 +18,7 @@ export interface BeginSettings {
 export function beginText(
   engine: Engine,
   options: TransactOptions,
-  { remainingMs, restartSavepoint, idleTimeoutMs }: BeginSettings,
+  { restartSavepoint, ...limits }: AttemptLimits & { readonly restartSavepoint: boolean },
 ): string {
   const cockroach = engine.system === 'cockroachdb';
   const modes = [
@@ -35,17 +34,30 @@ export function beginText(
   // Not "cockroach_restart; SET LOCAL": the restart savepoint must be the first statement.
   const text = [`BEGIN ${modes.join(cockroach ? ', ' : ' ')}`];
   if (restartSavepoint) text.push('SAVEPOINT cockroach_restart');
+  return [...text, ...limitTexts(engine, limits)].join('; ');
+}
+
+/**
+ * The text that renews an attempt behind ROLLBACK TO SAVEPOINT cockroach_restart: what was set behind that savepoint
+ * went with it. Undefined when there is nothing to set.
+ */
+export function renewText(engine: Engine, limits: AttemptLimits): string | undefined {
+  return limitTexts(engine, limits).join('; ') || undefined;
+}
+
+function limitTexts(engine: Engine, { remainingMs, idleTimeoutMs }: AttemptLimits): string[] {
+  const texts: string[] = [];
   if (remainingMs !== undefined) {
-    const timeoutMs = Math.max(1, Math.ceil(remainingMs));
-    text.push(`SET LOCAL statement_timeout = ${timeoutMs}`);
+    const timeoutMs = Math.min(Math.max(1, Math.ceil(remainingMs)), LONGEST_TIMER_MS - TRANSACTION_GRACE_MS);
+    texts.push(`SET LOCAL statement_timeout = ${timeoutMs}`);
     // Ends the connection there, so it comes after whatever we do ourselves.
     if (engine.capabilities.transactionTimeout)
-      text.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
+      texts.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
   }
   // A process that was stopped in the middle of a transaction must not keep its row locks from its successor.
   if (idleTimeoutMs !== undefined)
-    text.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
-  return text.join('; ');
+    texts.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
+  return texts;
 }
 
 /** CockroachDB renews a transaction in place by its restart savepoint, but not a stale read. */

@@ -6,15 +6,17 @@ import {
   CommittedWithSchemaErrorsError,
   ConnectError,
   ConnectionLostError,
+  DatabaseError,
+  DeadlineExceededError,
   PoolTimeoutError,
   RetriesExhaustedError,
   TransactionRestartError,
 } from '../errors/index.ts';
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, isInFailedTransaction } from './attempt.ts';
 import { pause, retryDelayMs } from './backoff.ts';
-import { beginText, needsSeal, usesRestartSavepoint } from './begin.ts';
+import { beginText, needsSeal, renewText, usesRestartSavepoint } from './begin.ts';
 import { classify } from './classify.ts';
 import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
 import type { Elder, Elders } from './elders.ts';
@@ -35,9 +37,11 @@ export interface TransactContext {
 
 /** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline. */
 const RESOLVE_WITHIN_MS = 30_000;
+/** What is left for it even when the deadline has passed: it is often the deadline that ended the wait. */
+const RESOLVE_LEAST_MS = 2_000;
 /** One try of it; a server that does not answer is asked again on another connection. */
 const RESOLVE_TRY_MS = 5_000;
-/** Retries after which others of its kind stand back. */
+/** Conflicts lost after which others of its kind stand back. */
 const ELDER_AFTER = 2;
 /** What the transactions of one handle share. */
 export interface Shared {
@@ -66,7 +70,9 @@ export class Run<T> {
   readonly #deadline: number;
   readonly #stop: Stop;
   #connection: DriverConnection | undefined;
-  /** It has failed so often that others stand back. */
+  /** Attempts that others of its kind may have been the cause of. */
+  #conflicts = 0;
+  /** It has lost so often that others stand back. */
   #elder: Elder | undefined;
   /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
   #unsettled: AmbiguousCommitError | undefined;
@@ -131,14 +137,15 @@ export class Run<T> {
         this.#observer.end('committed', number);
         return outcome.value;
       }
-      const { error, attempt } = outcome;
+      const { attempt } = outcome;
       if (outcome.kind === 'ambiguous') {
-        this.#observer.end('ambiguous', number, error);
-        throw error;
+        this.#observer.end('ambiguous', number, outcome.error);
+        throw outcome.error;
       }
-      const verdict = this.#stop.signal.aborted ? 'definite' : classify(error);
+      const error = this.#stopped(outcome.error);
+      const verdict = error === this.#stop.signal.reason ? 'definite' : classify(error);
       const fatal = verdict === 'definite' || verdict === 'schema-committed';
-      const unsettled = this.#unsettled?.cause === error;
+      const unsettled = this.#unsettled !== undefined && this.#unsettled.cause === outcome.error;
       if (fatal || number > maxRetries) {
         if (fatal && !unsettled && !this.#stop.signal.aborted) this.#unsettled = undefined;
         if (outcome.open) await this.#leave(attempt);
@@ -155,10 +162,15 @@ export class Run<T> {
         throw thrown;
       }
       this.#observer.retry(number, error);
+      if (verdict === 'retry') this.#conflicts++;
       try {
         renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
       } finally {
-        await attempt.runHooks('rollback');
+        if (attempt.hasRollbackHooks && !unsettled) {
+          // A hook may want a connection, and whatever time: it gets neither from an open transaction.
+          if (this.#connection) this.#return(this.#connection, true);
+          await attempt.runHooks('rollback');
+        }
       }
       lastError = error;
       if (!renewed) await this.#pause(number);
@@ -188,16 +200,16 @@ export class Run<T> {
     const restartSavepoint = !statements && usesRestartSavepoint(this.#shared.engine, this.#options);
     const markerId = this.#options.commitMarker ? randomUUID() : undefined;
     const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
-    const remainingMs = this.#deadline === Infinity ? undefined : this.#deadline - performance.now();
+    const limits = {
+      remainingMs: this.#deadline === Infinity ? undefined : this.#deadline - performance.now(),
+      // One flight never waits for the client.
+      idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
+    };
     const attempt = new Attempt(
       connection,
       {
-        beginText: beginText(this.#shared.engine, this.#options, {
-          remainingMs,
-          restartSavepoint,
-          // One flight never waits for the client.
-          idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
-        }),
+        beginText: beginText(this.#shared.engine, this.#options, { ...limits, restartSavepoint }),
+        renewText: renewText(this.#shared.engine, limits),
         restartSavepoint,
         sealFences: needsSeal(this.#shared.engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
@@ -225,6 +237,7 @@ export class Run<T> {
       attempt.close();
       const error = this.#decide(attempt, thrown);
       if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
+      if (attempt.strayed) return this.#strayed(attempt, connection, attempt.strayed);
       if (classify(error) !== 'ambiguous') return { kind: 'failed', error, attempt, open: true };
       this.#return(connection, false);
       return this.#resolve(attempt, error, markerId, undefined as T);
@@ -233,6 +246,7 @@ export class Run<T> {
     this.#stop.committing = true;
     const outcome = await attempt.commit();
     this.#stop.committing = false;
+    if (attempt.strayed) return this.#strayed(attempt, connection, attempt.strayed);
     if (outcome.kind === 'committed') {
       this.#return(connection, outcome.connectionIdle);
       if (markerId !== undefined) this.#shared.settled.add(markerId);
@@ -278,17 +292,39 @@ export class Run<T> {
     }
   }
 
+  /** What a transaction that is known not to be committed fails with: what stopped it, if anything did. */
+  #stopped(error: unknown): unknown {
+    // The server keeps the deadline too, and may say so before the timer here fires.
+    if (isCanceled(error) && performance.now() >= this.#deadline) this.#stop.expire();
+    const { aborted, reason } = this.#stop.signal;
+    if (!aborted || error === reason || classify(error) === 'schema-committed') return error;
+    if (reason instanceof DeadlineExceededError) reason.cause ??= error;
+    return reason;
+  }
+
   /** Which of several errors tells the truth: the abort, then what the database said first, then the callback's. */
   #decide(attempt: Attempt, thrown: unknown): unknown {
     if (this.#stop.signal.aborted) return this.#stop.signal.reason;
     const poison = attempt.poison?.error;
     if (poison === undefined || poison === thrown) return thrown;
+    // It only tells that something failed before.
+    if (isInFailedTransaction(thrown)) return poison;
     return classify(poison) !== 'definite' ? poison : thrown;
   }
 
-  /** Cancels what runs on the server, waits for it to settle; the connection is not used again. */
+  #strayed(attempt: Attempt, connection: DriverConnection, error: AmbiguousCommitError): AttemptOutcome<T> {
+    if (this.#connection) this.#return(connection, false);
+    return { kind: 'ambiguous', attempt, error };
+  }
+
+  /**
+   * Cancels what runs on the server, waits for it to settle; the connection is not used again. Not before BEGIN was
+   * answered: a cancel that strikes it would leave the statements behind it to run on their own.
+   */
   async #cancel(attempt: Attempt, connection: DriverConnection): Promise<void> {
-    await Promise.race([connection.cancel(), new Promise<Error>((resolve) => connection.onDeath(resolve))]);
+    const death = new Promise<void>((resolve) => connection.onDeath(() => resolve()));
+    await Promise.race([attempt.opened().catch(() => {}), death]);
+    await Promise.race([connection.cancel(), death]);
     await attempt.drain();
     await attempt.rollback();
     this.#return(connection, false);
@@ -321,7 +357,8 @@ export class Run<T> {
       this.#return(connection, false);
       return false;
     }
-    if (number === 1 && usesRestartSavepoint(this.#shared.engine, this.#options)) {
+    const inPlace = number === 1 && !attempt.hasRollbackHooks;
+    if (inPlace && usesRestartSavepoint(this.#shared.engine, this.#options)) {
       try {
         await attempt.restart();
         return true;
@@ -340,7 +377,7 @@ export class Run<T> {
     const connection = this.#connection;
     // A pause is no reason to keep others from a connection.
     if (connection) this.#return(connection, true);
-    if (retry >= ELDER_AFTER) this.#elder ??= this.#shared.elders.add(this.#kind, this.#started);
+    if (this.#conflicts >= ELDER_AFTER) this.#elder ??= this.#shared.elders.add(this.#kind, this.#started);
     if (this.#shared.elders.any) await this.#standBack();
     let failures = retry;
     if (this.#elder && !this.#shared.elders.before(this.#kind, this.#started)) {
@@ -371,7 +408,8 @@ export class Run<T> {
     value: Promise<T> | T,
   ): Promise<AttemptOutcome<T>> {
     if (markerId !== undefined) {
-      const deadline = Math.min(this.#deadline, performance.now() + RESOLVE_WITHIN_MS);
+      const now = performance.now();
+      const deadline = Math.max(Math.min(this.#deadline, now + RESOLVE_WITHIN_MS), now + RESOLVE_LEAST_MS);
       for (let tries = 1; performance.now() < deadline; tries++) {
         try {
           const patience = Math.min(deadline, performance.now() + RESOLVE_TRY_MS);
@@ -408,6 +446,8 @@ async function answered<T>(
     return { kind: 'ambiguous', attempt, error: new AmbiguousCommitError(lost, { cause }) };
   }
 }
+
+const isCanceled = (error: unknown) => error instanceof DatabaseError && error.code === '57014';
 
 /** The server is restarting, or nearly. */
 const isPassing = (error: unknown) =>

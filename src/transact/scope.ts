@@ -1,3 +1,4 @@
+import { checkOptions } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
 import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
 import {
@@ -11,7 +12,7 @@ import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
-import type { TransactOptions } from './options.ts';
+import { type TransactOptions, transactOptionsSchema } from './options.ts';
 import { limitPart } from './part-limits.ts';
 import type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
 import { Turns } from './turns.ts';
@@ -63,6 +64,11 @@ export class Scope implements Transaction {
     return this.#ended || this.#context.attempt.closed;
   }
 
+  /** What was done in it is known to be committed. */
+  get committed(): boolean {
+    return this.#context.attempt.committed && !this.#rolledBack;
+  }
+
   execute(statement: Statement): Promise<RawResult> {
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
     const sent = atOnce ? this.#send(statement) : this.#sendInTurn(statement);
@@ -101,7 +107,7 @@ export class Scope implements Transaction {
   transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
     // Thrown at once: an async function's promise would be one more that nobody may await.
     assertFunction('body', body);
-    return this.join(body, options, undefined);
+    return this.join(body, checkOptions(transactOptionsSchema, options) as TransactOptions, undefined);
   }
 
   /** A nested transact: joins this transaction under a savepoint, with the nested session's fence if any. */
@@ -213,6 +219,7 @@ function refuseConflict(outer: TransactOptions, inner: TransactOptions): void {
     throw new NestedOptionsError('readOnly: false inside a read-only transaction');
   if (inner.asOf && inner.asOf !== outer.asOf)
     throw new NestedOptionsError('asOf inside a transaction that does not read at that time');
-  if (inner.commitMarker && !outer.commitMarker)
-    throw new NestedOptionsError('commitMarker belongs on the outermost transact');
+  for (const option of ['commitMarker', 'allowDdl'] as const)
+    if (inner[option] && !outer[option])
+      throw new NestedOptionsError(`${option} belongs on the outermost transact`);
 }

@@ -22,6 +22,7 @@ const GRACE_MS = 1_000;
 export class Stop {
   readonly #abort = new AbortController();
   readonly #undo: (() => void)[] = [];
+  readonly #late: string;
   #byDeadline = false;
   #byCaller = false;
   /** The commit was sent and not answered yet. */
@@ -33,13 +34,8 @@ export class Stop {
       this.#byCaller = true;
     });
     this.#follow(session, () => {});
-    if (deadlineMs !== undefined) {
-      this.#after(deadlineMs, () => {
-        this.#byDeadline = !this.signal.aborted;
-        const late = `transaction ${name} did not finish within ${deadlineMs} ms`;
-        this.#abort.abort(new DeadlineExceededError(late));
-      });
-    }
+    this.#late = `transaction ${name} did not finish within ${deadlineMs} ms`;
+    if (deadlineMs !== undefined) this.#after(deadlineMs, () => this.expire());
     this.signal.addEventListener('abort', () => this.#after(GRACE_MS, () => this.#cutUnlessWanted(cut)));
   }
 
@@ -50,6 +46,13 @@ export class Stop {
   /** The deadline was what stopped it. */
   get byDeadline(): boolean {
     return this.#byDeadline;
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    if (this.signal.aborted) return;
+    this.#byDeadline = true;
+    this.#abort.abort(new DeadlineExceededError(this.#late));
   }
 
   /** Forgets every source; nothing happens any more. */

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, type Engine, type Pool } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
+import { TransactionClosedError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
@@ -43,9 +44,22 @@ export class Transactor {
   ): Promise<T> {
     assertFunction('body', body);
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#shared.current.getStore();
-    if (outer && !outer.closed) return outer.join(body, checked, context.fence);
+    const outer = this.#outer();
+    if (outer) return outer.join(body, checked, context.fence);
     return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+  }
+
+  /**
+   * The transaction that the caller is in. What a callback left behind when its attempt failed must not go on by
+   * itself: it would be applied although the whole was not, or once more beside the next attempt.
+   */
+  #outer(): Scope | undefined {
+    const outer = this.#shared.current.getStore();
+    if (!outer?.closed) return outer;
+    if (outer.committed) return undefined;
+    throw new TransactionClosedError(
+      'called from the callback of a transaction that has ended without a commit, or not committed yet: await it in the callback, or start it outside',
+    );
   }
 
   #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {
@@ -60,7 +74,8 @@ export class Transactor {
   /**
    * A transaction whose statements are known beforehand: BEGIN, fence, statements, seal and COMMIT leave in one
    * flight. A failure of any makes the server answer the COMMIT with ROLLBACK. Retried and resolved as ever.
-   * Inside of a transaction it is a part of that one.
+   * Inside of a transaction it is a part of that one. With a signal the COMMIT waits for the answers, so that there
+   * is something to abort.
    */
   async send(
     statements: readonly Statement[],
@@ -68,21 +83,14 @@ export class Transactor {
     context: TransactContext = {},
   ): Promise<readonly RawResult[]> {
     const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#shared.current.getStore();
-    if (outer && !outer.closed) {
-      if (!context.fence || outer.has(context.fence)) return outer.executeAll(statements);
-      return outer.join(
-        () => this.#shared.current.getStore()!.executeAll(statements),
-        checked,
-        context.fence,
-      );
+    const outer = this.#outer();
+    const body = () => this.#shared.current.getStore()!.executeAll(statements);
+    const { name = statements[0]?.name ?? 'statement', ...rest } = checked;
+    if (outer) {
+      const plain = Object.keys(rest).length === 0 && (!context.fence || outer.has(context.fence));
+      return plain ? outer.executeAll(statements) : outer.join(body, { ...rest, name }, context.fence);
     }
-    return this.#run(
-      checked.name ?? statements[0]?.name ?? 'statement',
-      { statements, body: () => Promise.reject(new Error('sent in one flight')) },
-      checked,
-      context,
-    );
+    return this.#run(name, checked.signal ? { body } : { statements, body }, checked, context);
   }
 
   /** Deletes what is left of settled commit markers. */

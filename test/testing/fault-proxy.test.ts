@@ -175,6 +175,18 @@ describe.each(DRIVERS)('fault proxy under %s', (driver) => {
     expect(await notes()).toEqual(['a']);
   });
 
+  test('refuses the very first statement of a connection, too', async () => {
+    await open();
+    proxy.inject({
+      direction: 'to-server',
+      at: ({ sql: text }) => text === 'BEGIN',
+      action: refuse('40001'),
+    });
+    connection.destroy();
+    connection = await openConnection(driver, proxy.url);
+    await expect(connection.sendSimple('BEGIN')).rejects.toMatchObject({ code: '40001' });
+  });
+
   test('refuses a COMMIT: nothing is applied and the transaction is over', async () => {
     await open();
     proxy.inject({

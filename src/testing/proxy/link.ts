@@ -83,7 +83,11 @@ export class Link {
     if (message.type === 'startup') this.#splitters['to-server'].started();
     const fault = this.#host.pass(message, this.#ready, this.#fresh);
     if (direction === 'to-client') {
-      if (message.type === 'Z') this.#ready = true;
+      if (message.type === 'Z' && !this.#ready) {
+        this.#ready = true;
+        // Passwords are behind it: the next message begins the first exchange.
+        this.#fresh = true;
+      }
       if (this.#repliesBefore === 0) {
         if (message.type === 'Z') this.cut();
         return;

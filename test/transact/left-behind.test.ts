@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { TransactionClosedError } from '../../src/errors/index.ts';
+import { add, describeTransact, insert } from './fixture.ts';
+
+const serialization = () => Object.assign(new Error('as contention would'), { code: '40001' });
+
+/** A promise that a test settles. */
+const gate = () => Promise.withResolvers<void>();
+
+// What a callback began and did not await goes on when its attempt is over. It must not commit by itself what was
+// meant to be part of a transaction that was not committed, nor once more beside the next attempt.
+describeTransact('left behind', (t) => {
+  test('line 14: once it is stopped what the callback still calls is refused, and nothing of it is applied', async () => {
+    await using session = await t.db.startSession({ component: 'left', intervalMs: 60_000 });
+    const inside = gate();
+    const over = gate();
+    const done = gate();
+    const left: Promise<unknown>[] = [];
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const stopped = session.transact(
+      async (tx) => {
+        await tx.execute(insert('first'));
+        inside.resolve();
+        await over.promise;
+        for (const call of [
+          () => session.execute(insert('ghost')),
+          () => session.transact((inner) => inner.execute(insert('ghost'))),
+          () => t.db.transact((inner) => inner.execute(insert('ghost'))),
+        ])
+          left.push(call().catch((error: unknown) => error));
+        done.resolve();
+      },
+      { signal: abort.signal },
+    );
+    await inside.promise;
+    abort.abort(reason);
+    await expect(stopped).rejects.toBe(reason);
+    over.resolve();
+    await done.promise;
+    expect(left).toHaveLength(3);
+    for (const error of await Promise.all(left)) expect(error).toBeInstanceOf(TransactionClosedError);
+    expect([await t.value('first'), await t.value('ghost')]).toEqual([undefined, undefined]);
+  });
+
+  test('line 9: a branch of a failed attempt does not commit beside the next attempt', async () => {
+    await t.direct.execute(insert('n', 0));
+    const open = gate();
+    let ghost: Promise<unknown> | undefined;
+    await t.db.transact(async (_, { attempt }) => {
+      const part = async () => {
+        if (attempt === 1) await open.promise;
+        await t.db.transact((inner) => inner.execute(add('n')));
+      };
+      if (attempt > 1) return part();
+      ghost = part().catch((error: unknown) => error);
+      throw serialization();
+    });
+    open.resolve();
+    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect(await t.value('n')).toBe(1);
+  });
+
+  test('a part that was rolled back is over too, though the whole went on and committed', async () => {
+    const open = gate();
+    let ghost: Promise<unknown> | undefined;
+    await t.db.transact(async (tx) => {
+      await tx.execute(insert('whole'));
+      const part = tx.transact(async () => {
+        ghost = open.promise
+          .then(() => t.db.transact((inner) => inner.execute(insert('ghost'))))
+          .catch((error: unknown) => error);
+        throw new Error('the part fails');
+      });
+      await part.catch(() => {});
+    });
+    open.resolve();
+    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect([await t.value('whole'), await t.value('ghost')]).toEqual([1, undefined]);
+  });
+
+  test('what outlives a committed transaction is a transaction of its own', async () => {
+    const open = gate();
+    let later: Promise<unknown> | undefined;
+    await t.db.transact(async (tx) => {
+      await tx.execute(insert('whole'));
+      later = open.promise.then(() => t.db.transact((own) => own.execute(insert('later'))));
+    });
+    open.resolve();
+    await later;
+    expect([await t.value('whole'), await t.value('later')]).toEqual([1, 1]);
+  });
+});
