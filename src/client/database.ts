@@ -9,6 +9,7 @@ import {
   unlessAmbiguous,
 } from '../database/index.ts';
 import { assertStatement } from '../errors/arguments.ts';
+import { DatabaseClosedError } from '../errors/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -22,7 +23,7 @@ import {
   Transactor,
 } from '../transact/index.ts';
 import type { Work, WorkResult } from '../work/index.ts';
-import { LEAST_PATIENCE_MS } from './patience.ts';
+import { LEAST_PATIENCE_MS, within } from './patience.ts';
 import { Session, type SessionHost } from './session.ts';
 import { SessionStatements } from './session-statements.ts';
 
@@ -48,6 +49,7 @@ export class Database implements Executor {
   readonly #transactor: Transactor;
   readonly #heart: Heart;
   readonly #sessions = new Map<string, Session>();
+  readonly #starting = new Set<Promise<Session>>();
   #deletion: { readonly ids: string[]; readonly done: Promise<unknown> } | undefined;
   #closing: Promise<void> | undefined;
   #schemaChecked: Promise<void> | undefined;
@@ -139,6 +141,17 @@ export class Database implements Executor {
    * naming the wrong option.
    */
   async startSession(options: SessionOptions): Promise<Session> {
+    if (this.#closing) throw new DatabaseClosedError();
+    const starting = this.#startSession(options);
+    this.#starting.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  async #startSession(options: SessionOptions): Promise<Session> {
     const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
@@ -154,6 +167,11 @@ export class Database implements Executor {
       }),
     );
     const live = new LiveSession(sessionId, component, processor ?? component, interval, sentAt);
+    if (this.#closing) {
+      // The handle goes away, and nobody would beat for it.
+      await this.#deleteSession(sessionId).catch(() => {});
+      throw new DatabaseClosedError();
+    }
     this.#heart.add(live);
     this.#parts.telemetry.sessionStarted(live.processor);
     const session = new Session(live, this.#host);
@@ -192,11 +210,15 @@ export class Database implements Executor {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#sessions.values()].map((session) => session.close()));
-    await this.#heart.stop();
-    await this.#transactor.close();
     const { pool, heartPool, closeTimeoutMs } = this.#parts;
-    await Promise.all([pool.close(closeTimeoutMs), heartPool.close(closeTimeoutMs)]);
+    const until = performance.now() + closeTimeoutMs;
+    const leftMs = () => Math.max(0, until - performance.now());
+    await within(leftMs(), Promise.allSettled([...this.#starting]));
+    const sessions = [...this.#sessions.values()].map((session) => session.close());
+    await within(leftMs(), Promise.allSettled(sessions));
+    await within(leftMs(), this.#heart.stop());
+    await within(leftMs(), this.#transactor.close());
+    await Promise.all([pool.close(leftMs()), heartPool.close(leftMs())]);
     await this.#parts.onClose();
   }
 

@@ -26,7 +26,7 @@ import {
   Work,
   type WorkResult,
 } from '../work/index.ts';
-import { LEAST_PATIENCE_MS } from './patience.ts';
+import { LEAST_PATIENCE_MS, within } from './patience.ts';
 
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {
@@ -339,16 +339,6 @@ export class Session implements Executor {
     await this.#host.close(this.#live);
     this.#live.expire('it was closed');
   }
-}
-
-/** Resolves with the promise, or after so long without it. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
 
 function checkWanted(wanted: number): number {

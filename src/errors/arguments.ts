@@ -8,13 +8,22 @@ export function assertFunction(name: string, value: unknown): void {
 /** A text that PostgreSQL can keep: without zero bytes. */
 export const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
 
+/** Of the protocol's 65,535 the drivers keep some for themselves. */
+const MOST_VALUES = 65_533;
+
 /** Throws InvalidOptionError unless it can be sent: text, and values that are text or null. */
 export function assertStatement(statement: unknown): void {
   const { text, values } = (statement ?? {}) as { readonly text?: unknown; readonly values?: unknown };
   if (typeof text !== 'string')
     throw new InvalidOptionError('statement', 'expected { text, values } or what a compiled query makes');
+  if (text.includes('\0')) throw new InvalidOptionError('statement.text', 'has a zero byte');
   if (!Array.isArray(values))
     throw new InvalidOptionError('statement.values', 'expected an array of texts and nulls');
+  if (values.length > MOST_VALUES)
+    throw new InvalidOptionError(
+      'statement.values',
+      `${values.length} are more than a statement can have (${MOST_VALUES}): send them as arrays, or in pages`,
+    );
   const wrong = values.findIndex((value) => value !== null && typeof value !== 'string');
   if (wrong >= 0)
     throw new InvalidOptionError(

@@ -56,6 +56,7 @@ export function iter<P, Row>(definition: QueryDefinition): IterQuery<P, Row> {
     try {
       await executor.execute({
         ...statement,
+        prepare: false,
         text: `DECLARE ${cursor} NO SCROLL CURSOR FOR ${statement.text}`,
       });
     } catch (error) {
@@ -72,6 +73,7 @@ export function iter<P, Row>(definition: QueryDefinition): IterQuery<P, Row> {
       for (;;) {
         const page = await executor.execute({
           ...statement,
+          prepare: false,
           text: `FETCH FORWARD ${Math.max(1, Math.trunc(fetchRows))} FROM ${cursor}`,
           values: [],
         });
@@ -83,7 +85,8 @@ export function iter<P, Row>(definition: QueryDefinition): IterQuery<P, Row> {
       throw error;
     } finally {
       // After a failure the transaction is gone, and the cursor with it.
-      if (!failed) await executor.execute({ ...statement, text: `CLOSE ${cursor}`, values: [] });
+      if (!failed)
+        await executor.execute({ ...statement, prepare: false, text: `CLOSE ${cursor}`, values: [] });
     }
   }
   return Object.assign(run, { definition, query }) as IterQuery<P, Row>;

@@ -11,6 +11,8 @@ export interface Statement {
   readonly operation?: string | undefined;
   /** Main table, for telemetry. */
   readonly collection?: string | undefined;
+  /** False for a text that does not come again: it is not kept parsed on the connection. */
+  readonly prepare?: false | undefined;
 }
 
 /** A column of a result, as the server described it. */

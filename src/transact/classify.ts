@@ -37,6 +37,8 @@ export function classify(error: unknown): Verdict {
       if (isStalePlan(link)) return 'stale-plan';
     }
     if (link instanceof ConnectionLostError) connection = true;
+    // An answer too large for a string of JavaScript: it would be no smaller the next time.
+    if ((link as { code?: unknown }).code === 'ERR_STRING_TOO_LONG') return 'definite';
   }
   return connection ? 'connection' : 'definite';
 }

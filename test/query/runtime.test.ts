@@ -131,6 +131,20 @@ describe('a stream', () => {
     await client.simple('COMMIT');
   });
 
+  test('leaves nothing prepared: the names of cursors never come again', async () => {
+    const marks: unknown[] = [];
+    const watching: Executor = {
+      execute: (statement) => {
+        if (/^(DECLARE|FETCH|CLOSE)/.test(statement.text)) marks.push(statement.prepare);
+        return executor.execute(statement);
+      },
+    };
+    await client.simple('BEGIN');
+    await collect(stream(watching, {}, { fetchRows: 3 }));
+    await client.simple('COMMIT');
+    expect(new Set(marks)).toEqual(new Set(testEngine() === 'postgresql' ? [false] : []));
+  });
+
   test('gives every row, inside a transaction and outside of one', async () => {
     await addMany(executor, items(10));
     expect(await collect(stream(executor))).toEqual(items(10));

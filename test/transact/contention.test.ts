@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/index.ts';
+import { ConnectionLostError, type Database } from '../../src/index.ts';
 import { FakeClock, interleave, type Turn } from '../../src/testing/index.ts';
 import { seededRandom } from '../support/database.ts';
 import { recordTelemetry } from '../support/recorded-telemetry.ts';
@@ -180,17 +180,23 @@ describeTransact('contention', (t) => {
   });
 
   /** Connections that are there before the clock is faked: opening one takes real time. */
-  const warm = async () => {
-    const db = await t.open({ pool: { max: 4 } });
-    await openAll(db, 4);
+  const warm = async (connections = 4) => {
+    const db = await t.open({ pool: { max: connections } });
+    await openAll(db, connections);
     return db;
   };
   /** Loses three times, then does `last`. `reached` resolves when that begins. */
-  const starve = (db: Database, name: string, last: () => Promise<void>, signal?: AbortSignal) => {
+  const starve = (
+    db: Database,
+    name: string,
+    last: () => Promise<void>,
+    signal?: AbortSignal,
+    loss: () => Error = () => Object.assign(new Error('lost again'), { code: '40001' }),
+  ) => {
     let reached = false;
     const elder = db.transact(
       async (_, { attempt }) => {
-        if (attempt <= 3) throw Object.assign(new Error('lost again'), { code: '40001' });
+        if (attempt <= 3) throw loss();
         reached = true;
         await last();
       },
@@ -203,7 +209,7 @@ describeTransact('contention', (t) => {
   const advanceUntil = async (clock: FakeClock, db: Database, reached: () => boolean) => {
     while (!reached()) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (db.stats.busy === 0) await clock.advance(1);
+      if (db.stats.busy + db.stats.opening === 0) await clock.advance(1);
     }
   };
 
@@ -227,6 +233,19 @@ describeTransact('contention', (t) => {
     go();
     await Promise.all([elder, newcomer]);
     expect(order).toEqual(['other', 'elder', 'newcomer']);
+  });
+
+  test('nobody stands back for one that only lost its connections', async () => {
+    // None has to be opened while the clock stands still.
+    const db = await warm(8);
+    using clock = new FakeClock();
+    const stop = new AbortController();
+    const lost = () => new ConnectionLostError('the server went away');
+    const { elder, reached } = starve(db, 'hot', () => new Promise(() => {}), stop.signal, lost);
+    await advanceUntil(clock, db, reached);
+    expect(await db.transact(() => 'at once', { name: 'hot' })).toBe('at once');
+    stop.abort(new Error('enough'));
+    await expect(elder).rejects.toThrow('enough');
   });
 
   test('a newcomer stands back for a bounded time, and no longer than its own signal lets it', async () => {

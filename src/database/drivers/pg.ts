@@ -38,8 +38,8 @@ class PgConnection extends Mortal implements DriverConnection {
     client.on('end', () => this.die(new Error('the connection was closed')));
   }
 
-  send({ text, values }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    const name = options?.prepare === false ? undefined : statementName(text);
+  send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
+    const name = (options?.prepare ?? prepare) === false ? undefined : statementName(text);
     return this.#submit((client) => sendQuery(client, text, { values: values as (string | null)[], name }));
   }
 
@@ -63,6 +63,21 @@ class PgConnection extends Mortal implements DriverConnection {
       const failure = statementFailure(error);
       if (failure instanceof ConnectionLostError) this.destroy(failure);
       throw failure;
+    }
+  }
+
+  /** Once connected: an answer that node-postgres cannot read would be thrown out of the socket's listener. */
+  guardParser(): void {
+    const { stream } = this.#client.connection;
+    for (const listener of stream.listeners('data') as ((bytes: Buffer) => void)[]) {
+      stream.off('data', listener);
+      stream.on('data', (bytes: Buffer) => {
+        try {
+          listener(bytes);
+        } catch (error) {
+          this.destroy(error as Error);
+        }
+      });
     }
   }
 
@@ -131,6 +146,7 @@ export const pgDriver: Driver = {
       });
       await Promise.race([connecting, timeout]);
       if (connection.dead) throw connection.dead;
+      connection.guardParser();
       return connection;
     } catch (error) {
       connection.destroy();

@@ -98,7 +98,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
   }
 
   send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    const mode = { prepare: options?.prepare !== false, simple: false };
+    const mode = { prepare: (options?.prepare ?? statement.prepare) !== false, simple: false };
     return this.#submit(statement.text, statement.values, mode);
   }
 
