@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, type Engine, type Pool } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
 import type { RawResult, Statement } from '../query/index.ts';
+import { promised } from '../query/remembered.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
@@ -36,16 +37,18 @@ export class Transactor {
     this.#observer = observer;
   }
 
-  async transact<T>(
+  transact<T>(
     body: TransactionBody<T>,
     options?: TransactOptions,
     context: TransactContext = {},
   ): Promise<T> {
-    assertFunction('body', body);
-    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#shared.current.getStore();
-    if (outer && !outer.closed) return outer.join(body, checked, context.fence);
-    return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+    return promised(() => {
+      assertFunction('body', body);
+      const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+      const outer = this.#shared.current.getStore();
+      if (outer && !outer.closed) return outer.join(body, checked, context.fence);
+      return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+    });
   }
 
   #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {
@@ -62,27 +65,29 @@ export class Transactor {
    * flight. A failure of any makes the server answer the COMMIT with ROLLBACK. Retried and resolved as ever.
    * Inside of a transaction it is a part of that one.
    */
-  async send(
+  send(
     statements: readonly Statement[],
     options?: TransactOptions,
     context: TransactContext = {},
   ): Promise<readonly RawResult[]> {
-    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#shared.current.getStore();
-    if (outer && !outer.closed) {
-      if (!context.fence || outer.has(context.fence)) return outer.executeAll(statements);
-      return outer.join(
-        () => this.#shared.current.getStore()!.executeAll(statements),
+    return promised(() => {
+      const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+      const outer = this.#shared.current.getStore();
+      if (outer && !outer.closed) {
+        if (!context.fence || outer.has(context.fence)) return outer.executeAll(statements);
+        return outer.join(
+          () => this.#shared.current.getStore()!.executeAll(statements),
+          checked,
+          context.fence,
+        );
+      }
+      return this.#run(
+        checked.name ?? statements[0]?.name ?? 'statement',
+        { statements, body: () => Promise.reject(new Error('sent in one flight')) },
         checked,
-        context.fence,
+        context,
       );
-    }
-    return this.#run(
-      checked.name ?? statements[0]?.name ?? 'statement',
-      { statements, body: () => Promise.reject(new Error('sent in one flight')) },
-      checked,
-      context,
-    );
+    });
   }
 
   /** Deletes what is left of settled commit markers. */
