@@ -379,12 +379,19 @@ describeTransact('callback', (t) => {
     'ROLLBACK',
     'ABORT',
     "PREPARE TRANSACTION 'x'",
+    'SAVEPOINT mine',
+    '/* mine */ release mine',
+    'ROLLBACK TO mine',
+    'rollback work to savepoint "mine"',
     'SAVEPOINT cockroach_restart',
     'RELEASE SAVEPOINT "cockroach_restart"',
     'ROLLBACK TO SAVEPOINT cockroach_restart',
     'CREATE TABLE sneaky (a INT8)',
     'DROP TABLE account',
     'TRUNCATE account',
+    'SELECT 1 AS a INTO sneaky',
+    'EXPLAIN ANALYZE CREATE TABLE sneaky AS SELECT 1 AS a',
+    'COPY account FROM STDIN',
   ])('line 17: %j inside of the callback is refused before it is sent', async (text) => {
     const sent = await t.sent(() =>
       expect(t.db.transact((tx) => tx.execute(sql(text)))).rejects.toThrow(ForbiddenStatementError),
@@ -407,17 +414,52 @@ describeTransact('callback', (t) => {
     expect([await t.value('multi'), await t.value('multi-0')]).toEqual([undefined, undefined]);
   });
 
-  test('line 17: savepoints of one’s own and, when asked for, DDL pass', async () => {
+  test('line 17: a savepoint of one’s own is refused by what does instead: tx.transact, which recovers', async () => {
+    await expect(t.db.transact((tx) => tx.execute(sql('SAVEPOINT mine')))).rejects.toThrow(
+      /use tx\.transact/,
+    );
     await t.db.transact(async (tx) => {
-      await tx.execute(sql('SAVEPOINT mine'));
       await tx.execute(insert('c17'));
-      await tx.execute(sql('ROLLBACK TO SAVEPOINT mine'));
+      const part = tx.transact((inner) => inner.execute(insert('c17')));
+      await expect(part).rejects.toMatchObject({ code: '23505' });
+      await tx.execute(insert('c17-behind'));
     });
-    expect(await t.value('c17')).toBeUndefined();
+    expect([await t.value('c17'), await t.value('c17-behind')]).toEqual([1, 1]);
+  });
+
+  test.each([
+    'COPY account FROM STDIN',
+    'copy account (id, n) to stdout',
+    '/* a */ COPY (SELECT id FROM account WHERE id IN (SELECT 1::TEXT)) TO STDOUT WITH (FORMAT csv)',
+  ])(
+    'line 17: %j, which would never be answered, is refused everywhere before anything is sent',
+    async (text) => {
+      await using session = await t.db.startSession({ component: 'copy', intervalMs: 3_600_000 });
+      const both = [
+        { statement: insert('beside'), result: () => 1 },
+        { statement: sql(text), result: () => 1 },
+      ];
+      const sent = await t.sent(async () => {
+        await expect(t.db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(t.db.guarded.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(session.execute(sql(text))).rejects.toThrow(/COPY .* use a `:copyfrom` query/);
+        await expect(session.batch(both)).rejects.toThrow(ForbiddenStatementError);
+        await expect(t.db.transact((tx) => tx.batch(both))).rejects.toThrow(ForbiddenStatementError);
+      });
+      expect(sent.filter((one) => one === text || /^INSERT/.test(one))).toEqual([]);
+    },
+  );
+
+  test('line 17: DDL passes when it is asked for', async () => {
     const table = `ddl_${t.driver}`;
     await t.db.transact((tx) => tx.execute(sql(`CREATE TABLE ${table} (a INT8)`)), { allowDdl: true });
     expect((await t.direct.execute(sql(`SELECT count(*) FROM ${table}`))).rows).toEqual([['0']]);
     await t.db.transact((tx) => tx.execute(sql(`DROP TABLE ${table}`)), { allowDdl: true });
+    if (!cockroach) {
+      await t.db.transact((tx) => tx.execute(sql(`SELECT 1 AS a INTO ${table}`)), { allowDdl: true });
+      expect(await rows(t.direct, `SELECT a FROM ${table}`)).toEqual([['1']]);
+      await t.direct.execute(sql(`DROP TABLE ${table}`));
+    }
     expect(cockroach || (await t.direct.execute(read('x'))).rows.length === 0).toBe(true);
   });
 });
