@@ -1,25 +1,29 @@
 /**
  * Promises whose failure a transaction remembers: it does not commit, whether or not anybody awaits them. So when
  * nobody does nothing is lost, and neither they nor what is made of them may be unhandled rejections, which end the
- * process. Each is kept with the promise that the transaction knows.
+ * process. Each carries the promise that the transaction knows.
  */
-const remembered = new WeakMap<Promise<unknown>, Promise<unknown>>();
+const REMEMBERED = Symbol('remembered');
+
+interface Marked {
+  [REMEMBERED]?: Promise<unknown>;
+}
 
 const ignore = () => {};
 
 /** For whoever remembers the failure. */
 export function remember<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
-  remembered.set(promise, promise);
+  (promise as Marked)[REMEMBERED] = promise;
   return promise;
 }
 
 /** What `make` makes of an answer. Of a remembered one it is so as well, but for what `make` itself throws. */
 export function derive<T, R>(answer: Promise<T>, make: (value: T) => R): Promise<R> {
   const made = answer.then(make);
-  const root = remembered.get(answer);
+  const root = (answer as Marked)[REMEMBERED];
   if (root) {
-    remembered.set(made, root);
+    (made as Marked)[REMEMBERED] = root;
     // Not at once: what `make` throws nobody else knows.
     root.catch(() => made.catch(ignore));
   }
@@ -29,7 +33,7 @@ export function derive<T, R>(answer: Promise<T>, make: (value: T) => R): Promise
 /** `Promise.all`; remembered when each of them is. */
 export function all<T>(answers: readonly Promise<T>[]): Promise<T[]> {
   const together = Promise.all(answers);
-  return answers.every((answer) => remembered.has(answer)) ? remember(together) : together;
+  return answers.every((answer) => (answer as Marked)[REMEMBERED]) ? remember(together) : together;
 }
 
 /** What an async function would do, but for making another promise of the one that `run` gives. */
