@@ -84,7 +84,8 @@ export class Database implements Executor {
    * One implicit statement on its own: one round trip, not retried, not fenced. Values are text, bound; rows come
    * as text. Throws DatabaseError when the server refuses it; ConnectionLostError, or AmbiguousCommitError when the
    * server itself says so, when it is not known whether it took effect; PoolTimeoutError or ConnectError when it was
-   * not sent; ForbiddenStatementError for what would stay with the connection: BEGIN, SET and the like.
+   * not sent; ForbiddenStatementError for what would stay with the connection (BEGIN, SET and the like), and for COPY
+   * with STDIN or STDOUT.
    */
   async execute(statement: Statement): Promise<RawResult> {
     const { pool, telemetry } = this.#parts;

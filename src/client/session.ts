@@ -10,6 +10,7 @@ import {
   runBatch,
   type Statement,
 } from '../query/index.ts';
+import { derive, promised } from '../query/remembered.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
@@ -116,28 +117,34 @@ export class Session implements Executor {
    * Throws SessionExpiredError, RetriesExhaustedError or DeadlineExceededError (nothing was committed),
    * AmbiguousCommitError (not known), or the very object that `body` threw (rolled back).
    */
-  async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
-    this.#live.assertAlive();
-    return this.#host.transact(this.#live, body, options);
+  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
+    return promised(() => {
+      this.#live.assertAlive();
+      return this.#host.transact(this.#live, body, options);
+    });
   }
 
   /**
    * One statement in a transaction of its own that commits only while this session is alive, in one round trip:
    * `await renameMachine(session, { ... })`. Retried like `transact`; throws the same.
    */
-  async execute(statement: Statement, options?: TransactOptions): Promise<RawResult> {
-    this.#live.assertAlive();
-    const [answer] = await this.#host.send(this.#live, [statement], options);
-    return answer!;
+  execute(statement: Statement, options?: TransactOptions): Promise<RawResult> {
+    return derive(this.#send([statement], options), ([answer]) => answer!);
   }
 
   /** The same for several, `renameMachine.with({ ... })`: all or nothing, in one round trip. Results in order. */
-  async batch<const Q extends readonly BoundQuery<unknown>[]>(
+  batch<const Q extends readonly BoundQuery<unknown>[]>(
     queries: Q,
     options?: TransactOptions,
   ): Promise<BatchResults<Q>> {
-    this.#live.assertAlive();
-    return runBatch(queries, (statements) => this.#host.send(this.#live, statements, options));
+    return runBatch(queries, (statements) => this.#send(statements, options));
+  }
+
+  #send(statements: readonly Statement[], options?: TransactOptions): Promise<readonly RawResult[]> {
+    return promised(() => {
+      this.#live.assertAlive();
+      return this.#host.send(this.#live, statements, options);
+    });
   }
 
   /**

@@ -34,6 +34,7 @@ export interface DriverTls {
  *   Statements sent in the same tick leave in one write where the driver can.
  * - values and results are text; `send` rejects with DatabaseError for what the server says, and with
  *   ConnectionLostError for anything that ends the connection.
+ * - COPY with STDIN or STDOUT is refused with ForbiddenStatementError before it is sent.
  * - once dead, always dead: no reconnection behind the caller's back.
  * - never an uncaught exception or an unhandled rejection, whatever happens to the socket.
  */

@@ -1,5 +1,6 @@
 export { leaveClaimMode } from './claim-mode.ts';
 export { type Address, parseUrl, withTls } from './connection-url.ts';
+export { refuseCopyStreams } from './copy-streams.ts';
 export type { Driver, DriverConnection, DriverOptions, DriverTls } from './driver.ts';
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';

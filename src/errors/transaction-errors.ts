@@ -38,7 +38,10 @@ export class TransactionClosedError extends HoldfastError {
   readonly code = 'HOLDFAST_TRANSACTION_CLOSED';
 }
 
-/** BEGIN, COMMIT, ROLLBACK, the restart savepoint or (unless asked for) DDL inside a callback. */
+/**
+ * Refused before it was sent: BEGIN, COMMIT, ROLLBACK, savepoints, (unless asked for) DDL or what would outlive the
+ * transaction inside a callback; what would stay with a pooled connection; COPY with STDIN or STDOUT.
+ */
 export class ForbiddenStatementError extends HoldfastError {
   readonly code = 'HOLDFAST_FORBIDDEN_STATEMENT';
 }

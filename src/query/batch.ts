@@ -1,4 +1,5 @@
 import type { CompiledQuery } from './build.ts';
+import { all, derive, promised } from './remembered.ts';
 import type { Executor } from './statement.ts';
 
 /** A query run once for each parameter set, all of them in flight together: one round trip. */
@@ -10,10 +11,12 @@ export interface BatchQuery<P, Result> {
 
 /** `:batch`: the query inside, once a set. Every set is encoded before anything is sent. */
 export function batch<P, Row, Result>(query: CompiledQuery<P, Row, Result>): BatchQuery<P, Result> {
-  const run = async (executor: Executor, sets: readonly P[]) => {
-    const statements = sets.map((params) => query.statement(params));
-    const answers = await Promise.all(statements.map((statement) => executor.execute(statement)));
-    return answers.map((raw) => query.result(raw));
-  };
+  const run = (executor: Executor, sets: readonly P[]) =>
+    promised(() => {
+      const statements = sets.map((params) => query.statement(params));
+      return derive(all(statements.map((statement) => executor.execute(statement))), (answers) =>
+        answers.map((raw) => query.result(raw)),
+      );
+    });
   return Object.assign(run, { query });
 }

@@ -1,3 +1,4 @@
+import { all, derive, promised } from './remembered.ts';
 import type { Executor, RawResult, Statement } from './statement.ts';
 
 /** A compiled query with its parameters encoded: `getMachine.with({ machineId })`. */
@@ -12,12 +13,16 @@ export type BatchResults<Q extends readonly BoundQuery<unknown>[]> = {
 };
 
 /** Runs a batch by way of whatever can send several statements. */
-export async function runBatch<const Q extends readonly BoundQuery<unknown>[]>(
+export function runBatch<const Q extends readonly BoundQuery<unknown>[]>(
   queries: Q,
   executeAll: (statements: readonly Statement[]) => Promise<readonly RawResult[]>,
 ): Promise<BatchResults<Q>> {
-  const answers = await executeAll(queries.map(({ statement }) => statement));
-  return queries.map((query, i) => query.result(answers[i]!)) as BatchResults<Q>;
+  return promised(() =>
+    derive(
+      executeAll(queries.map(({ statement }) => statement)),
+      (answers) => queries.map((query, i) => query.result(answers[i]!)) as BatchResults<Q>,
+    ),
+  );
 }
 
 /**
@@ -28,7 +33,5 @@ export function sendBatch<const Q extends readonly BoundQuery<unknown>[]>(
   executor: Executor,
   queries: Q,
 ): Promise<BatchResults<Q>> {
-  return runBatch(queries, (statements) =>
-    Promise.all(statements.map((statement) => executor.execute(statement))),
-  );
+  return runBatch(queries, (statements) => all(statements.map((statement) => executor.execute(statement))));
 }

@@ -3,6 +3,7 @@ import type { BoundQuery } from './bound-query.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
 import { InvalidParameterError } from './invalid-parameter.ts';
+import { derive, promised } from './remembered.ts';
 import type { Executor, RawResult, Statement } from './statement.ts';
 
 /** No argument for a query without parameters; one that may be left out when every field may. */
@@ -104,8 +105,8 @@ export function build<P, Row, Result>(
   const decodeRow = rowDecoder<Row>(definition);
   const decodeRows = (raw: RawResult): Row[] => raw.rows.map(decodeRow);
   const result = (raw: RawResult) => toResult(raw, decodeRows);
-  const run = async (executor: Executor, params?: P) =>
-    result(await executor.execute(statement(params as P)));
+  const run = (executor: Executor, params?: P) =>
+    promised(() => derive(executor.execute(statement(params as P)), result));
   return Object.assign(run, {
     definition,
     statement,

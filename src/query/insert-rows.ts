@@ -1,6 +1,7 @@
 import { encodeParam, rowDecoder } from './build.ts';
 import { arrayText } from './composite-text.ts';
 import type { QueryDefinition } from './definition.ts';
+import { derive, promised } from './remembered.ts';
 import type { Executor } from './statement.ts';
 
 /** An INSERT of many rows in one statement: each parameter travels as an array of its column. */
@@ -19,11 +20,13 @@ function columnsOf<P>(definition: QueryDefinition, rows: readonly P[]): string[]
 /** `:copyfrom`: gives the number of rows inserted. */
 export function insertRows<P>(definition: QueryDefinition): InsertRows<P, number> {
   const { name, text, operation, collection } = definition;
-  const run = async (executor: Executor, rows: readonly P[]) => {
-    if (rows.length === 0) return 0;
-    const values = columnsOf(definition, rows);
-    return (await executor.execute({ text, name, operation, collection, values })).rowCount;
-  };
+  const run = (executor: Executor, rows: readonly P[]) =>
+    promised(() => {
+      if (rows.length === 0) return Promise.resolve(0);
+      const values = columnsOf(definition, rows);
+      const sent = executor.execute({ text, name, operation, collection, values });
+      return derive(sent, ({ rowCount }) => rowCount);
+    });
   return Object.assign(run, { definition });
 }
 
@@ -31,10 +34,12 @@ export function insertRows<P>(definition: QueryDefinition): InsertRows<P, number
 export function insertRowsReturning<P, Row>(definition: QueryDefinition): InsertRows<P, Row[]> {
   const { name, text, operation, collection } = definition;
   const decode = rowDecoder<Row>(definition);
-  const run = async (executor: Executor, rows: readonly P[]) => {
-    if (rows.length === 0) return [];
-    const values = columnsOf(definition, rows);
-    return (await executor.execute({ text, name, operation, collection, values })).rows.map(decode);
-  };
+  const run = (executor: Executor, rows: readonly P[]) =>
+    promised(() => {
+      if (rows.length === 0) return Promise.resolve([]);
+      const values = columnsOf(definition, rows);
+      const sent = executor.execute({ text, name, operation, collection, values });
+      return derive(sent, (raw) => raw.rows.map(decode));
+    });
   return Object.assign(run, { definition });
 }

@@ -12,7 +12,7 @@ export interface TransactionObserver {
   run<T>(body: () => Promise<T>): Promise<T>;
   /** An attempt begins on a connection to `server`. */
   attempt(attempt: number, server: ServerAddress): void;
-  /** An attempt failed with `error` and another one will follow. */
+  /** An attempt failed with `error`; told when another one follows. */
   retry(attempt: number, error: unknown): void;
   /** Calls `run` at once, so that statements keep their order and share a flight. */
   statement(statement: Statement, run: () => Promise<RawResult>): Promise<RawResult>;

@@ -125,9 +125,7 @@ export class Attempt {
 
   async execute(statement: Statement): Promise<RawResult> {
     if (this.#closed) throw this.#closed;
-    assertStatement(statement);
-    refuseForbidden(statement.text, this.#settings.allowDdl);
-    this.assertAlive();
+    this.check([statement]);
     return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
   }
 
@@ -140,13 +138,18 @@ export class Attempt {
     );
   }
 
-  /** Throws for what would be refused before it is sent. */
+  /** Throws for what is refused before it is sent, which is remembered as any other failure of a statement. */
   check(statements: readonly Statement[]): void {
-    for (const statement of statements) {
-      assertStatement(statement);
-      refuseForbidden(statement.text, this.#settings.allowDdl);
+    try {
+      for (const statement of statements) {
+        assertStatement(statement);
+        refuseForbidden(statement.text, this.#settings.allowDdl);
+      }
+      this.assertAlive();
+    } catch (error) {
+      this.poisonWith(error);
+      throw error;
     }
-    this.assertAlive();
   }
 
   has(fence: Fence): boolean {

@@ -116,6 +116,8 @@ export class Run<T> {
     const maxRetries = this.#options.maxRetries ?? DEFAULT_MAX_RETRIES;
     let renewed = false;
     let lastError: unknown;
+    // Told when another attempt follows, which a deadline or a signal may keep from happening.
+    const failures: [attempt: number, error: unknown][] = [];
     for (let number = 1; ; number++) {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
@@ -125,11 +127,12 @@ export class Run<T> {
       } catch (error) {
         // The first attempt tells at once; a server that was lost on the way may be back soon.
         if (number === 1 || number > maxRetries || !isPassing(error)) throw error;
-        this.#observer.retry(number, error);
+        failures.push([number, error]);
         lastError = error;
         await this.#pause(number);
         continue;
       }
+      for (const failure of failures.splice(0)) this.#observer.retry(...failure);
       this.#observer.attempt(number, this.#connection);
       const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
       renewed = false;
@@ -161,7 +164,7 @@ export class Run<T> {
         this.#observer.end(this.#unsettled ? 'ambiguous' : 'failed', number, this.#unsettled ?? thrown);
         throw thrown;
       }
-      this.#observer.retry(number, error);
+      failures.push([number, error]);
       if (verdict === 'retry') this.#conflicts++;
       try {
         renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);

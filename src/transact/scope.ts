@@ -8,6 +8,7 @@ import {
   runBatch,
   type Statement,
 } from '../query/index.ts';
+import { remember } from '../query/remembered.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
@@ -72,9 +73,7 @@ export class Scope implements Transaction {
   execute(statement: Statement): Promise<RawResult> {
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
     const sent = atOnce ? this.#send(statement) : this.#sendInTurn(statement);
-    // A failure poisons the transaction, so it is not lost when nobody awaits this promise.
-    sent.catch(() => {});
-    return sent;
+    return remember(sent);
   }
 
   batch<const Q extends readonly BoundQuery<unknown>[]>(queries: Q): Promise<BatchResults<Q>> {
@@ -87,8 +86,7 @@ export class Scope implements Transaction {
       this.#refusal ? Promise.reject(this.#refusal.error) : this.#context.attempt.executeAll(statements);
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
     const sent = atOnce ? send() : this.#turns.take(() => ({ sent: send() })).then((turn) => turn.sent);
-    sent.catch(() => {});
-    return sent;
+    return remember(sent);
   }
 
   /** The transaction proves this already. */
@@ -127,7 +125,7 @@ export class Scope implements Transaction {
       // Nobody can have awaited a part that fails after the callback has returned.
       if (this.#ended) this.#context.attempt.poisonWith(error);
     });
-    return part;
+    return remember(part);
   }
 
   /** The callback has settled: the handle is dead; parts that it did not await are waited for. */

@@ -25,8 +25,8 @@ export type TransactionBody<T> = (tx: Transaction, info: AttemptInfo) => Promise
  * are waited for before the commit, and if one fails nothing commits.
  *
  * After the callback has settled every use rejects with TransactionClosedError. After the connection is lost
- * every use rejects with ConnectionLostError. A failed statement poisons the transaction even if the callback
- * swallows the error, as in PostgreSQL.
+ * every use rejects with ConnectionLostError. A statement that failed, or was refused before it was sent, poisons the
+ * transaction even if the callback swallows the error, as in PostgreSQL.
  */
 export interface Transaction extends Executor {
   execute(statement: Statement): Promise<RawResult>;

@@ -3,6 +3,7 @@ import { checkOptions, type Engine, type Pool } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
 import { TransactionClosedError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
+import { promised } from '../query/remembered.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
@@ -37,16 +38,18 @@ export class Transactor {
     this.#observer = observer;
   }
 
-  async transact<T>(
+  transact<T>(
     body: TransactionBody<T>,
     options?: TransactOptions,
     context: TransactContext = {},
   ): Promise<T> {
-    assertFunction('body', body);
-    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#outer();
-    if (outer) return outer.join(body, checked, context.fence);
-    return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+    return promised(() => {
+      assertFunction('body', body);
+      const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+      const outer = this.#outer();
+      if (outer) return outer.join(body, checked, context.fence);
+      return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+    });
   }
 
   /**
@@ -77,20 +80,22 @@ export class Transactor {
    * Inside of a transaction it is a part of that one. With a signal the COMMIT waits for the answers, so that there
    * is something to abort.
    */
-  async send(
+  send(
     statements: readonly Statement[],
     options?: TransactOptions,
     context: TransactContext = {},
   ): Promise<readonly RawResult[]> {
-    const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
-    const outer = this.#outer();
-    const body = () => this.#shared.current.getStore()!.executeAll(statements);
-    const { name = statements[0]?.name ?? 'statement', ...rest } = checked;
-    if (outer) {
-      const plain = Object.keys(rest).length === 0 && (!context.fence || outer.has(context.fence));
-      return plain ? outer.executeAll(statements) : outer.join(body, { ...rest, name }, context.fence);
-    }
-    return this.#run(name, checked.signal ? { body } : { statements, body }, checked, context);
+    return promised(() => {
+      const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
+      const outer = this.#outer();
+      const body = () => this.#shared.current.getStore()!.executeAll(statements);
+      const { name = statements[0]?.name ?? 'statement', ...rest } = checked;
+      if (outer) {
+        const plain = Object.keys(rest).length === 0 && (!context.fence || outer.has(context.fence));
+        return plain ? outer.executeAll(statements) : outer.join(body, { ...rest, name }, context.fence);
+      }
+      return this.#run(name, checked.signal ? { body } : { statements, body }, checked, context);
+    });
   }
 
   /** Deletes what is left of settled commit markers. */

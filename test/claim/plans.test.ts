@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimJob, finishJob } from '../../examples/queue/generated/job.ts';
 import { connect, type Database } from '../../src/index.ts';
-import { fenceSession, heartbeat, sealSession } from '../../src/queries/sessions.ts';
+import { insertMarker, resolveMarker } from '../../src/queries/markers.ts';
+import {
+  closeSessions,
+  fenceSession,
+  heartbeat,
+  sealSession,
+  startSession,
+} from '../../src/queries/sessions.ts';
 import {
   claimWork,
   finishedKeys,
@@ -77,6 +84,13 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
   ['FenceSession', () => fenceSession.statement({ sessionId: id })],
   ['SealSession', () => sealSession.statement({ sessionId: id })],
   ['Heartbeat', () => heartbeat.statement({ sessionIds: ids })],
+  [
+    'StartSession',
+    () => startSession.statement({ sessionId: id, component: 'c', runtimeInfo: 'r', intervalMs: 5_000n }),
+  ],
+  ['CloseSessions', () => closeSessions.statement({ sessionIds: ids })],
+  ['InsertMarker', () => insertMarker.statement({ markerId: id })],
+  ['ResolveMarker', () => resolveMarker.statement({ markerId: id })],
 ];
 
 /** The statement with its values in it, as text literals: EXPLAIN takes no parameters. */
@@ -122,8 +136,14 @@ describe('no hot statement reads a table that grows from end to end', () => {
       `INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at)
        SELECT target, process, token, 'finished', gen_random_uuid(), now() FROM holdfast.work`,
     );
+    await rows(
+      db,
+      `INSERT INTO holdfast.commit_marker (marker_id, committed)
+       SELECT gen_random_uuid(), true FROM generate_series(1, 10000)`,
+    );
     for (const table of [
       'job',
+      'holdfast.commit_marker',
       'holdfast.session',
       'holdfast.session_deadline',
       'holdfast.work',

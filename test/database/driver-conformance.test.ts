@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DriverConnection } from '../../src/database/index.ts';
-import { DatabaseError } from '../../src/errors/index.ts';
+import { DatabaseError, ForbiddenStatementError } from '../../src/errors/index.ts';
 import { type FaultProxy, startFaultProxy, trickle } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
@@ -115,6 +115,47 @@ describe.each(DRIVERS)('driver %s', (driver) => {
       rowCount: 2,
       command: 'DELETE',
     });
+  });
+
+  test('the command is the whole tag without its numbers', async () => {
+    const texts = [
+      ['CREATE TABLE tagged (a INT8)', 'CREATE TABLE'],
+      ['CREATE INDEX tagged_a ON tagged (a)', 'CREATE INDEX'],
+      ['INSERT INTO tagged VALUES (1), (2)', 'INSERT'],
+      ['SELECT a FROM tagged', 'SELECT'],
+      ['DROP TABLE tagged', 'DROP TABLE'],
+    ] as const;
+    for (const send of ['send', 'sendSimple'] as const) {
+      for (const [text, command] of texts) {
+        const answer = send === 'send' ? connection.send(sql(text)) : connection.sendSimple(text);
+        expect((await answer).command, `${send} ${text}`).toBe(command);
+      }
+    }
+    expect(await connection.sendSimple('SELECT 1; CREATE TABLE tagged (a INT8)')).toMatchObject({
+      command: 'CREATE TABLE',
+    });
+    await connection.sendSimple('DROP TABLE tagged');
+  });
+
+  test('COPY with a stream is refused before it is sent, whole, and the connection goes on', async () => {
+    const watched = await open(proxy.url);
+    const flight = await proxy.measure(async () => {
+      for (const text of [
+        'COPY parent FROM STDIN',
+        'COPY parent TO STDOUT',
+        'copy (SELECT (1)) to/* */stdout (FORMAT csv)',
+      ]) {
+        await expect(watched.send(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(watched.sendSimple(text)).rejects.toThrow(ForbiddenStatementError);
+        await expect(watched.sendSimple(`SELECT 1; ${text}`)).rejects.toThrow(ForbiddenStatementError);
+      }
+    });
+    expect(flight.messages).toBe(0);
+    expect(watched.dead).toBeUndefined();
+    expect((await watched.send(sql("SELECT 'COPY parent FROM STDIN'"))).rows).toHaveLength(1);
+    // The server's own files are the server's to answer for.
+    await expect(watched.send(sql("COPY nowhere FROM '/STDIN'"))).rejects.toThrow(DatabaseError);
+    expect((await watched.send(sql('SELECT 1'))).rows).toEqual([['1']]);
   });
 
   test('columns of one name are all there', async () => {

@@ -5,6 +5,40 @@ import { connect, type Database, ForbiddenStatementError } from '../../src/index
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 
+/** What stays with a connection, in a transaction as well as on its own. */
+const STAYING = [
+  "SELECT set_config('statement_timeout', '77', false)",
+  "SELECT pg_catalog.Set_Config /* , true */ ('application_name', 'true', NOT true)",
+  "UPDATE nowhere SET a = set_config('application_name', 'x', $1)",
+  'SELECT 1 AS a INTO TEMP leak',
+  'WITH x AS (SELECT 1 AS a) SELECT a INTO LOCAL TEMPORARY TABLE leak FROM x',
+  'SELECT 1 AS a INTO pg_temp.leak',
+  'EXPLAIN (COSTS off, ANALYZE) SELECT 1 AS a INTO TEMP leak',
+  'CREATE OR REPLACE TEMP VIEW leak AS SELECT 2',
+  'CREATE TEMPORARY SEQUENCE leak',
+  'CREATE TABLE pg_temp.leak (a INT8)',
+  "CREATE TEMP TABLE leak AS SELECT ' ON COMMIT DROP ' AS a",
+  'SELECT pg_advisory_lock(4711)',
+  'SELECT a FROM (SELECT pg_try_advisory_lock_shared (1, 2) AS a) AS x',
+  'DECLARE c CURSOR WITH/* */HOLD FOR SELECT 1',
+  'SET/* LOCAL */statement_timeout = 1',
+];
+
+/** What only looks like it. */
+const PASSING = [
+  "SELECT 'set_config(a, b, false), pg_advisory_lock(1) INTO TEMP leak'",
+  'SELECT $$ INTO TEMP leak $$, $a$ $$ INTO TEMP leak $a$',
+  "SELECT E'\\' INTO TEMP leak'",
+  'SELECT 1 AS "pg_advisory_lock (", 2 AS "into", 3 AS into',
+  '-- INTO TEMP leak\nSELECT 1 /* INTO TEMP /* nested */ leak */',
+  'INSERT INTO looked_at (a) SELECT 1',
+  'WITH x AS (INSERT INTO looked_at (a) VALUES (1) RETURNING a) SELECT a FROM x',
+];
+const PASSING_ON_POSTGRESQL = [
+  'MERGE INTO looked_at AS p USING (SELECT 1 AS a) AS x ON p.a = x.a WHEN NOT MATCHED THEN INSERT VALUES (x.a)',
+  'EXPLAIN ANALYZE INSERT INTO looked_at (a) SELECT 1',
+];
+
 describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
   let database: TestDatabase;
   let db: Database;
@@ -33,6 +67,7 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
     'LISTEN changes',
     'CREATE TEMP TABLE t (a INT8)',
     'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+    ...STAYING,
   ])('db.execute refuses %s', async (text) => {
     await expect(db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
   });
@@ -54,10 +89,29 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
     'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
     'CREATE TEMP TABLE t (a INT8)',
     'create temporary table t (a INT8) ON COMMIT DELETE ROWS',
+    ...STAYING,
   ])('line 21: in a transaction, which it would outlive, %s is refused', async (text) => {
     await expect(db.transact((tx) => rows(tx, text), { allowDdl: true })).rejects.toThrow(
       ForbiddenStatementError,
     );
+  });
+
+  test('what only looks as if it stayed passes, in a transaction and on its own', async () => {
+    await rows(db, 'CREATE TABLE IF NOT EXISTS looked_at (a INT8)');
+    for (const text of [...PASSING, ...(testEngine() === 'postgresql' ? PASSING_ON_POSTGRESQL : [])]) {
+      await db.transact((tx) => rows(tx, text));
+      await rows(db, text);
+    }
+    if (testEngine() === 'cockroachdb') return;
+    await db.transact(async (tx) => {
+      await rows(
+        tx,
+        "SELECT set_config('application_name', concat('in', ('side')), true), pg_advisory_xact_lock(4711)",
+      );
+      await rows(tx, "DECLARE c CURSOR FOR SELECT ' WITH HOLD '");
+    });
+    expect(await rows(db, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).toEqual([['0']]);
+    expect(await rows(db, 'SHOW application_name')).not.toEqual([['inside']]);
   });
 
   test('what ends with the transaction passes, and the next one sees nothing of it', async () => {

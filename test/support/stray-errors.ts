@@ -18,3 +18,22 @@ export function expectNoStrayErrors(): void {
     expect(strays).toEqual([]);
   });
 }
+
+/** The unhandled rejections while `body` runs and until its last turn is over. Nobody else is told of them. */
+export async function unhandledDuring(body: () => Promise<unknown>): Promise<unknown[]> {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => {
+    unhandled.push(error);
+  };
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', note);
+  try {
+    await body();
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('unhandledRejection', note);
+    for (const other of others) process.on('unhandledRejection', other);
+  }
+  return unhandled;
+}

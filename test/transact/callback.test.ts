@@ -1,10 +1,31 @@
 import { expect, test } from 'vitest';
 import { ForbiddenStatementError, TransactionClosedError } from '../../src/errors/index.ts';
-import type { Transaction } from '../../src/index.ts';
+import type { Session, Transaction, TransactOptions } from '../../src/index.ts';
+import { batch, exec, insertRows, insertRowsReturning, one, sendBatch, text } from '../../src/query/index.ts';
 import { dropReply } from '../../src/testing/index.ts';
 import { rows, sql } from '../support/sql.ts';
+import { unhandledDuring } from '../support/stray-errors.ts';
 import { add, cockroach, describeTransact, insert, read } from './fixture.ts';
 
+const oneId = { params: [['id', text]], columns: [] } as const;
+const addAccount = exec<{ id: string }>({
+  ...oneId,
+  name: 'AddAccount',
+  text: 'INSERT INTO account (id, n) VALUES ($1, 1)',
+});
+const oneAccount = one<{ id: string }, object>({
+  ...oneId,
+  name: 'OneAccount',
+  text: 'SELECT id FROM account WHERE id = $1',
+});
+const ADD_ACCOUNTS = 'INSERT INTO account (id, n) SELECT unnest($1::TEXT[]), 1';
+const addAccounts = insertRows<{ id: string }>({ ...oneId, name: 'AddAccounts', text: ADD_ACCOUNTS });
+const addAccountsReturning = insertRowsReturning<{ id: string }, { id: string }>({
+  ...oneId,
+  name: 'AddAccountsReturning',
+  text: `${ADD_ACCOUNTS} RETURNING id`,
+  columns: [['id', text]],
+});
 const serialization = () => Object.assign(new Error('restart'), { code: '40001' });
 
 describeTransact('callback', (t) => {
@@ -206,6 +227,89 @@ describeTransact('callback', (t) => {
     expect(await t.value('whole')).toBeUndefined();
   });
 
+  const UNAWAITED: [string, (tx: Transaction, session: Session) => Promise<unknown>][] = [
+    ['tx.execute', (tx) => tx.execute(insert('dup'))],
+    ['a compiled query', (tx) => addAccount(tx, { id: 'dup' })],
+    ['a :batch', (tx) => batch(addAccount)(tx, [{ id: 'un-1' }, { id: 'dup' }])],
+    ['a :copyfrom', (tx) => addAccounts(tx, [{ id: 'dup' }])],
+    ['a :copyfrom with RETURNING', (tx) => addAccountsReturning(tx, [{ id: 'dup' }])],
+    ['tx.batch', (tx) => tx.batch([addAccount.with({ id: 'un-1' }), addAccount.with({ id: 'dup' })])],
+    ['sendBatch', (tx) => sendBatch(tx, [addAccount.with({ id: 'un-1' }), addAccount.with({ id: 'dup' })])],
+    ['tx.transact', (tx) => tx.transact((part) => part.execute(insert('dup')))],
+    ['db.transact', () => t.db.transact((part) => part.execute(insert('dup')))],
+    ['session.transact', (_, session) => session.transact((part) => part.execute(insert('dup')))],
+    ['session.execute', (_, session) => session.execute(insert('dup'))],
+    ['session.batch', (_, session) => session.batch([addAccount.with({ id: 'dup' })])],
+    ['a compiled query on the session', (_, session) => addAccount(session, { id: 'dup' })],
+    ['a statement that is refused before it is sent', (tx) => tx.execute(sql('SET a = 1'))],
+    ['a batch with such a one', (tx) => tx.batch([{ statement: sql('SET a = 1'), result: () => 1 }])],
+  ];
+  test.each(UNAWAITED)(
+    'line 15: un-awaited, %s that fails fails the transaction and ends no process',
+    async (_, start) => {
+      await t.direct.execute(insert('dup'));
+      await using session = await t.db.startSession({ component: 'l15', intervalMs: 60_000 });
+      for (const outer of [t.db, session]) {
+        const unhandled = await unhandledDuring(async () => {
+          const failing = outer.transact(async (tx) => {
+            void tx.execute(insert('beside'));
+            void start(tx, session);
+          });
+          await expect(failing).rejects.toMatchObject({ code: /^(23505|HOLDFAST_FORBIDDEN_STATEMENT)$/ });
+        });
+        expect(unhandled).toEqual([]);
+        expect(await t.value('beside')).toBeUndefined();
+      }
+    },
+  );
+
+  test('line 15: outside of a transaction what nobody awaits is an unhandled rejection as ever', async () => {
+    await t.direct.execute(insert('dup'));
+    await using session = await t.db.startSession({ component: 'l15', intervalMs: 60_000 });
+    const alone: (() => Promise<unknown>)[] = [
+      () => t.db.execute(insert('dup')),
+      () => addAccount(t.db, { id: 'dup' }),
+      () => batch(addAccount)(t.db, [{ id: 'dup' }]),
+      () => sendBatch(t.db, [addAccount.with({ id: 'dup' })]),
+      () => t.db.transact((tx) => tx.execute(insert('dup'))),
+      () => session.transact((tx) => tx.execute(insert('dup'))),
+      () => session.execute(insert('dup')),
+      () => session.batch([addAccount.with({ id: 'dup' })]),
+      () => addAccount(session, { id: 'dup' }),
+    ];
+    for (const start of alone) {
+      let told = () => {};
+      const settled = new Promise<void>((resolve) => {
+        told = resolve;
+      });
+      const unhandled = await unhandledDuring(async () => {
+        process.once('unhandledRejection', told);
+        start();
+        await settled;
+      });
+      expect(unhandled, String(start)).toMatchObject([{ code: '23505' }]);
+    }
+  });
+
+  test('line 15: what the transaction does not remember is not kept quiet inside of it either', async () => {
+    await using session = await t.db.startSession({ component: 'l15', intervalMs: 60_000 });
+    const mistakes: [string, (tx: Transaction) => Promise<unknown>][] = [
+      ['HOLDFAST_INVALID_PARAMETER', (tx) => addAccount(tx, {} as { id: string })],
+      ['HOLDFAST_ROW_COUNT', (tx) => oneAccount(tx, { id: 'nobody' })],
+      ['HOLDFAST_INVALID_OPTION', () => session.execute(insert('x'), { isolaton: 1 } as TransactOptions)],
+      ['HOLDFAST_INVALID_OPTION', () => t.db.transact(async () => {}, { isolaton: 1 } as TransactOptions)],
+      ['HOLDFAST_NESTED_OPTIONS', () => t.db.transact(async () => {}, { commitMarker: true })],
+    ];
+    for (const [code, start] of mistakes) {
+      const unhandled = await unhandledDuring(() =>
+        t.db.transact(async (tx) => {
+          void start(tx);
+        }),
+      );
+      expect(unhandled).toMatchObject([{ code }]);
+    }
+  });
+
   test('line 16: onCommit once after a definite commit, onRollback for each failed attempt, neither on ambiguity', async () => {
     const calls: string[] = [];
     const body = async (tx: Transaction, { attempt }: { attempt: number }) => {
@@ -275,12 +379,19 @@ describeTransact('callback', (t) => {
     'ROLLBACK',
     'ABORT',
     "PREPARE TRANSACTION 'x'",
+    'SAVEPOINT mine',
+    '/* mine */ release mine',
+    'ROLLBACK TO mine',
+    'rollback work to savepoint "mine"',
     'SAVEPOINT cockroach_restart',
     'RELEASE SAVEPOINT "cockroach_restart"',
     'ROLLBACK TO SAVEPOINT cockroach_restart',
     'CREATE TABLE sneaky (a INT8)',
     'DROP TABLE account',
     'TRUNCATE account',
+    'SELECT 1 AS a INTO sneaky',
+    'EXPLAIN ANALYZE CREATE TABLE sneaky AS SELECT 1 AS a',
+    'COPY account FROM STDIN',
   ])('line 17: %j inside of the callback is refused before it is sent', async (text) => {
     const sent = await t.sent(() =>
       expect(t.db.transact((tx) => tx.execute(sql(text)))).rejects.toThrow(ForbiddenStatementError),
@@ -303,17 +414,52 @@ describeTransact('callback', (t) => {
     expect([await t.value('multi'), await t.value('multi-0')]).toEqual([undefined, undefined]);
   });
 
-  test('line 17: savepoints of one’s own and, when asked for, DDL pass', async () => {
+  test('line 17: a savepoint of one’s own is refused by what does instead: tx.transact, which recovers', async () => {
+    await expect(t.db.transact((tx) => tx.execute(sql('SAVEPOINT mine')))).rejects.toThrow(
+      /use tx\.transact/,
+    );
     await t.db.transact(async (tx) => {
-      await tx.execute(sql('SAVEPOINT mine'));
       await tx.execute(insert('c17'));
-      await tx.execute(sql('ROLLBACK TO SAVEPOINT mine'));
+      const part = tx.transact((inner) => inner.execute(insert('c17')));
+      await expect(part).rejects.toMatchObject({ code: '23505' });
+      await tx.execute(insert('c17-behind'));
     });
-    expect(await t.value('c17')).toBeUndefined();
+    expect([await t.value('c17'), await t.value('c17-behind')]).toEqual([1, 1]);
+  });
+
+  test.each([
+    'COPY account FROM STDIN',
+    'copy account (id, n) to stdout',
+    '/* a */ COPY (SELECT id FROM account WHERE id IN (SELECT 1::TEXT)) TO STDOUT WITH (FORMAT csv)',
+  ])(
+    'line 17: %j, which would never be answered, is refused everywhere before anything is sent',
+    async (text) => {
+      await using session = await t.db.startSession({ component: 'copy', intervalMs: 3_600_000 });
+      const both = [
+        { statement: insert('beside'), result: () => 1 },
+        { statement: sql(text), result: () => 1 },
+      ];
+      const sent = await t.sent(async () => {
+        await expect(t.db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(t.db.guarded.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(session.execute(sql(text))).rejects.toThrow(/COPY .* use a `:copyfrom` query/);
+        await expect(session.batch(both)).rejects.toThrow(ForbiddenStatementError);
+        await expect(t.db.transact((tx) => tx.batch(both))).rejects.toThrow(ForbiddenStatementError);
+      });
+      expect(sent.filter((one) => one === text || /^INSERT/.test(one))).toEqual([]);
+    },
+  );
+
+  test('line 17: DDL passes when it is asked for', async () => {
     const table = `ddl_${t.driver}`;
     await t.db.transact((tx) => tx.execute(sql(`CREATE TABLE ${table} (a INT8)`)), { allowDdl: true });
     expect((await t.direct.execute(sql(`SELECT count(*) FROM ${table}`))).rows).toEqual([['0']]);
     await t.db.transact((tx) => tx.execute(sql(`DROP TABLE ${table}`)), { allowDdl: true });
+    if (!cockroach) {
+      await t.db.transact((tx) => tx.execute(sql(`SELECT 1 AS a INTO ${table}`)), { allowDdl: true });
+      expect(await rows(t.direct, `SELECT a FROM ${table}`)).toEqual([['1']]);
+      await t.direct.execute(sql(`DROP TABLE ${table}`));
+    }
     expect(cockroach || (await t.direct.execute(read('x'))).rows.length === 0).toBe(true);
   });
 });

@@ -80,7 +80,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     child.signal('SIGCONT');
     for (const attempt of ['open', 'checkpoint', 'finish', 'fail', 'cancel', 'transact', 'work']) {
       const answer = await child.ask(attempt);
-      expect(answer).toMatch(new RegExp(`^${attempt} HOLDFAST_(SESSION_EXPIRED|LEASE_LOST)$`));
+      expect(answer).toMatch(new RegExp(`^${attempt} HOLDFAST_SESSION_EXPIRED$`));
     }
     expect(await owners('stopped')).toEqual(['nobody', 'nobody']);
     expect(await workHistory(db, { target: 'stopped' })).toEqual(before);

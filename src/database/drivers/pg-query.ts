@@ -22,13 +22,27 @@ interface Extended {
   readonly name: string | undefined;
 }
 
+interface Answered {
+  readonly _result: { command: string };
+  handleCommandComplete(message: { readonly text: string }, connection: unknown): void;
+}
+const PgQuery = pg.Query as unknown as new (text: string) => Answered;
+
+/** Keeps the whole command tag, of which node-postgres keeps the first word: `CREATE TABLE`, not `CREATE`. */
+class TaggedQuery extends PgQuery {
+  override handleCommandComplete(message: { readonly text: string }, connection: unknown): void {
+    super.handleCommandComplete(message, connection);
+    this._result.command = message.text.replace(/[ \d]+$/, '');
+  }
+}
+
 /**
  * A query object of node-postgres: rows as arrays of text. Built from its text alone and then filled, since a
  * configuration would be copied by node-postgres, property by property: in profiles of a transaction only the
  * writes to the socket cost more.
  */
 function queryOf(text: string, extended: Extended | undefined): pg.Query & QueryInternals {
-  const query = new pg.Query(text) as unknown as pg.Query & QueryInternals;
+  const query = new TaggedQuery(text) as unknown as pg.Query & QueryInternals;
   if (extended) {
     query.values = extended.values;
     // Without values node-postgres would fall back to the simple protocol.

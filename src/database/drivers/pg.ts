@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { ConnectionLostError } from '../../errors/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
+import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { connectFailure, statementFailure } from './failures.ts';
@@ -40,15 +41,18 @@ class PgConnection extends Mortal implements DriverConnection {
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
     const name = (options?.prepare ?? prepare) === false ? undefined : statementName(text);
-    return this.#submit((client) => sendQuery(client, text, { values: values as (string | null)[], name }));
+    return this.#submit(text, (client) =>
+      sendQuery(client, text, { values: values as (string | null)[], name }),
+    );
   }
 
   sendSimple(text: string): Promise<RawResult> {
-    return this.#submit((client) => sendQuery(client, text));
+    return this.#submit(text, (client) => sendQuery(client, text));
   }
 
-  async #submit(send: (client: pg.Client) => Promise<PgAnswer>): Promise<RawResult> {
+  async #submit(text: string, send: (client: pg.Client) => Promise<PgAnswer>): Promise<RawResult> {
     if (this.dead) throw this.dead;
+    refuseCopyStreams(text);
     this.#cork();
     try {
       const answer = await send(this.#client);

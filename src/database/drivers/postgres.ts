@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
 import { ConnectionLostError } from '../../errors/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
+import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { connectFailure, statementFailure } from './failures.ts';
@@ -108,6 +109,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
 
   async #submit(text: string, values: readonly (string | null)[], mode: object): Promise<RawResult> {
     if (this.dead) throw this.dead;
+    refuseCopyStreams(text);
     const query = this.#sql.unsafe(text, [], mode) as unknown as PostgresQuery;
     // Given as arguments, the parameters of a statement's first run would cost a Describe round trip before
     // the Bind; as text that is encoded already they need none.

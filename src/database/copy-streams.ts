@@ -1,0 +1,34 @@
+import { ForbiddenStatementError } from '../errors/index.ts';
+import { byText } from '../query/by-text.ts';
+import { wordsOf } from '../query/words.ts';
+
+/**
+ * Throws ForbiddenStatementError for COPY with STDIN or STDOUT: the protocol goes over to a stream then, which neither
+ * end of an executor has, so the answer would never come.
+ */
+export function refuseCopyStreams(text: string): void {
+  if (copiesStream(text))
+    throw new ForbiddenStatementError(
+      'COPY with STDIN or STDOUT streams data, which no statement here can: use a `:copyfrom` query or INSERT ... SELECT unnest(...), and `:iter` to read',
+    );
+}
+
+const copiesStream = byText((text) => {
+  // Most texts end here, and long ones are not read word by word for nothing.
+  if (!/\bcopy\b/i.test(text)) return false;
+  let copying = false;
+  let depth = 0;
+  let before = ';';
+  for (const word of wordsOf(text)) {
+    if (before === ';') {
+      copying = word === 'COPY';
+      depth = 0;
+    }
+    if (word === '(') depth++;
+    if (word === ')') depth--;
+    const stream = word === 'STDIN' || word === 'STDOUT';
+    if (copying && depth === 0 && stream && (before === 'FROM' || before === 'TO')) return true;
+    before = word;
+  }
+  return false;
+});

@@ -1,0 +1,13 @@
+const MOST_VERDICTS = 5_000;
+
+/** The same judgement, made once for each text. */
+export function byText<T>(judge: (text: string) => T): (text: string) => T {
+  const verdicts = new Map<string, T>();
+  return (text) => {
+    if (verdicts.has(text)) return verdicts.get(text) as T;
+    if (verdicts.size >= MOST_VERDICTS) verdicts.clear();
+    const verdict = judge(text);
+    verdicts.set(text, verdict);
+    return verdict;
+  };
+}
