@@ -12,8 +12,7 @@ import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
-
-type Hook = () => void | Promise<void>;
+import { Hooks, type Outcome } from './hooks.ts';
 
 /** How the commit flight ended. */
 export type CommitOutcome =
@@ -38,13 +37,12 @@ export interface AttemptSettings {
  * RELEASE and COMMIT leave together. A fenced transaction of one statement is two round trips.
  */
 export class Attempt {
+  readonly hooks = new Hooks();
   readonly #connection: DriverConnection;
   readonly #settings: AttemptSettings;
   readonly #observer: TransactionObserver;
   readonly #fences: Fence[] = [];
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #commitHooks: Hook[] = [];
-  readonly #rollbackHooks: Hook[] = [];
   #opened: Promise<void> = Promise.resolve();
   #ended = false;
   #poison: { readonly error: unknown } | undefined;
@@ -158,14 +156,6 @@ export class Attempt {
     for (const fence of this.#fences) fence.assertAlive();
   }
 
-  onCommit(hook: Hook): void {
-    this.#commitHooks.push(hook);
-  }
-
-  onRollback(hook: Hook): void {
-    this.#rollbackHooks.push(hook);
-  }
-
   /** From now on every use of the handle rejects with TransactionClosedError. */
   close(): void {
     this.#ended = true;
@@ -250,15 +240,8 @@ export class Attempt {
     await this.#connection.sendSimple('ROLLBACK TO SAVEPOINT cockroach_restart');
   }
 
-  async runHooks(kind: 'commit' | 'rollback'): Promise<void> {
-    for (const hook of kind === 'commit' ? this.#commitHooks : this.#rollbackHooks) {
-      try {
-        await hook();
-      } catch (error) {
-        // The transaction's outcome stands; a hook cannot change it.
-        process.emitWarning(error instanceof Error ? error : String(error), 'HoldfastHookWarning');
-      }
-    }
+  runHooks(kind: keyof typeof OUTCOMES): Promise<void> {
+    return this.hooks.settle(OUTCOMES[kind]);
   }
 
   translate(error: unknown): unknown {
@@ -303,6 +286,12 @@ export class Attempt {
     }
   }
 }
+
+const OUTCOMES = {
+  commit: 'committed',
+  rollback: 'rolled-back',
+  unknown: 'unknown',
+} as const satisfies Record<string, Outcome>;
 
 const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
 

@@ -50,6 +50,49 @@ describeTransact('nesting', (t) => {
     expect(ran).toEqual(['outer', 'kept part']);
   });
 
+  test('line 16: a part that is rolled back alone runs its onRollback then, before it rejects, and never again', async () => {
+    const ran: string[] = [];
+    const body = async (tx: Transaction, last: () => void) => {
+      tx.onRollback(() => void ran.push('whole'));
+      await tx.transact(async (part) => part.onRollback(() => void ran.push('kept part')));
+      const failed = tx.transact(async (part) => {
+        part.onRollback(async () => {
+          await Promise.resolve();
+          ran.push('failed part');
+        });
+        await part.transact(async (inner) =>
+          inner.onRollback(() => void ran.push('part of the failed part')),
+        );
+        throw new Error('not this part');
+      });
+      await expect(failed).rejects.toThrow('not this part');
+      expect(ran).toEqual(['failed part', 'part of the failed part']);
+      last();
+    };
+    await t.db.transact((tx) => body(tx, () => {}));
+    expect(ran.splice(0)).toEqual(['failed part', 'part of the failed part']);
+    const whole = t.db.transact((tx) =>
+      body(tx, () => {
+        throw new Error('nor the whole');
+      }),
+    );
+    await expect(whole).rejects.toThrow('nor the whole');
+    expect(ran).toEqual(['failed part', 'part of the failed part', 'whole', 'kept part']);
+  });
+
+  test('line 16: a hook of a part that was rolled back may use the transaction that goes on', async () => {
+    const db = await t.open({ pool: { max: 1, acquireTimeoutMs: 2_000 } });
+    await db.transact(async (tx) => {
+      const failed = tx.transact(async (part) => {
+        part.onRollback(() => db.transact(async (noting) => void (await noting.execute(insert('noted')))));
+        await part.execute(insert('undone'));
+        throw new Error('part');
+      });
+      await expect(failed).rejects.toThrow('part');
+    });
+    expect([await t.value('noted'), await t.value('undone')]).toEqual([1, undefined]);
+  });
+
   test('line 25: an inner 40001 reaches the outermost loop, even swallowed on the way', async () => {
     t.fail(/INSERT/);
     const attempts: string[] = [];
