@@ -251,9 +251,10 @@ export class Session implements Executor {
     const names = { [PROCESS]: first.process, [PROCESSOR]: this.processor };
     let value: T | undefined;
     await inSpan(`finish ${first.process}`, names, () =>
-      Work.finishTogether(this, this.#guarded, works, ({ process, keys }) =>
+      Work.finishTogether(this, this.#guarded, works, ({ process, keys }, follow) =>
         this.transact(
           async (tx, info) => {
+            follow(tx);
             const released = releaseWork(tx, {
               event: 'finished',
               process,

@@ -384,6 +384,7 @@ export class Run<T> {
         }
       }
     }
+    await attempt.runHooks('unknown');
     const ambiguous = new AmbiguousCommitError(
       `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
         (markerId === undefined ? '' : '; its marker could not be read before the deadline'),

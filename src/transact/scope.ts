@@ -65,6 +65,10 @@ export class Scope implements Transaction {
     return this.#ended || this.#context.attempt.closed;
   }
 
+  get isPart(): boolean {
+    return this.#parent !== undefined;
+  }
+
   execute(statement: Statement): Promise<RawResult> {
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
     const sent = atOnce ? this.#send(statement) : this.#sendInTurn(statement);
