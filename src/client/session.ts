@@ -23,6 +23,7 @@ import {
   finishAndClaim,
   finishByQuery,
   type GuardedExecutor,
+  sessionEnd,
   Work,
   type WorkResult,
 } from '../work/index.ts';
@@ -312,7 +313,7 @@ export class Session implements Executor {
     try {
       return await running;
     } catch (error) {
-      throw this.#live.fence.translate(error) ?? error;
+      throw (await sessionEnd(this.#guarded, this.#live, error)) ?? error;
     }
   }
 

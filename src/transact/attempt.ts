@@ -60,7 +60,7 @@ export class Attempt {
     if (!begun) flight.push(this.#begin());
     if (fence) {
       this.#fences.push(fence);
-      flight.push(this.#connection.send(fence.open));
+      flight.push(this.#prove(fence));
     }
     this.#opened = this.#settleFlight(flight);
     this.#opened.catch(() => {});
@@ -85,7 +85,19 @@ export class Attempt {
     if (this.#fences.includes(fence)) return;
     fence.assertAlive();
     this.#fences.push(fence);
-    await this.#track(() => this.#connection.send(fence.open));
+    await this.#track(() => this.#prove(fence));
+  }
+
+  /**
+   * Only what a fence's own statements raise is the fence's to read: a value of the user's that does not cast may
+   * say the same words, and another fence's refusal says nothing of this one.
+   */
+  async #prove(fence: Fence): Promise<RawResult> {
+    try {
+      return await this.#connection.send(fence.open);
+    } catch (error) {
+      throw fence.translate(error) ?? error;
+    }
   }
 
   get poison(): { readonly error: unknown } | undefined {
@@ -180,7 +192,8 @@ export class Attempt {
     if (this.#connection.dead)
       return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
     const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
-    const seals = sealFences && !readOnly ? this.#fences.flatMap(({ seal }) => seal ?? []) : [];
+    const sealed = sealFences && !readOnly ? this.#fences.filter(({ seal }) => seal) : [];
+    const seals = sealed.map(({ seal }) => seal!);
     const before = [...seals, ...(marker && !readOnly ? [marker] : [])].map((statement) =>
       this.#connection.send(statement),
     );
@@ -201,11 +214,11 @@ export class Attempt {
     const first = this.#poison?.error;
     if (first !== undefined && classify(first) === 'ambiguous') return ambiguous(first);
     if (first !== undefined && classify(first) !== 'connection') return notCommitted(first);
-    for (const result of results.slice(0, before.length)) {
+    for (const [i, result] of results.slice(0, before.length).entries()) {
       if (result.status === 'rejected' && result.reason instanceof DatabaseError)
         return isAmbiguous(result.reason)
           ? ambiguous(result.reason)
-          : notCommitted(this.translate(result.reason));
+          : notCommitted(sealed[i]?.translate(result.reason) ?? result.reason);
     }
     // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
     const deciding = results[before.length]!;
@@ -244,14 +257,6 @@ export class Attempt {
     return this.hooks.settle(OUTCOMES[kind]);
   }
 
-  translate(error: unknown): unknown {
-    for (const fence of this.#fences) {
-      const translated = fence.translate(error);
-      if (translated) return translated;
-    }
-    return error;
-  }
-
   /** Made when it is asked for: most handles are never used late, and an error's stack costs microseconds. */
   get #closed(): TransactionClosedError | undefined {
     return this.#ended
@@ -262,9 +267,8 @@ export class Attempt {
   async #settleFlight(flight: Promise<unknown>[]): Promise<void> {
     for (const result of await Promise.allSettled(flight)) {
       if (result.status === 'fulfilled') continue;
-      const error = this.translate(result.reason);
-      this.poisonWith(error);
-      throw error;
+      this.poisonWith(result.reason);
+      throw result.reason;
     }
   }
 
@@ -277,9 +281,8 @@ export class Attempt {
     } catch (error) {
       // What failed first says why; what was behind it only failed with it.
       await this.#opened.catch(() => {});
-      const translated = this.translate(error);
-      this.poisonWith(translated);
-      throw translated;
+      this.poisonWith(error);
+      throw error;
     } finally {
       this.#pending.delete(sent);
       sent.catch(() => {});

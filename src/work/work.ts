@@ -21,7 +21,7 @@ import {
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
 import { type GuardedExecutor, persistently } from './settle.ts';
-import { allFinished, keysOf, lostAmong, type Together } from './together.ts';
+import { allFinished, keysOf, LEASE_LOST, lostAmong, type Together } from './together.ts';
 
 /** What a work handle needs of its session. */
 export interface WorkSession {
@@ -38,7 +38,6 @@ export interface WorkHooks {
   ended(work: Work, result: WorkResult): void;
 }
 
-const SENTINEL = 'holdfast:lease-lost';
 const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel' } as const;
 
 /**
@@ -109,11 +108,9 @@ export class Work {
     const { process, target, token } = this;
     const proof = { process, target, token, sessionId: this.#session.id };
     try {
-      return await this.#translated(() =>
-        this.#session.transact((tx, info) => together(holdWork(tx, proof), () => body(tx, info)), {
-          name: `${process} checkpoint`,
-          ...options,
-        }),
+      return await this.#session.transact(
+        (tx, info) => together(this.#proof(holdWork(tx, proof)), () => body(tx, info)),
+        { name: `${process} checkpoint`, ...options },
       );
     } catch (error) {
       if (error instanceof LeaseLostError) this.#lose(error);
@@ -189,13 +186,14 @@ export class Work {
           if (outcome === 'committed') this.#ended(event);
           else if (returned) this.#reopen();
         });
-        value = await together(this.#release(tx, event, outcome), async () => body?.(tx, info) as T);
+        const release = this.#proof(this.#release(tx, event, outcome));
+        value = await together(release, async () => body?.(tx, info) as T);
         return value as T;
       };
       // Idempotent: if an earlier attempt was committed and its answer lost, the release of the next one says so.
       const options = { name: `${this.process} ${event}`, idempotent: true };
       return await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
-        this.#translated(() => this.#session.transact(run, options)),
+        this.#session.transact(run, options),
       );
     } catch (error) {
       if (error instanceof LeaseLostError) {
@@ -254,11 +252,12 @@ export class Work {
     });
   }
 
-  async #translated<T>(run: () => Promise<T>): Promise<T> {
+  /** Reads what the statement raised; what the body's own raise is not looked at, for a user's value may say the same. */
+  async #proof(sent: Promise<unknown>): Promise<void> {
     try {
-      return await run();
+      await sent;
     } catch (error) {
-      if (!raised(error, SENTINEL)) throw error;
+      if (!raised(error, LEASE_LOST)) throw error;
       throw new LeaseLostError(
         `${this.process} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
       );
@@ -316,7 +315,7 @@ export class Work {
       if (!followed) ended();
       return value;
     } catch (thrown) {
-      const lease = raised(thrown, SENTINEL);
+      const lease = raised(thrown, LEASE_LOST);
       // Another connection would wait for the locks of the outer transaction, which waits here.
       const ask = <R>(question: (executor: Executor) => Promise<R>) =>
         joined
@@ -335,6 +334,8 @@ export class Work {
         }
         if (!lease) throw thrown;
         const { lost, error } = await ask((asked) => lostAmong(asked, session.id, claims));
+        // The statement holds a user's SQL, in which a value that does not cast may have said the same.
+        if (lost.length === 0) throw thrown;
         for (const { work } of lost) work.#lose(error);
         throw error;
       } finally {

@@ -32,6 +32,42 @@ describeTransact('liveness', (t) => {
     await expect(session.transact(async () => {})).rejects.toThrow(SessionExpiredError);
   });
 
+  test('line 33: a dead session’s part tells of that session alone; the outer one’s is alive and stays so', async () => {
+    await using outer = await t.db.startSession({ component: 'l33outer', intervalMs: 60_000 });
+    const inner = await t.db.startSession({ component: 'l33inner', intervalMs: 60_000 });
+    const late = await t.db.startSession({ component: 'l33late', intervalMs: 60_000 });
+    await takeOver(inner.id);
+    const dead = outer.transact(() => inner.transact((tx) => tx.execute(insert('l33n'))));
+    await expect(dead).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: inner.id });
+    expect([outer.expired, inner.expired]).toEqual([false, true]);
+    // What its statement at the commit says is told of it alone, too.
+    const dying = outer.transact(async () => {
+      await late.transact((tx) => tx.execute(read('other')));
+      await takeOver(late.id);
+      expect(await t.value('l33n')).toBeUndefined();
+      await t.db.transact((tx) => tx.execute(insert('l33n')));
+    });
+    await expect(dying).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: late.id });
+    expect([outer.expired, late.expired]).toEqual([false, true]);
+    expect(await t.value('l33n')).toBeUndefined();
+    await outer.transact((tx) => tx.execute(insert('l33o')));
+    expect(await t.value('l33o')).toBe(1);
+  });
+
+  test('line 33: a value that reads like the refusal is a value: the session lives on', async () => {
+    await using session = await t.db.startSession({ component: 'l33v', intervalMs: 60_000 });
+    const forged = sql('SELECT CAST($1::TEXT AS INT8)', 'holdfast:session-expired');
+    for (const run of [
+      () => session.transact((tx) => tx.execute(forged)),
+      () => session.execute(forged),
+      () => t.db.transact(() => session.transact((tx) => tx.execute(forged))),
+    ])
+      await expect(run()).rejects.toMatchObject({ code: '22P02' });
+    expect(session.expired).toBe(false);
+    await session.transact((tx) => tx.execute(insert('l33v')));
+    expect(await t.value('l33v')).toBe(1);
+  });
+
   test('line 34: a transaction of a session that is taken over meanwhile never commits', async () => {
     await using session = await t.db.startSession({ component: 'l34' });
     let calls = 0;
