@@ -27,6 +27,8 @@ export interface AttemptSettings {
   readonly allowDdl: boolean;
   readonly readOnly: boolean;
   readonly marker: Statement | undefined;
+  /** It reads at an age, at which a young session is not there yet: its fences are local only. */
+  readonly stale: boolean;
 }
 
 /**
@@ -60,7 +62,7 @@ export class Attempt {
     if (!begun) flight.push(this.#begin());
     if (fence) {
       this.#fences.push(fence);
-      flight.push(this.#prove(fence));
+      if (!this.#settings.stale) flight.push(this.#prove(fence));
     }
     this.#opened = this.#settleFlight(flight);
     this.#opened.catch(() => {});
@@ -85,6 +87,7 @@ export class Attempt {
     if (this.#fences.includes(fence)) return;
     fence.assertAlive();
     this.#fences.push(fence);
+    if (this.#settings.stale) return;
     await this.#track(() => this.#prove(fence));
   }
 

@@ -202,6 +202,7 @@ export class Run<T> {
         sealFences: needsSeal(this.#shared.engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
         readOnly,
+        stale: this.#options.asOf !== undefined,
         marker: markerId === undefined ? undefined : markerStatement(markerId),
       },
       this.#observer,
