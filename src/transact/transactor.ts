@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, type Engine, type Pool } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
+import { NestedOptionsError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { Observer } from '../telemetry/observer.ts';
 import { Elders } from './elders.ts';
@@ -46,6 +47,15 @@ export class Transactor {
     const outer = this.#shared.current.getStore();
     if (outer && !outer.closed) return outer.join(body, checked, context.fence);
     return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
+  }
+
+  /** Throws NestedOptionsError inside of an open transaction, for what commits by itself and so cannot be part of it. */
+  refuseInside(action: string): void {
+    const outer = this.#shared.current.getStore();
+    if (outer && !outer.closed)
+      throw new NestedOptionsError(
+        `${action} inside of a transaction: it is a transaction of its own, which stands whatever becomes of that one`,
+      );
   }
 
   #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { claimJob, finishJob } from '../../examples/queue/generated/job.ts';
 import {
   AmbiguousCommitError,
   connect,
@@ -15,6 +16,7 @@ import {
   type FaultProxy,
   startFaultProxy,
 } from '../../src/testing/index.ts';
+import { addJobs, createQueue } from '../claim/support.ts';
 import { createTestDatabase, DRIVERS } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -29,6 +31,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const database = await createTestDatabase();
     proxy = await startFaultProxy({ url: database.url });
     db = await connect({ url: proxy.url, driver, tls: { mode: 'disable' } });
+    await createQueue(db);
     session = await db.startSession({ component: 'test', intervalMs: 60_000 });
   });
   afterAll(async () => {
@@ -139,6 +142,49 @@ describe.each(DRIVERS)('%s', (driver) => {
       expect(await events(works[0]!)).toEqual(['started', did]);
     });
   });
+
+  const alone: readonly (readonly [string, (works: Work[]) => Promise<unknown>])[] = [
+    ['work', () => session.work('alone', () => ['alone'])],
+    ['workMany', () => session.workMany('alone', 1, () => ['alone'])],
+    ['claim', () => session.claim(claimJob, { buckets: [7n] })],
+    ['finish', (jobs) => session.finish(finishJob, jobs, { doneBy: 'me' })],
+    [
+      'finishAndClaim',
+      (jobs) =>
+        session.finishAndClaim(
+          { query: finishJob, works: jobs, params: { doneBy: 'me' } },
+          { query: claimJob, params: { buckets: [7n] } },
+        ),
+    ],
+  ];
+  test.each(alone)(
+    'session.%s inside of a transaction of the handle is refused, whatever its options: it commits by itself',
+    async (_, act) => {
+      await rows(db, 'DELETE FROM job WHERE true');
+      await addJobs(db, 2, 7n);
+      const jobs = await session.claim(claimJob, { buckets: [7n] });
+      const held = session.held.length;
+      const refused = () =>
+        expect(act(jobs)).rejects.toMatchObject({
+          code: 'HOLDFAST_NESTED_OPTIONS',
+          message: expect.stringContaining('a transaction of its own'),
+        });
+      await session.transact(refused, { commitMarker: true });
+      await db.transact(() => session.transact(refused));
+      await db.transact(refused, { readOnly: true });
+      expect([session.held.length, jobs[0]!.ended]).toEqual([held, false]);
+      expect(
+        await rows(db, "SELECT 1 FROM holdfast.work WHERE process = 'alone' AND holder IS NOT NULL"),
+      ).toEqual([]);
+      // A hook runs outside of it.
+      await db.transact(async (tx) => {
+        tx.onCommit(async () => {
+          await session.finish(finishJob, jobs, { doneBy: 'me' });
+        });
+      });
+      expect(jobs[0]!.ended).toBe(true);
+    },
+  );
 
   test('an end that finds the work ended otherwise, by an answer that was lost, is refused and changes nothing', async () => {
     loseCommit(dropReply());
