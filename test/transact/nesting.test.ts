@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { NestedOptionsError } from '../../src/errors/index.ts';
 import type { Transaction } from '../../src/index.ts';
+import { closeSessions } from '../../src/queries/sessions.ts';
 import { rows } from '../support/sql.ts';
 import { add, cockroach, describeTransact, insert, read } from './fixture.ts';
 
@@ -167,6 +168,50 @@ describeTransact('nesting', (t) => {
         .catch(() => {});
     });
     expect(await rows(t.direct, 'SELECT id FROM account')).toEqual([]);
+  });
+
+  const takeOver = (sessionId: string) => closeSessions(t.direct.guarded, { sessionIds: [sessionId] });
+
+  test('line 33: a part is fenced by its own session, before its callback runs, also where nothing else is fenced', async () => {
+    const session = await t.db.startSession({ component: 'l33p', intervalMs: 60_000 });
+    await takeOver(session.id);
+    let calls = 0;
+    const dead = t.db.transact(() =>
+      session.transact(async (tx) => {
+        calls++;
+        await tx.execute(insert('l33p'));
+      }),
+    );
+    await expect(dead).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([calls, session.expired, await t.value('l33p')]).toEqual([0, true, undefined]);
+  });
+
+  test('line 34: a session taken over in the middle of its part takes the whole with it', async () => {
+    const session = await t.db.startSession({ component: 'l34p', intervalMs: 60_000 });
+    const whole = t.db.transact(async (tx) => {
+      await tx.execute(read('other'));
+      await session.transact(async (part) => {
+        await part.execute(read('other'));
+        await takeOver(session.id);
+        // Whoever took over has looked, and found nothing.
+        expect(await t.value('l34p')).toBeUndefined();
+        await part.execute(insert('l34p'));
+      });
+    });
+    await expect(whole).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([session.expired, await t.value('l34p')]).toEqual([true, undefined]);
+  });
+
+  test('line 34: so after its part has ended, for as long as the whole is open', async () => {
+    const session = await t.db.startSession({ component: 'l34q', intervalMs: 60_000 });
+    const whole = t.db.transact(async (tx) => {
+      await session.transact((part) => part.execute(read('other')));
+      await takeOver(session.id);
+      expect(await t.value('l34q')).toBeUndefined();
+      await tx.execute(insert('l34q'));
+    });
+    await expect(whole).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([session.expired, await t.value('l34q')]).toEqual([true, undefined]);
   });
 
   test('line 26: options that the outer transaction cannot give are refused by name', async () => {
