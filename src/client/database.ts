@@ -254,6 +254,7 @@ export class Database implements Executor {
         processor: live.processor,
         signal: live.signal,
       }),
+    refuseInside: (action) => this.#transactor.refuseInside(action),
     close: async (live) => {
       this.#heart.remove(live);
       this.#sessions.delete(live.id);

@@ -24,6 +24,7 @@ import {
   finishAndClaim,
   finishByQuery,
   type GuardedExecutor,
+  sessionEnd,
   Work,
   type WorkResult,
 } from '../work/index.ts';
@@ -39,6 +40,8 @@ export interface SessionHost {
   ): Promise<readonly RawResult[]>;
   /** Where its claims and finishes run. */
   guarded(session: LiveSession): GuardedExecutor;
+  /** Throws NestedOptionsError when the caller is in a transaction of this handle. */
+  refuseInside(action: string): void;
   close(session: LiveSession): Promise<void>;
   workStarted(session: LiveSession, work: Work): void;
   workEnded(session: LiveSession, work: Work, result: WorkResult): void;
@@ -163,10 +166,12 @@ export class Session implements Executor {
   /**
    * The same for up to `wanted` (1 to 10,000) at once, in the candidates' order, in one transaction of two round
    * trips besides the retrieval's. Gives those that were free, so maybe fewer; empty when there is nothing to do.
-   * It is a transaction of its own: inside of a transact callback it is refused with NestedOptionsError. An
+   * It is a transaction of its own: inside of a transact callback of the same database handle, whatever its options, it
+   * is refused with NestedOptionsError. An
    * ambiguous commit settles itself by a commit marker.
    */
   async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
+    this.#host.refuseInside('a claim');
     checkProcess(process);
     checkWanted(wanted);
     assertFunction('retrieve', retrieve);
@@ -192,6 +197,7 @@ export class Session implements Executor {
    * is settled: what it took is given all the same. Throws SessionExpiredError when the session ends first.
    */
   async claim<P>(query: ClaimQuery<P>, params: P & { readonly wanted?: number }): Promise<Work[]> {
+    this.#host.refuseInside('a claim');
     const wanted = checkWanted(params.wanted ?? 1);
     this.#live.assertAlive();
     const { process } = query;
@@ -211,6 +217,7 @@ export class Session implements Executor {
    * the session ends before the database could be asked.
    */
   async finish<P>(query: FinishQuery<P>, works: readonly Work[], params: P): Promise<void> {
+    this.#host.refuseInside('a finish by query');
     this.#live.assertAlive();
     if (works.length === 0) return;
     this.#checkProcess(query, works);
@@ -230,6 +237,7 @@ export class Session implements Executor {
     finish: { readonly query: FinishQuery<F>; readonly works: readonly Work[]; readonly params: F },
     next: { readonly query: ClaimQuery<C>; readonly params: C & { readonly wanted?: number } },
   ): Promise<Work[]> {
+    this.#host.refuseInside('finishAndClaim');
     const { query, params } = next;
     if (finish.works.length === 0) return this.claim(query, params);
     const wanted = checkWanted(params.wanted ?? 1);
@@ -258,9 +266,10 @@ export class Session implements Executor {
     const names = { [PROCESS]: first.process, [PROCESSOR]: this.processor };
     let value: T | undefined;
     await inSpan(`finish ${first.process}`, names, () =>
-      Work.finishTogether(this, this.#guarded, works, ({ process, keys }) =>
+      Work.finishTogether(this, this.#guarded, works, ({ process, keys }, follow) =>
         this.transact(
           async (tx, info) => {
+            follow(tx);
             const released = releaseWork(tx, {
               event: 'finished',
               process,
@@ -318,7 +327,7 @@ export class Session implements Executor {
     try {
       return await running;
     } catch (error) {
-      throw this.#live.fence.translate(error) ?? error;
+      throw (await sessionEnd(this.#guarded, this.#live, error)) ?? error;
     }
   }
 

@@ -4,9 +4,12 @@ import type { Statement } from '../query/index.ts';
 import type { Fence } from '../transact/index.ts';
 
 /** What the fence statements raise; see FenceSession. */
-const SENTINEL = 'holdfast:session-expired';
+export const SESSION_EXPIRED = 'holdfast:session-expired';
 
-/** True when the server raised the given sentinel: a text that does not cast to INT8. */
+/**
+ * True when the server raised the given sentinel: a text that does not cast to INT8. Where the statement casts values
+ * of a user's too it proves nothing, for theirs may be the same text.
+ */
 export function raised(error: unknown, sentinel: string): boolean {
   return error instanceof DatabaseError && error.code === '22P02' && error.message.includes(sentinel);
 }
@@ -41,7 +44,7 @@ export class SessionFence implements Fence {
   }
 
   translate(error: unknown): Error | undefined {
-    if (!raised(error, SENTINEL)) return undefined;
+    if (!raised(error, SESSION_EXPIRED)) return undefined;
     this.#session.expire('its row is gone: closed, or its work was taken over');
     return this.#session.signal.reason as Error;
   }

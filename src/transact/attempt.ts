@@ -12,8 +12,7 @@ import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
-
-type Hook = () => void | Promise<void>;
+import { Hooks, type Outcome } from './hooks.ts';
 
 /** How the commit flight ended. */
 export type CommitOutcome =
@@ -30,6 +29,8 @@ export interface AttemptSettings {
   readonly allowDdl: boolean;
   readonly readOnly: boolean;
   readonly marker: Statement | undefined;
+  /** It reads at an age, at which a young session is not there yet: its fences are local only. */
+  readonly stale: boolean;
 }
 
 /**
@@ -40,13 +41,12 @@ export interface AttemptSettings {
  * RELEASE and COMMIT leave together. A fenced transaction of one statement is two round trips.
  */
 export class Attempt {
+  readonly hooks = new Hooks();
   readonly #connection: DriverConnection;
   readonly #settings: AttemptSettings;
   readonly #observer: TransactionObserver;
   readonly #fences: Fence[] = [];
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #commitHooks: Hook[] = [];
-  readonly #rollbackHooks: Hook[] = [];
   #opened: Promise<void> = Promise.resolve();
   #ended = false;
   #committed = false;
@@ -69,7 +69,7 @@ export class Attempt {
     else if (this.#settings.renewText) flight.push(this.#connection.sendSimple(this.#settings.renewText));
     if (fence) {
       this.#fences.push(fence);
-      flight.push(this.#connection.send(fence.open));
+      if (!this.#settings.stale) flight.push(this.#prove(fence));
     }
     this.#opened = this.#settleFlight(flight);
     this.#opened.catch(() => {});
@@ -97,7 +97,20 @@ export class Attempt {
     if (this.#fences.includes(fence)) return;
     fence.assertAlive();
     this.#fences.push(fence);
-    await this.#track(() => this.#connection.send(fence.open));
+    if (this.#settings.stale) return;
+    await this.#track(() => this.#prove(fence));
+  }
+
+  /**
+   * Only what a fence's own statements raise is the fence's to read: a value of the user's that does not cast may
+   * say the same words, and another fence's refusal says nothing of this one.
+   */
+  async #prove(fence: Fence): Promise<RawResult> {
+    try {
+      return await this.#connection.send(fence.open);
+    } catch (error) {
+      throw fence.translate(error) ?? error;
+    }
   }
 
   get poison(): { readonly error: unknown } | undefined {
@@ -162,26 +175,24 @@ export class Attempt {
     return this.#track(() => this.#connection.sendSimple(text));
   }
 
-  /** Rolls back to a savepoint; what failed since then no longer counts. */
-  async rollbackTo(savepoint: string): Promise<void> {
+  /** How many sessions it proves. */
+  get fences(): number {
+    return this.#fences.length;
+  }
+
+  /** Rolls back to a savepoint; what failed since then no longer counts, nor do the fences beyond that many. */
+  async rollbackTo(savepoint: string, fences: number): Promise<void> {
     await this.drain();
     // A part that outlives its transaction must not touch a connection that is somebody else's by now.
     if (this.#closed) throw this.#closed;
     await this.#connection.sendSimple(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
     this.#poison = undefined;
+    this.#fences.length = fences;
   }
 
   /** Throws when a fence is known to fail. */
   assertAlive(): void {
     for (const fence of this.#fences) fence.assertAlive();
-  }
-
-  onCommit(hook: Hook): void {
-    this.#commitHooks.push(hook);
-  }
-
-  onRollback(hook: Hook): void {
-    this.#rollbackHooks.push(hook);
   }
 
   /** From now on every use of the handle rejects with TransactionClosedError. */
@@ -208,7 +219,8 @@ export class Attempt {
     if (this.#connection.dead)
       return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
     const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
-    const seals = sealFences && !readOnly ? this.#fences.flatMap(({ seal }) => seal ?? []) : [];
+    const sealed = sealFences && !readOnly ? this.#fences.filter(({ seal }) => seal) : [];
+    const seals = sealed.map(({ seal }) => seal!);
     const before = [...seals, ...(marker && !readOnly ? [marker] : [])].map((statement) =>
       this.#connection.send(statement),
     );
@@ -229,11 +241,11 @@ export class Attempt {
     const first = this.#poison?.error;
     if (first !== undefined && classify(first) === 'ambiguous') return ambiguous(first);
     if (first !== undefined && classify(first) !== 'connection') return notCommitted(first);
-    for (const result of results.slice(0, before.length)) {
+    for (const [i, result] of results.slice(0, before.length).entries()) {
       if (result.status === 'rejected' && result.reason instanceof DatabaseError)
         return isAmbiguous(result.reason)
           ? ambiguous(result.reason)
-          : notCommitted(this.translate(result.reason));
+          : notCommitted(sealed[i]?.translate(result.reason) ?? result.reason);
     }
     // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
     const deciding = results[before.length]!;
@@ -273,29 +285,9 @@ export class Attempt {
     return this.#strayed;
   }
 
-  /** Somebody wants to be told when it is rolled back. */
-  get hasRollbackHooks(): boolean {
-    return this.#rollbackHooks.length > 0;
-  }
-
-  async runHooks(kind: 'commit' | 'rollback'): Promise<void> {
+  runHooks(kind: keyof typeof OUTCOMES): Promise<void> {
     if (kind === 'commit') this.#committed = true;
-    for (const hook of kind === 'commit' ? this.#commitHooks : this.#rollbackHooks) {
-      try {
-        await hook();
-      } catch (error) {
-        // The transaction's outcome stands; a hook cannot change it.
-        process.emitWarning(error instanceof Error ? error : String(error), 'HoldfastHookWarning');
-      }
-    }
-  }
-
-  translate(error: unknown): unknown {
-    for (const fence of this.#fences) {
-      const translated = fence.translate(error);
-      if (translated) return translated;
-    }
-    return error;
+    return this.hooks.settle(OUTCOMES[kind]);
   }
 
   /** Made when it is asked for: most handles are never used late, and an error's stack costs microseconds. */
@@ -308,10 +300,9 @@ export class Attempt {
   async #settleFlight(flight: Promise<unknown>[]): Promise<void> {
     for (const result of await Promise.allSettled(flight)) {
       if (result.status === 'fulfilled') continue;
-      const error = this.translate(result.reason);
-      this.#unopened = { error };
-      this.poisonWith(error);
-      throw error;
+      this.#unopened = { error: result.reason };
+      this.poisonWith(result.reason);
+      throw result.reason;
     }
   }
 
@@ -325,9 +316,8 @@ export class Attempt {
     } catch (error) {
       // What failed first says why; what was behind it only failed with it.
       await this.#opened;
-      const translated = this.translate(error);
-      this.poisonWith(translated);
-      throw translated;
+      this.poisonWith(error);
+      throw error;
     } finally {
       this.#pending.delete(sent);
       sent.catch(() => {});
@@ -338,6 +328,12 @@ export class Attempt {
 /** The server's refusal of whatever comes after a failure. */
 export const isInFailedTransaction = (error: unknown) =>
   error instanceof DatabaseError && error.code === '25P02';
+
+const OUTCOMES = {
+  commit: 'committed',
+  rollback: 'rolled-back',
+  unknown: 'unknown',
+} as const satisfies Record<string, Outcome>;
 
 const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
 

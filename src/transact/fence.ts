@@ -13,6 +13,6 @@ export interface Fence {
   readonly open: Statement;
   /** Sent in the flight of COMMIT where the engine needs it; must raise likewise. */
   readonly seal?: Statement | undefined;
-  /** Turns what the server raised into the error for the caller; undefined if it is another error. */
+  /** Turns what one of these two statements raised into the error for the caller; undefined if it is another error. */
   translate(error: unknown): Error | undefined;
 }

@@ -169,11 +169,9 @@ export class Run<T> {
       try {
         renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
       } finally {
-        if (attempt.hasRollbackHooks && !unsettled) {
-          // A hook may want a connection, and whatever time: it gets neither from an open transaction.
-          if (this.#connection) this.#return(this.#connection, true);
-          await attempt.runHooks('rollback');
-        }
+        // A hook may want a connection, and whatever time: it gets neither from an open transaction.
+        if (attempt.hooks.awaitRollback && this.#connection) this.#return(this.#connection, true);
+        await attempt.runHooks('rollback');
       }
       lastError = error;
       if (!renewed) await this.#pause(number);
@@ -217,6 +215,7 @@ export class Run<T> {
         sealFences: needsSeal(this.#shared.engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
         readOnly,
+        stale: this.#options.asOf !== undefined,
         marker: markerId === undefined ? undefined : markerStatement(markerId),
       },
       this.#observer,
@@ -315,8 +314,13 @@ export class Run<T> {
     return classify(poison) !== 'definite' ? poison : thrown;
   }
 
-  #strayed(attempt: Attempt, connection: DriverConnection, error: AmbiguousCommitError): AttemptOutcome<T> {
+  async #strayed(
+    attempt: Attempt,
+    connection: DriverConnection,
+    error: AmbiguousCommitError,
+  ): Promise<AttemptOutcome<T>> {
     if (this.#connection) this.#return(connection, false);
+    await attempt.runHooks('unknown');
     return { kind: 'ambiguous', attempt, error };
   }
 
@@ -360,7 +364,7 @@ export class Run<T> {
       this.#return(connection, false);
       return false;
     }
-    const inPlace = number === 1 && !attempt.hasRollbackHooks;
+    const inPlace = number === 1 && !attempt.hooks.awaitRollback;
     if (inPlace && usesRestartSavepoint(this.#shared.engine, this.#options)) {
       try {
         await attempt.restart();
@@ -425,6 +429,7 @@ export class Run<T> {
         }
       }
     }
+    await attempt.runHooks('unknown');
     const ambiguous = new AmbiguousCommitError(
       `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
         (markerId === undefined ? '' : '; its marker could not be read before the deadline'),

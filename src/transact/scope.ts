@@ -13,6 +13,7 @@ import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
 import type { Fence } from './fence.ts';
+import type { Hook, Outcome } from './hooks.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
 import { limitPart } from './part-limits.ts';
 import type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
@@ -47,7 +48,8 @@ export class Scope implements Transaction {
   #part: Scope | undefined;
   #parts = 0;
   #ended = false;
-  #undone = false;
+  /** Its hooks, which run because it alone was rolled back. */
+  #undone: Promise<void> | undefined;
 
   constructor(context: ScopeContext, options: TransactOptions, parent?: Scope, signal?: AbortSignal) {
     this.#context = context;
@@ -68,6 +70,10 @@ export class Scope implements Transaction {
   /** What was done in it is known to be committed. */
   get committed(): boolean {
     return this.#context.attempt.committed && !this.#rolledBack;
+  }
+
+  get isPart(): boolean {
+    return this.#parent !== undefined;
   }
 
   execute(statement: Statement): Promise<RawResult> {
@@ -95,11 +101,17 @@ export class Scope implements Transaction {
   }
 
   onCommit(hook: () => void | Promise<void>): void {
-    this.#context.attempt.onCommit(() => (this.#rolledBack ? undefined : hook()));
+    this.onOutcome(['committed'], () => hook());
   }
 
   onRollback(hook: () => void | Promise<void>): void {
-    this.#context.attempt.onRollback(hook);
+    this.onOutcome(['rolled-back'], () => hook());
+  }
+
+  /** Calls back once, for the first of these outcomes that this scope has. */
+  onOutcome(on: readonly Outcome[], hook: Hook): void {
+    if (this.closed) throw closed();
+    this.#context.attempt.hooks.add(this, on, hook);
   }
 
   transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
@@ -116,16 +128,19 @@ export class Scope implements Transaction {
     refuseConflict(this.#options, options);
     const name = options.name ?? (body.name || 'transaction');
     const limits = limitPart(name, options, this.#signal);
+    const scope = new Scope(this.#context, { ...this.#options, ...options }, this, limits.signal);
     const part = this.#turns
-      .take(() =>
-        inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(body, options, fence, limits.signal)),
-      )
+      .take(() => inSpan(name, { [TRANSACTION_NESTED]: true }, () => this.#nested(scope, body, fence)))
       .finally(() => limits[Symbol.dispose]());
     part.catch((error: unknown) => {
       // Nobody can have awaited a part that fails after the callback has returned.
       if (this.#ended) this.#context.attempt.poisonWith(error);
     });
-    return remember(part);
+    const told = part.catch(async (error: unknown) => {
+      await scope.#undone;
+      throw error;
+    });
+    return remember(told);
   }
 
   /** The callback has settled: the handle is dead; parts that it did not await are waited for. */
@@ -135,19 +150,15 @@ export class Scope implements Transaction {
     await this.#context.attempt.drain();
   }
 
-  async #nested<T>(
-    body: TransactionBody<T>,
-    options: TransactOptions,
-    fence: Fence | undefined,
-    signal: AbortSignal,
-  ): Promise<T> {
+  async #nested<T>(scope: Scope, body: TransactionBody<T>, fence: Fence | undefined): Promise<T> {
     const { attempt, current, info } = this.#context;
+    const { signal } = scope;
     signal.throwIfAborted();
     // A statement of the outer part that fails must not be taken for a failure of this one.
     if (attempt.busy) await attempt.drain();
     attempt.throwIfPoisoned();
     const savepoint = `hf_${this.#depth}_${this.#parts++}`;
-    const scope = new Scope(this.#context, { ...this.#options, ...options }, this, signal);
+    const { fences } = attempt;
     try {
       void attempt.control(`SAVEPOINT ${savepoint}`).catch(() => {});
       this.#part = scope;
@@ -165,8 +176,14 @@ export class Scope implements Transaction {
         attempt.poisonWith(error);
         throw error;
       }
-      scope.#undone = true;
-      await attempt.rollbackTo(savepoint).catch((failure) => attempt.poisonWith(failure));
+      try {
+        await attempt.rollbackTo(savepoint, fences);
+      } catch (failure) {
+        attempt.poisonWith(failure);
+        throw error;
+      }
+      // After this turn: a hook may want one of its own.
+      scope.#undone = attempt.hooks.settle('rolled-back', (owner) => (owner as Scope).#isWithin(scope));
       throw error;
     } finally {
       this.#part = undefined;
@@ -175,8 +192,12 @@ export class Scope implements Transaction {
 
   /** It was rolled back, alone or with a part that it belongs to. */
   get #rolledBack(): boolean {
-    const parent = this.#parent;
-    return this.#undone || (parent ? parent.#rolledBack : false);
+    return this.#undone !== undefined || (this.#parent ? this.#parent.#rolledBack : false);
+  }
+
+  /** It is that part, or was nested in it. */
+  #isWithin(part: Scope): boolean {
+    return this === part || (this.#parent ? this.#parent.#isWithin(part) : false);
   }
 
   #send(statement: Statement): Promise<RawResult> {

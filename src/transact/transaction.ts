@@ -39,9 +39,15 @@ export interface Transaction extends Executor {
   readonly signal: AbortSignal;
   /** A part that can fail alone: rolled back to where it began, the error rethrown, the rest goes on. */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
-  /** Runs once, after a definite commit of the whole; not when the outcome is ambiguous or its part rolled back. */
+  /**
+   * Runs once, after a definite commit of the whole; not when the outcome is ambiguous or its part rolled back.
+   * Throws TransactionClosedError once the handle is dead.
+   */
   onCommit(hook: () => void | Promise<void>): void;
-  /** Runs for each failed attempt; not when the outcome is ambiguous. */
+  /**
+   * Runs for each failed attempt, or, of a part that is rolled back alone, before its error is rethrown; once in either
+   * case. Not when the outcome is ambiguous. Throws TransactionClosedError once the handle is dead.
+   */
   onRollback(hook: () => void | Promise<void>): void;
 }
 

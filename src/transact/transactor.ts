@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, type Engine, type Pool } from '../database/index.ts';
 import { assertFunction } from '../errors/arguments.ts';
-import { TransactionClosedError } from '../errors/index.ts';
+import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { promised } from '../query/remembered.ts';
 import type { Observer } from '../telemetry/observer.ts';
@@ -63,6 +63,15 @@ export class Transactor {
     throw new TransactionClosedError(
       'called from the callback of a transaction that has ended without a commit, or not committed yet: await it in the callback, or start it outside',
     );
+  }
+
+  /** Throws NestedOptionsError inside of an open transaction, for what commits by itself and so cannot be part of it. */
+  refuseInside(action: string): void {
+    const outer = this.#shared.current.getStore();
+    if (outer && !outer.closed)
+      throw new NestedOptionsError(
+        `${action} inside of a transaction: it is a transaction of its own, which stands whatever becomes of that one`,
+      );
   }
 
   #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {

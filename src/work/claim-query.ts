@@ -7,15 +7,15 @@ import {
   type FinishQuery,
   finishAndClaimStatement,
 } from '../query/index.ts';
-import { raised } from '../sessions/index.ts';
+import { raised, SESSION_EXPIRED } from '../sessions/index.ts';
 import { type Claimed, claimedFrom } from './claim.ts';
-import { answerIsLost, type GuardedExecutor, persistently, settleClaim } from './settle.ts';
-import { allFinished } from './together.ts';
+import { answerIsLost, type GuardedExecutor, mayBeVoid, persistently, settleClaim } from './settle.ts';
+import { allFinished, LEASE_LOST } from './together.ts';
 
 /** A claim whose every candidate was lost to others is made again, so often at most. */
 const MOST_TRIES = 3;
 const CLAIM_VOID = 'holdfast:claim-void';
-const PROOFS = ['holdfast:session-expired', 'holdfast:lease-lost'];
+const PROOFS = [SESSION_EXPIRED, LEASE_LOST];
 
 export interface ClaimCall<P> {
   readonly query: ClaimQuery<P>;
@@ -134,7 +134,7 @@ async function afterFailure(
   error: unknown,
   giveUp: () => unknown,
 ): Promise<{ readonly taken: Claimed[]; readonly settled: boolean }> {
-  if (raised(error, CLAIM_VOID)) return { taken: [], settled: false };
+  if (raised(error, CLAIM_VOID) && mayBeVoid(executor, claimNumber)) return { taken: [], settled: false };
   if (!answerIsLost(error)) throw error;
   const call = { process, sessionId, claimNumber };
   const taken = await persistently(executor, () => settleClaim(executor, call), giveUp);

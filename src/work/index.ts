@@ -7,6 +7,7 @@ export {
   finishByQuery,
 } from './claim-query.ts';
 export { bucketOf, RotatingSlice, rotatingSlice } from './rotating-slice.ts';
+export { sessionEnd } from './session-end.ts';
 export type { GuardedExecutor } from './settle.ts';
 export { lostAmong, type Together } from './together.ts';
 export { Work, type WorkHooks, type WorkResult, type WorkSession } from './work.ts';

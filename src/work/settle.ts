@@ -45,6 +45,16 @@ export async function persistently<T>(
   }
 }
 
+/** Highest number of a claim of theirs that was made void, or is about to be. */
+const voided = new WeakMap<GuardedExecutor, bigint>();
+
+/**
+ * Whether a claim that says so can have been made void: only its own session does that, so it is known here. A value of
+ * a user's that does not cast may read like that refusal, and the claim would be sent again for ever.
+ */
+export const mayBeVoid = (executor: GuardedExecutor, claimNumber: bigint) =>
+  claimNumber <= (voided.get(executor) ?? 0n);
+
 /**
  * What a claim whose answer was lost has taken. Afterwards it takes nothing any more: first everything of the
  * session that is under way is waited for and all claims up to this number are made void, in the row that each of
@@ -55,6 +65,7 @@ export async function settleClaim(
   call: { readonly process: string; readonly sessionId: string; readonly claimNumber: bigint },
 ): Promise<Claimed[]> {
   const { process, sessionId, claimNumber: claim } = call;
+  if (!mayBeVoid(executor, claim)) voided.set(executor, claim);
   await executor.executeTogether([
     holdClaims.statement({ sessionId }),
     voidClaims.statement({ sessionId, claim }),

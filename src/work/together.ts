@@ -3,6 +3,9 @@ import { finishedKeys, heldKeys } from '../queries/work.ts';
 import type { Executor, FinishedKeys } from '../query/index.ts';
 import type { HeldKey } from './claim.ts';
 
+/** What HoldWork, ReleaseWork and every `:finish` raise when a token is no longer the current one. */
+export const LEASE_LOST = 'holdfast:lease-lost';
+
 /** Several claims that end together. */
 export interface Together {
   readonly process: string;

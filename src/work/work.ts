@@ -8,13 +8,20 @@ import {
   WorkEndedError,
 } from '../errors/index.ts';
 import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
+import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
 import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
-import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
+import {
+  isPart,
+  onOutcome,
+  type Transaction,
+  type TransactionBody,
+  type TransactOptions,
+} from '../transact/index.ts';
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
 import { type GuardedExecutor, persistently } from './settle.ts';
-import { allFinished, keysOf, lostAmong, type Together } from './together.ts';
+import { allFinished, keysOf, LEASE_LOST, lostAmong, type Together } from './together.ts';
 
 /** What a work handle needs of its session. */
 export interface WorkSession {
@@ -31,7 +38,6 @@ export interface WorkHooks {
   ended(work: Work, result: WorkResult): void;
 }
 
-const SENTINEL = 'holdfast:lease-lost';
 const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel' } as const;
 
 /**
@@ -102,11 +108,9 @@ export class Work {
     const { process, target, token } = this;
     const proof = { process, target, token, sessionId: this.#session.id };
     try {
-      return await this.#translated(() =>
-        this.#session.transact((tx, info) => together(holdWork(tx, proof), () => body(tx, info)), {
-          name: `${process} checkpoint`,
-          ...options,
-        }),
+      return await this.#session.transact(
+        (tx, info) => together(this.#proof(holdWork(tx, proof)), () => body(tx, info)),
+        { name: `${process} checkpoint`, ...options },
       );
     } catch (error) {
       if (error instanceof LeaseLostError) this.#lose(error);
@@ -120,7 +124,8 @@ export class Work {
    * have no effects outside of the database. A commit whose answer was lost is settled by the history.
    *
    * Throws LeaseLostError or SessionExpiredError (taken over), RetriesExhaustedError, or what `body` threw: then
-   * nothing was committed, and the work is still held unless it was taken over.
+   * nothing was committed, and the work is still held unless it was taken over. Inside of another transaction it ends
+   * with that one, and is held again when that one, or the part it is in, rolls back or is not known to have committed.
    */
   async finish<T = void>(body?: TransactionBody<T>): Promise<T> {
     if (body !== undefined) assertFunction('body', body);
@@ -168,38 +173,46 @@ export class Work {
     outcome: { delayMs: bigint; backoffSeconds: bigint | null; cause: string | null },
     body?: TransactionBody<T>,
   ): Promise<T> {
-    this.#assertOpen(event);
+    this.#assertOpen(VERBS[event]);
     this.#state = 'ending';
     let value: T | undefined;
+    let returned = false;
     try {
       const names = { [PROCESS]: this.process, [PROCESSOR]: this.#session.processor };
       const run: TransactionBody<T> = async (tx, info) => {
-        this.#state = 'ending';
-        // Inside of an outer transaction it is that one's outcome which counts.
-        tx.onCommit(() => this.#ended(event));
-        tx.onRollback(() => {
-          this.#state = 'held';
+        // Inside of an outer transaction it is that one's outcome which counts. One that is not known leaves the
+        // work held, so that it can be ended again: then the history tells whether it was.
+        onOutcome(tx, (outcome) => {
+          if (outcome === 'committed') this.#ended(event);
+          else if (returned) this.#reopen();
         });
-        value = await together(this.#release(tx, event, outcome), async () => body?.(tx, info) as T);
+        const release = this.#proof(this.#release(tx, event, outcome));
+        value = await together(release, async () => body?.(tx, info) as T);
         return value as T;
       };
       // Idempotent: if an earlier attempt was committed and its answer lost, the release of the next one says so.
       const options = { name: `${this.process} ${event}`, idempotent: true };
       return await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
-        this.#translated(() => this.#session.transact(run, options)),
+        this.#session.transact(run, options),
       );
     } catch (error) {
       if (error instanceof LeaseLostError) {
-        if (await this.#endedBefore(event)) {
-          this.#ended(event);
-          return value as T;
-        }
+        const ending = await this.#ending();
+        if (ending) this.#ended(ending);
+        if (ending === event || (ending && event === 'canceled')) return value as T;
+        if (ending) this.#assertOpen(VERBS[event]);
         this.#lose(error);
       }
       // Still held unless it is lost: the caller may fail or cancel it.
-      this.#state = 'held';
+      this.#reopen();
       throw error;
+    } finally {
+      returned = true;
     }
+  }
+
+  #reopen(): void {
+    if (this.#state === 'ending') this.#state = 'held';
   }
 
   #ended(event: WorkResult): void {
@@ -209,15 +222,15 @@ export class Work {
     this.#hooks.ended(this, event);
   }
 
-  /** Whether this very work is in the history as ended this way by its own session. */
-  async #endedBefore(event: WorkResult): Promise<boolean> {
+  /** How the history says that its own session has ended this very work. */
+  async #ending(): Promise<WorkResult | undefined> {
     const { process, target, token } = this;
     const key = { process, target, token, sessionId: this.#session.id };
     try {
       const ending = await this.#session.transact((tx) => workEnding(tx, key), { readOnly: true });
-      return ending?.event === event;
+      return ending?.event as WorkResult | undefined;
     } catch {
-      return false;
+      return undefined;
     }
   }
 
@@ -239,11 +252,12 @@ export class Work {
     });
   }
 
-  async #translated<T>(run: () => Promise<T>): Promise<T> {
+  /** Reads what the statement raised; what the body's own raise is not looked at, for a user's value may say the same. */
+  async #proof(sent: Promise<unknown>): Promise<void> {
     try {
-      return await run();
+      await sent;
     } catch (error) {
-      if (!raised(error, SENTINEL)) throw error;
+      if (!raised(error, LEASE_LOST)) throw error;
       throw new LeaseLostError(
         `${this.process} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
       );
@@ -258,13 +272,14 @@ export class Work {
   /**
    * Finishes several of one session and process by one act, all or none; `act` is given their keys. What the
    * database says was lost is told to the works that it is true of. `undefined` when an act was carried out whose
-   * answer was lost.
+   * answer was lost. An act that is a transaction hands it to `follow`: it may be part of an outer one, whose outcome
+   * then is that of the works.
    */
   static async finishTogether<T>(
     session: WorkSession,
     executor: GuardedExecutor,
     works: readonly Work[],
-    act: (all: Together) => Promise<T>,
+    act: (all: Together, follow: (tx: Transaction) => void) => Promise<T>,
   ): Promise<T | undefined> {
     for (const work of works) {
       work.#assertOpen('finish');
@@ -283,28 +298,51 @@ export class Work {
     const ended = () => {
       for (const work of works) work.#ended('finished');
     };
+    let followed = false;
+    let joined = false;
+    let returned = false;
+    const follow = (tx: Transaction) => {
+      followed = true;
+      joined = isPart(tx);
+      onOutcome(tx, (outcome) => {
+        if (outcome === 'committed') ended();
+        else if (returned) for (const work of works) work.#reopen();
+      });
+    };
     for (const work of works) work.#state = 'ending';
     try {
-      const value = await act(all);
-      ended();
+      const value = await act(all, follow);
+      if (!followed) ended();
       return value;
     } catch (thrown) {
-      const lease = raised(thrown, SENTINEL);
-      const ask = <R>(question: () => Promise<R>) => persistently(executor, question, () => thrown);
+      const lease = raised(thrown, LEASE_LOST);
+      // Another connection would wait for the locks of the outer transaction, which waits here.
+      const ask = <R>(question: (executor: Executor) => Promise<R>) =>
+        joined
+          ? session.transact(question, { readOnly: true })
+          : persistently(
+              executor,
+              () => question(executor),
+              () => thrown,
+            );
       try {
         // An earlier try may have been carried out and its answer lost: then the history says so.
         const unsure = lease || thrown instanceof AmbiguousCommitError;
-        if (unsure && (await ask(() => allFinished(executor, all.process, all.keys)))) {
+        if (unsure && (await ask((asked) => allFinished(asked, all.process, all.keys)))) {
           ended();
           return undefined;
         }
         if (!lease) throw thrown;
-        const { lost, error } = await ask(() => lostAmong(executor, session.id, claims));
+        const { lost, error } = await ask((asked) => lostAmong(asked, session.id, claims));
+        // The statement holds a user's SQL, in which a value that does not cast may have said the same.
+        if (lost.length === 0) throw thrown;
         for (const { work } of lost) work.#lose(error);
         throw error;
       } finally {
-        for (const work of works) if (work.#state === 'ending') work.#state = 'held';
+        for (const work of works) work.#reopen();
       }
+    } finally {
+      returned = true;
     }
   }
 

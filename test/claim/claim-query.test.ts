@@ -12,6 +12,7 @@ import {
   WorkEndedError,
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
+import { claim, finish, text } from '../../src/query/index.ts';
 import { createTestDatabase, DRIVERS, seededRandom } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
@@ -72,6 +73,34 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await eventCounts(db, 'job')).toEqual({ started: 4, finished: 2, failed: 1, canceled: 1 });
     expect(await doneBy(d.target)).toBe('me');
   });
+
+  test.each(['holdfast:session-expired', 'holdfast:lease-lost', 'holdfast:claim-void'])(
+    'a value that reads like the refusal %s is a value: session and work live on',
+    async (note) => {
+      await using session = await start();
+      const [id] = await addJobs(db, 1, 7n);
+      const claimNoted = claim<{ note: string }>({
+        ...claimJob.definition,
+        text: 'SELECT j.job_id AS target FROM job AS j WHERE j.bucket = CAST($1::TEXT AS INT8)',
+        params: [['note', text], ...claimJob.definition.params.slice(1)],
+      });
+      const finishNoted = finish<{ note: string }>({
+        ...finishJob.definition,
+        text: 'UPDATE job SET bucket = CAST($1::TEXT AS INT8) WHERE job_id = ANY($2::UUID[]) RETURNING 1 AS changed',
+        params: [['note', text], ...finishJob.definition.params.slice(1)],
+      });
+      await expect(session.claim(claimNoted, { note })).rejects.toMatchObject({ code: '22P02' });
+      const works = await session.claim(claimNoted, { note: '7' });
+      const end = { query: finishNoted, works, params: { note } };
+      const next = { query: claimJob, params: { buckets: [7n] } };
+      await expect(session.finish(finishNoted, works, { note })).rejects.toMatchObject({ code: '22P02' });
+      await expect(session.finishAndClaim(end, next)).rejects.toMatchObject({ code: '22P02' });
+      expect([session.expired, works[0]!.ended, works[0]!.signal.aborted]).toEqual([false, false, false]);
+      await session.finish(finishNoted, works, { note: '8' });
+      expect(await eventCounts(db, 'job')).toEqual({ started: 1, finished: 1 });
+      expect(works[0]!.target).toBe(id);
+    },
+  );
 
   test('24 claimers at once: every job once, by its history', async () => {
     const random = seededRandom('24 claimers at once');

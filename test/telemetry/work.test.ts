@@ -77,7 +77,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const finish = only(spans, 'finish lose');
     expect(finish.status).toEqual({ code: SpanStatusCode.ERROR });
     expect(finish.attributes['error.type']).toBe('HOLDFAST_LEASE_LOST');
-    const failed = { processor, 'error.type': '22P02' };
+    const failed = { processor, 'error.type': 'HOLDFAST_LEASE_LOST' };
     expect(await counted('holdfast.transactions.failed', failed)).toBe(1);
   });
 

@@ -133,6 +133,23 @@ describeTransact('callback', (t) => {
     expect(sent).toEqual([]);
   });
 
+  test('line 14: a hook given to a dead handle is refused, not forgotten', async () => {
+    const handles: Transaction[] = [];
+    const ran: string[] = [];
+    await t.db.transact(async (tx) => {
+      handles.push(tx);
+      await tx.transact(async (part) => {
+        handles.push(part);
+      });
+      expect(() => handles[1]!.onCommit(() => void ran.push('late'))).toThrow(TransactionClosedError);
+    });
+    for (const tx of handles) {
+      expect(() => tx.onCommit(() => void ran.push('late'))).toThrow(TransactionClosedError);
+      expect(() => tx.onRollback(() => void ran.push('late'))).toThrow(TransactionClosedError);
+    }
+    expect(ran).toEqual([]);
+  });
+
   test('line 14: a nested part that outlives its transaction leaves the connection alone', async () => {
     const db = await t.open({ pool: { max: 1 } });
     let go = () => {};

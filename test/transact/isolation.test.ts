@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SessionExpiredError } from '../../src/errors/index.ts';
 import { waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { cockroach, describeTransact, insert, read } from './fixture.ts';
@@ -48,5 +49,34 @@ describeTransact('isolation', (t) => {
       t.db.transact((tx) => tx.execute(sql('SELECT 1 AS one')), { asOf: 'follower' }).catch(() => {}),
     );
     expect(follower[0]!.includes('follower_read_timestamp()')).toBe(cockroach);
+  });
+
+  test('line 32: a stale read asks the server nothing about its session, which may be younger than what is read', async () => {
+    // On CockroachDB the table must be there at that age, and the session must not.
+    await waitFor(() =>
+      t.db
+        .transact((tx) => tx.execute(read('x')), { asOf: '-1s' })
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    await using session = await t.db.startSession({ component: 'stale', intervalMs: 60_000 });
+    const stale = [
+      () => session.transact((tx) => tx.execute(read('x')), { asOf: '-1s' }),
+      () => session.execute(read('x'), { asOf: '-1s' }),
+      () => t.db.transact(() => session.transact((tx) => tx.execute(read('x'))), { asOf: '-1s' }),
+    ];
+    const sent = await t.sent(async () => {
+      for (const run of stale) await run();
+    });
+    expect(sent.filter((text) => text === read('x').text)).toHaveLength(3);
+    expect(sent.filter((text) => text.includes('holdfast.session'))).toEqual([]);
+    expect(session.expired).toBe(false);
+    await session.transact((tx) => tx.execute(insert('young')));
+    expect(await t.value('young')).toBe(1);
+    // What is known without the server still holds.
+    await session.close();
+    for (const run of stale) await expect(run()).rejects.toThrow(SessionExpiredError);
   });
 });

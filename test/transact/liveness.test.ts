@@ -4,10 +4,19 @@ import { closeSessions, heartbeat } from '../../src/queries/sessions.ts';
 import { FakeClock, stall } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
-import { add, cockroach, describeTransact, insert, isStatement, read } from './fixture.ts';
+import { cockroach, describeTransact, insert, isStatement, read } from './fixture.ts';
 
 describeTransact('liveness', (t) => {
   const takeOver = (sessionId: string) => closeSessions(t.direct.guarded, { sessionIds: [sessionId] });
+
+  /** Changes with every write of the session's row in that table, by whatever transaction. */
+  const version = async (table: string, sessionId: string) => {
+    const written = cockroach ? 'crdb_internal_mvcc_timestamp' : 'xmin';
+    const { rows } = await t.direct.execute(
+      sql(`SELECT ${written}::TEXT FROM holdfast.${table} WHERE session_id = $1`, sessionId),
+    );
+    return rows[0]![0]!;
+  };
 
   test('line 33: the check runs in every attempt, in the same transaction, before anything is acted on', async () => {
     await using session = await t.db.startSession({ component: 'l33' });
@@ -31,6 +40,42 @@ describeTransact('liveness', (t) => {
     expect(await t.value('l33b')).toBeUndefined();
     expect(session.expired).toBe(true);
     await expect(session.transact(async () => {})).rejects.toThrow(SessionExpiredError);
+  });
+
+  test('line 33: a dead session’s part tells of that session alone; the outer one’s is alive and stays so', async () => {
+    await using outer = await t.db.startSession({ component: 'l33outer', intervalMs: 60_000 });
+    const inner = await t.db.startSession({ component: 'l33inner', intervalMs: 60_000 });
+    const late = await t.db.startSession({ component: 'l33late', intervalMs: 60_000 });
+    await takeOver(inner.id);
+    const dead = outer.transact(() => inner.transact((tx) => tx.execute(insert('l33n'))));
+    await expect(dead).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: inner.id });
+    expect([outer.expired, inner.expired]).toEqual([false, true]);
+    // What its statement at the commit says is told of it alone, too.
+    const dying = outer.transact(async () => {
+      await late.transact((tx) => tx.execute(read('other')));
+      await takeOver(late.id);
+      expect(await t.value('l33n')).toBeUndefined();
+      await t.db.transact((tx) => tx.execute(insert('l33n')));
+    });
+    await expect(dying).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: late.id });
+    expect([outer.expired, late.expired]).toEqual([false, true]);
+    expect(await t.value('l33n')).toBeUndefined();
+    await outer.transact((tx) => tx.execute(insert('l33o')));
+    expect(await t.value('l33o')).toBe(1);
+  });
+
+  test('line 33: a value that reads like the refusal is a value: the session lives on', async () => {
+    await using session = await t.db.startSession({ component: 'l33v', intervalMs: 60_000 });
+    const forged = sql('SELECT CAST($1::TEXT AS INT8)', 'holdfast:session-expired');
+    for (const run of [
+      () => session.transact((tx) => tx.execute(forged)),
+      () => session.execute(forged),
+      () => t.db.transact(() => session.transact((tx) => tx.execute(forged))),
+    ])
+      await expect(run()).rejects.toMatchObject({ code: '22P02' });
+    expect(session.expired).toBe(false);
+    await session.transact((tx) => tx.execute(insert('l33v')));
+    expect(await t.value('l33v')).toBe(1);
   });
 
   test('line 34: a transaction of a session that is taken over meanwhile never commits', async () => {
@@ -140,7 +185,8 @@ describeTransact('liveness', (t) => {
 
   test('line 35: fifty open transactions through a hundred beats of the session’s own heart need no retry', async () => {
     const db = await t.open({ pool: { max: 50 } });
-    // The heart beats by this clock, which is moved on only while no beat is on its way.
+    // The heart beats by this clock, which is moved on only while no beat is on its way. The server counts real time: it
+    // ends a transaction that waits an interval for its next statement, so that is longer than a busy host needs here.
     using clock = new FakeClock();
     /** Timers without delay fire, as postgres.js has them when it connects; the time stays. */
     const settled = async <T>(promise: Promise<T>): Promise<T> => {
@@ -152,7 +198,7 @@ describeTransact('liveness', (t) => {
       }
       return promise;
     };
-    await using session = await settled(db.startSession({ component: 'l35', intervalMs: 20_000 }));
+    await using session = await settled(db.startSession({ component: 'l35', intervalMs: 60_000 }));
     let attempts = 0;
     let open = 0;
     let allOpen = () => {};
@@ -169,10 +215,14 @@ describeTransact('liveness', (t) => {
         await tx.execute(insert(`l35-${i}`));
         if (++open === 50) allOpen();
         await enough;
-        await tx.execute(add(`l35-${i}`));
+        // Not an update, for which PostgreSQL may scan the table and then count the transactions as each other's conflict.
+        await tx.execute(insert(`l35-${i}-end`));
       }),
     );
     await settled(opened);
+    const versions = () =>
+      Promise.all(['session', 'session_deadline'].map((table) => version(table, session.id)));
+    const [sessionBefore, deadlineBefore] = await settled(versions());
 
     let beats = 0;
     let isBeaten = false;
@@ -195,17 +245,21 @@ describeTransact('liveness', (t) => {
       await clock.advance(session.intervalMs / 2 + 1);
       await settled(beaten);
       // The answer is on its way to the heart; one that is asked for later comes later.
-      await t.db.execute(sql('SELECT 1'));
+      await settled(t.db.execute(sql('SELECT 1')));
     }
     expect(beats).toBe(100);
     stop();
     expect(session.expired).toBe(false);
     expect([open, attempts]).toEqual([50, 50]);
+    const [sessionAfter, deadlineAfter] = await settled(versions());
     end();
     await Promise.all(transactions);
     expect(attempts).toBe(50);
-    const { rows } = await t.direct.execute(sql("SELECT count(*), min(n) FROM account WHERE id LIKE 'l35%'"));
-    expect(rows).toEqual([['50', '2']]);
+    // What the fences read is not written, whether or not an engine would take it for a conflict.
+    expect(sessionAfter).toBe(sessionBefore);
+    expect(deadlineAfter).not.toBe(deadlineBefore);
+    const { rows } = await t.direct.execute(sql("SELECT count(*) FROM account WHERE id LIKE 'l35%'"));
+    expect(rows).toEqual([['100']]);
   });
 
   test('line 36: a fenced transaction of one statement is two round trips, on its first run and prepared', async () => {

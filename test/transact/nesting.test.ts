@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { NestedOptionsError } from '../../src/errors/index.ts';
 import type { Transaction } from '../../src/index.ts';
+import { closeSessions } from '../../src/queries/sessions.ts';
 import { rows } from '../support/sql.ts';
 import { add, describeTransact, insert, read } from './fixture.ts';
 
@@ -48,6 +49,49 @@ describeTransact('nesting', (t) => {
       await tx.transact(async (part) => part.onCommit(() => void ran.push('kept part')));
     });
     expect(ran).toEqual(['outer', 'kept part']);
+  });
+
+  test('line 16: a part that is rolled back alone runs its onRollback then, before it rejects, and never again', async () => {
+    const ran: string[] = [];
+    const body = async (tx: Transaction, last: () => void) => {
+      tx.onRollback(() => void ran.push('whole'));
+      await tx.transact(async (part) => part.onRollback(() => void ran.push('kept part')));
+      const failed = tx.transact(async (part) => {
+        part.onRollback(async () => {
+          await Promise.resolve();
+          ran.push('failed part');
+        });
+        await part.transact(async (inner) =>
+          inner.onRollback(() => void ran.push('part of the failed part')),
+        );
+        throw new Error('not this part');
+      });
+      await expect(failed).rejects.toThrow('not this part');
+      expect(ran).toEqual(['failed part', 'part of the failed part']);
+      last();
+    };
+    await t.db.transact((tx) => body(tx, () => {}));
+    expect(ran.splice(0)).toEqual(['failed part', 'part of the failed part']);
+    const whole = t.db.transact((tx) =>
+      body(tx, () => {
+        throw new Error('nor the whole');
+      }),
+    );
+    await expect(whole).rejects.toThrow('nor the whole');
+    expect(ran).toEqual(['failed part', 'part of the failed part', 'whole', 'kept part']);
+  });
+
+  test('line 16: a hook of a part that was rolled back may use the transaction that goes on', async () => {
+    const db = await t.open({ pool: { max: 1, acquireTimeoutMs: 2_000 } });
+    await db.transact(async (tx) => {
+      const failed = tx.transact(async (part) => {
+        part.onRollback(() => db.transact(async (noting) => void (await noting.execute(insert('noted')))));
+        await part.execute(insert('undone'));
+        throw new Error('part');
+      });
+      await expect(failed).rejects.toThrow('part');
+    });
+    expect([await t.value('noted'), await t.value('undone')]).toEqual([1, undefined]);
   });
 
   test('line 25: an inner 40001 reaches the outermost loop, even swallowed on the way', async () => {
@@ -124,6 +168,65 @@ describeTransact('nesting', (t) => {
         .catch(() => {});
     });
     expect(await rows(t.direct, 'SELECT id FROM account')).toEqual([]);
+  });
+
+  const takeOver = (sessionId: string) => closeSessions(t.direct.guarded, { sessionIds: [sessionId] });
+
+  test('line 33: a part is fenced by its own session, before its callback runs, also where nothing else is fenced', async () => {
+    const session = await t.db.startSession({ component: 'l33p', intervalMs: 60_000 });
+    await takeOver(session.id);
+    let calls = 0;
+    const dead = t.db.transact(() =>
+      session.transact(async (tx) => {
+        calls++;
+        await tx.execute(insert('l33p'));
+      }),
+    );
+    await expect(dead).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([calls, session.expired, await t.value('l33p')]).toEqual([0, true, undefined]);
+  });
+
+  test('line 25: a part of a dead session that is rolled back alone leaves the whole as it was', async () => {
+    const session = await t.db.startSession({ component: 'l25p', intervalMs: 60_000 });
+    await takeOver(session.id);
+    await t.db.transact(async (tx) => {
+      await tx.execute(insert('before'));
+      await session.transact((part) => part.execute(insert('part'))).catch(() => {});
+      await tx.execute(insert('after'));
+    });
+    expect([await t.value('before'), await t.value('part'), await t.value('after')]).toEqual([
+      1,
+      undefined,
+      1,
+    ]);
+  });
+
+  test('line 34: a session taken over in the middle of its part takes the whole with it', async () => {
+    const session = await t.db.startSession({ component: 'l34p', intervalMs: 60_000 });
+    const whole = t.db.transact(async (tx) => {
+      await tx.execute(read('other'));
+      await session.transact(async (part) => {
+        await part.execute(read('other'));
+        await takeOver(session.id);
+        // Whoever took over has looked, and found nothing.
+        expect(await t.value('l34p')).toBeUndefined();
+        await part.execute(insert('l34p'));
+      });
+    });
+    await expect(whole).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([session.expired, await t.value('l34p')]).toEqual([true, undefined]);
+  });
+
+  test('line 34: so after its part has ended, for as long as the whole is open', async () => {
+    const session = await t.db.startSession({ component: 'l34q', intervalMs: 60_000 });
+    const whole = t.db.transact(async (tx) => {
+      await session.transact((part) => part.execute(read('other')));
+      await takeOver(session.id);
+      expect(await t.value('l34q')).toBeUndefined();
+      await tx.execute(insert('l34q'));
+    });
+    await expect(whole).rejects.toMatchObject({ code: 'HOLDFAST_SESSION_EXPIRED', sessionId: session.id });
+    expect([session.expired, await t.value('l34q')]).toEqual([true, undefined]);
   });
 
   test('line 26: options that the outer transaction cannot give are refused by name', async () => {

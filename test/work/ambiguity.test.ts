@@ -114,14 +114,6 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await events('nested')).toEqual(['started', 'finished']);
   });
 
-  test('a claim inside of a transaction is refused: it is a transaction of its own', async () => {
-    await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
-    await expect(session.transact(() => session.work('inside', () => ['x']))).rejects.toMatchObject({
-      code: 'HOLDFAST_NESTED_OPTIONS',
-    });
-    expect(await events('x')).toEqual([]);
-  });
-
   test('markers of settled transactions do not pile up', async () => {
     const count = async () => Number((await rows(db, 'SELECT count(*) FROM holdfast.commit_marker'))[0]![0]);
     const before = await count();

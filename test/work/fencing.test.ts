@@ -195,6 +195,22 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(events).toEqual(['started', 'finished']);
   });
 
+  test('a value that reads like the refusal of a lost lease is a value: the work stays held', async () => {
+    await using session = await start();
+    const work = await take(session);
+    const forged = (tx: Parameters<Parameters<Database['transact']>[0]>[0]) =>
+      rows(tx, 'SELECT CAST($1::TEXT AS INT8)', 'holdfast:lease-lost');
+    for (const run of [
+      () => work.transact(forged),
+      () => work.finish(forged),
+      () => session.finishMany([work], forged),
+    ])
+      await expect(run()).rejects.toMatchObject({ code: '22P02' });
+    expect([work.signal.aborted, work.ended, session.expired]).toEqual([false, false, false]);
+    await work.finish(own('me'));
+    expect(await owner()).toBe('me');
+  });
+
   test('a finish whose body throws commits nothing and leaves the work held, so that it can still fail', async () => {
     await using session = await start();
     const work = await take(session);
