@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Schema changes on CockroachDB are jobs, and take their time.
+// Schema changes on CockroachDB are jobs, and take their time. What is a second here is three on a busy host.
 const patience = process.env['HOLDFAST_TEST_ENGINE'] === 'cockroachdb' ? 4 : 1;
 
 export default defineConfig({
@@ -12,7 +12,7 @@ export default defineConfig({
     pool: 'forks',
     // Of two cores: many tests wait for processes, deadlines and the database rather than for a processor.
     maxWorkers: 3,
-    testTimeout: 30_000 * patience,
+    testTimeout: 60_000 * patience,
     hookTimeout: 60_000 * patience,
     sequence: { hooks: 'stack' },
     typecheck: { enabled: false },
