@@ -19,7 +19,7 @@ const thrownBy = (running: Promise<unknown>) =>
 
 // Whatever the database said last, the caller is told what decided.
 describeTransact('outcomes', (t) => {
-  test('line 29: aborted while the commit is under way, which then fails: the reason, and what the commit said', async () => {
+  test('line 29: aborted while the commit is under way, which then fails: the reason', async () => {
     const abort = new AbortController();
     const reason = new Error('enough');
     t.fail(commits, '40001');
