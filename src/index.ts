@@ -44,6 +44,8 @@ export {
   type ExclusionKey,
   type RotatingSlice,
   rotatingSlice,
+  type SharedSlice,
+  sharedSlice,
   type Work,
   type WorkResult,
 } from './work/index.ts';

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { claimJob, finishJob, insertJob, openJobs } from '../../examples/queue/generated/job.ts';
-import { bucketOf, connect, rotatingSlice, type Work } from '../../src/index.ts';
+import { bucketOf, connect, rotatingSlice, sharedSlice, type Work } from '../../src/index.ts';
 import { type OpenQueue, type QueueSystem, stopwatch } from './queue-system.ts';
 
 export const BUCKETS = 64;
 
-/** `claim and finish`: two statements. `fused`: the same two in one commit. */
+/**
+ * `claim and finish`: two statements. `fused`: the same two in one commit. `shared`: two statements for as many workers
+ * as wait for one, each of which takes and finishes one job at a time.
+ */
 export function holdfastQueue(
-  mode: 'claim and finish' | 'fused',
+  mode: 'claim and finish' | 'fused' | 'shared',
   driver: 'pg' | 'postgres' = 'pg',
 ): OpenQueue {
   return async (url, batch): Promise<QueueSystem> => {
@@ -19,6 +22,21 @@ export function holdfastQueue(
       if (/^\s*CREATE/m.test(text)) await db.execute({ text, values: [] });
     const claimTimes: number[] = [];
     const params = { doneBy: 'bench' };
+
+    const shared = sharedSlice(BUCKETS, async (buckets, wanted) => {
+      const before = performance.now();
+      const found = await session.claim(claimJob, { buckets, wanted });
+      claimTimes.push(performance.now() - before);
+      return found;
+    });
+    async function sharingWorker(watch: ReturnType<typeof stopwatch>) {
+      watch.start();
+      while (!watch.over) {
+        const works = await shared.take();
+        await session.finish(finishJob, works, params, { share: true });
+        watch.count(works.length);
+      }
+    }
 
     async function worker(watch: ReturnType<typeof stopwatch>) {
       const slice = rotatingSlice(BUCKETS);
@@ -63,7 +81,8 @@ export function holdfastQueue(
       },
       async run(jobs, workers) {
         const watch = stopwatch(jobs);
-        await Promise.all(Array.from({ length: workers }, () => worker(watch)));
+        const run = mode === 'shared' ? sharingWorker : worker;
+        await Promise.all(Array.from({ length: workers }, () => run(watch)));
         return watch.rate;
       },
       claimTimes: () => claimTimes.splice(0),

@@ -30,6 +30,7 @@ export const BATCH = 100;
 export const systems: readonly (readonly [string, OpenQueue, readonly number[]])[] = [
   ['holdfast', holdfastQueue('claim and finish'), [1, BATCH]],
   ['holdfast, fused', holdfastQueue('fused'), [1, BATCH]],
+  ['holdfast, shared', holdfastQueue('shared'), [1]],
   ['holdfast on postgres.js', holdfastQueue('claim and finish', 'postgres'), [1]],
   ['graphile-worker', graphileQueue, [1, BATCH]],
   ['pg-boss', pgBossQueue, [1, BATCH]],

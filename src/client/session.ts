@@ -21,10 +21,12 @@ import {
   checkProcess,
   claim,
   claimByQuery,
+  type FinishCall,
   finishAndClaim,
   finishByQuery,
   type GuardedExecutor,
   sessionEnd,
+  sharedFinishes,
   Work,
   type WorkResult,
 } from '../work/index.ts';
@@ -68,6 +70,8 @@ export class Session implements Executor {
   readonly #live: LiveSession;
   readonly #host: SessionHost;
   readonly #guarded: GuardedExecutor;
+  readonly #finishShared: <P>(call: FinishCall<P>) => Promise<void>;
+  readonly #finishAlone = <P>(call: FinishCall<P>) => finishByQuery(this.#guarded, call);
   readonly #held = new Set<Work>();
   #claims = 0n;
   #closing: Promise<void> | undefined;
@@ -76,6 +80,7 @@ export class Session implements Executor {
     this.#live = live;
     this.#host = host;
     this.#guarded = host.guarded(live);
+    this.#finishShared = sharedFinishes(this.#guarded);
   }
 
   /** UUID; the primary key of holdfast.session. */
@@ -215,8 +220,16 @@ export class Session implements Executor {
    * statement and one round trip, all or nothing. LeaseLostError when one of them was taken over; its `signal`
    * is aborted, the others are still held. A lost answer is settled by the history; AmbiguousCommitError only when
    * the session ends before the database could be asked.
+   *
+   * With `share`, calls that differ in nothing but their works wait while another one is under way, and leave together
+   * in the next statement; each fails alone. The change must then do for each target what it does for one.
    */
-  async finish<P>(query: FinishQuery<P>, works: readonly Work[], params: P): Promise<void> {
+  async finish<P>(
+    query: FinishQuery<P>,
+    works: readonly Work[],
+    params: P,
+    { share = false }: { readonly share?: boolean } = {},
+  ): Promise<void> {
     this.#host.refuseInside('a finish by query');
     this.#live.assertAlive();
     if (works.length === 0) return;
@@ -224,7 +237,7 @@ export class Session implements Executor {
     const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor };
     await inSpan(`finish ${query.process}`, names, () =>
       Work.finishTogether(this, this.#guarded, works, ({ keys }) =>
-        this.#proved(finishByQuery(this.#guarded, { query, params, keys })),
+        this.#proved((share ? this.#finishShared : this.#finishAlone)({ query, params, keys })),
       ),
     );
   }
