@@ -18,6 +18,13 @@ export function remember<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** The same for one whose failure may be remembered or not: `known` rejects when it is, and else never settles. */
+export function rememberedIf<T>(promise: Promise<T>, known: Promise<unknown>): Promise<T> {
+  (promise as Marked)[REMEMBERED] = known;
+  known.catch(() => promise.catch(ignore));
+  return promise;
+}
+
 /** What `make` makes of an answer. Of a remembered one it is so as well, but for what `make` itself throws. */
 export function derive<T, R>(answer: Promise<T>, make: (value: T) => R): Promise<R> {
   const made = answer.then(make);

@@ -49,7 +49,9 @@ export class Attempt {
   readonly #pending = new Set<Promise<unknown>>();
   #opened: Promise<void> = Promise.resolve();
   #ended = false;
-  #committed = false;
+  #failed = false;
+  #outcome: Outcome | undefined;
+  #decision: PromiseWithResolvers<void> | undefined;
   #strayed: AmbiguousCommitError | undefined;
   /** Why there is no transaction to send anything in. */
   #unopened: { readonly error: unknown } | undefined;
@@ -80,6 +82,8 @@ export class Attempt {
     try {
       await this.#connection.sendSimple(this.#settings.beginText);
     } catch (error) {
+      // From now on nothing is sent: it would run on its own.
+      this.#unopened = { error };
       if (!(error instanceof DatabaseError) || this.#settings.readOnly) throw error;
       const behind = await Promise.allSettled([...this.#pending]);
       // A transaction that is there, and has failed, has refused them: it was a setting that could not be.
@@ -88,6 +92,7 @@ export class Attempt {
         'BEGIN was refused with statements behind it: they may have been applied outside of a transaction',
         { cause: error },
       );
+      this.#unopened = { error: this.#strayed };
       throw this.#strayed;
     }
   }
@@ -133,7 +138,17 @@ export class Attempt {
 
   /** Its commit is known to have been carried out. */
   get committed(): boolean {
-    return this.#committed;
+    return this.#outcome === 'committed';
+  }
+
+  /** It is known that it will not be committed by itself any more. */
+  get failed(): boolean {
+    return this.#failed || (this.#outcome !== undefined && this.#outcome !== 'committed');
+  }
+
+  /** Resolves when the outcome is there, while the commit is under way. */
+  get deciding(): Promise<void> | undefined {
+    return this.#outcome === undefined ? this.#decision?.promise : undefined;
   }
 
   async execute(statement: Statement): Promise<RawResult> {
@@ -196,8 +211,14 @@ export class Attempt {
   }
 
   /** From now on every use of the handle rejects with TransactionClosedError. */
-  close(): void {
+  close(outcome?: 'failed'): void {
     this.#ended = true;
+    this.#failed = outcome === 'failed';
+  }
+
+  /** What happened since is graver than what was remembered. */
+  poisonAnew(error: unknown): void {
+    this.#poison = { error };
   }
 
   poisonWith(error: unknown): void {
@@ -216,6 +237,7 @@ export class Attempt {
   }
 
   async commit(): Promise<CommitOutcome> {
+    this.#decision = Promise.withResolvers();
     if (this.#connection.dead)
       return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
     const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
@@ -286,7 +308,8 @@ export class Attempt {
   }
 
   runHooks(kind: keyof typeof OUTCOMES): Promise<void> {
-    if (kind === 'commit') this.#committed = true;
+    this.#outcome ??= OUTCOMES[kind];
+    this.#decision?.resolve();
     return this.hooks.settle(OUTCOMES[kind]);
   }
 

@@ -29,7 +29,7 @@ export function outlasting(statement: RunStatement, inTransaction: boolean): Out
     const passing = word === 'SET' && (inTransaction ? PASSING.has(words[1]!) : words[1] === 'CLUSTER');
     return passing ? undefined : { what: word, inside: SET_LOCAL, alone: SET_LOCAL_ALONE };
   }
-  if (word === 'DECLARE' && (!inTransaction || includes(words, 'WITH', 'HOLD'))) {
+  if (word === 'DECLARE' && (!inTransaction || includes(beforeQuery(words), 'WITH', 'HOLD'))) {
     const what = inTransaction ? 'a cursor WITH HOLD' : 'DECLARE';
     return { what, inside: 'declare it without', alone: 'use db.transact' };
   }
@@ -41,12 +41,22 @@ export function outlasting(statement: RunStatement, inTransaction: boolean): Out
     return { what: 'what is created temporary', inside: DROPPED, alone: DROPPED_ALONE };
   if (into && temporaryName(into))
     return { what: 'SELECT INTO a temporary table', inside: 'use a CTE', alone: 'use a CTE' };
-  return byFunction(words);
+  return names(statement) ? undefined : byFunction(words);
 }
+
+const NAMING = new Set(['CREATE', 'ALTER', 'DROP', 'GRANT', 'REVOKE', 'COMMENT']);
+
+/** It names functions, and calls none. */
+const names = ({ word, words }: RunStatement) =>
+  NAMING.has(word) && !includes(words, 'AS', 'SELECT') && !includes(words, 'AS', 'WITH');
+
+/** Of DECLARE: what is said of the cursor. */
+const beforeQuery = (words: readonly string[]) =>
+  words.includes('FOR') ? words.slice(0, words.indexOf('FOR')) : words;
 
 function byFunction(words: readonly string[]): Outlasting | undefined {
   for (let at = 0; at < words.length; at++) {
-    if (words[at + 1] !== '(') continue;
+    if (words[at + 1] !== '(' || words[at - 1] === 'INTO') continue;
     if (words[at] === 'SET_CONFIG' && argumentsAt(words, at + 2)[2]?.join() !== 'TRUE')
       return {
         what: 'set_config',

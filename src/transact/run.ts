@@ -236,7 +236,7 @@ export class Run<T> {
       this.#stop.signal.throwIfAborted();
       attempt.assertAlive();
     } catch (thrown) {
-      attempt.close();
+      attempt.close('failed');
       const error = this.#decide(attempt, thrown);
       if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
       if (attempt.strayed) return this.#strayed(attempt, connection, attempt.strayed);

@@ -8,7 +8,7 @@ import {
   runBatch,
   type Statement,
 } from '../query/index.ts';
-import { remember } from '../query/remembered.ts';
+import { promised, remember, rememberedIf } from '../query/remembered.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
@@ -72,14 +72,20 @@ export class Scope implements Transaction {
     return this.#context.attempt.committed && !this.#rolledBack;
   }
 
+  /** Resolves when it is known what became of it, while its commit is under way. */
+  get deciding(): Promise<void> | undefined {
+    return this.#context.attempt.deciding;
+  }
+
   get isPart(): boolean {
     return this.#parent !== undefined;
   }
 
   execute(statement: Statement): Promise<RawResult> {
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
+    const late = this.#late;
     const sent = atOnce ? this.#send(statement) : this.#sendInTurn(statement);
-    return remember(sent);
+    return late ? sent : remember(sent);
   }
 
   batch<const Q extends readonly BoundQuery<unknown>[]>(queries: Q): Promise<BatchResults<Q>> {
@@ -91,8 +97,9 @@ export class Scope implements Transaction {
     const send = () =>
       this.#refusal ? Promise.reject(this.#refusal.error) : this.#context.attempt.executeAll(statements);
     const atOnce = !this.#turns.busy || this.closed || this.#inside() !== undefined;
+    const late = this.#late;
     const sent = atOnce ? send() : this.#turns.take(() => ({ sent: send() })).then((turn) => turn.sent);
-    return remember(sent);
+    return late ? sent : remember(sent);
   }
 
   /** The transaction proves this already. */
@@ -115,9 +122,10 @@ export class Scope implements Transaction {
   }
 
   transact<T>(body: TransactionBody<T>, options: TransactOptions = {}): Promise<T> {
-    // Thrown at once: an async function's promise would be one more that nobody may await.
-    assertFunction('body', body);
-    return this.join(body, checkOptions(transactOptionsSchema, options) as TransactOptions, undefined);
+    return promised(() => {
+      assertFunction('body', body);
+      return this.join(body, checkOptions(transactOptionsSchema, options) as TransactOptions, undefined);
+    });
   }
 
   /** A nested transact: joins this transaction under a savepoint, with the nested session's fence if any. */
@@ -140,7 +148,11 @@ export class Scope implements Transaction {
       await scope.#undone;
       throw error;
     });
-    return remember(told);
+    // One that was rolled back alone nobody remembers but who awaits it.
+    const known = part.catch((error) =>
+      this.#context.attempt.poison ? Promise.reject(error) : new Promise<never>(() => {}),
+    );
+    return rememberedIf(told, known);
   }
 
   /** The callback has settled: the handle is dead; parts that it did not await are waited for. */
@@ -179,7 +191,7 @@ export class Scope implements Transaction {
       try {
         await attempt.rollbackTo(savepoint, fences);
       } catch (failure) {
-        attempt.poisonWith(failure);
+        attempt.poisonAnew(failure);
         throw error;
       }
       // After this turn: a hook may want one of its own.
@@ -202,6 +214,11 @@ export class Scope implements Transaction {
 
   #send(statement: Statement): Promise<RawResult> {
     return this.#refusal ? Promise.reject(this.#refusal.error) : this.#context.attempt.execute(statement);
+  }
+
+  /** What is asked of it comes too late, and would be missing from what was committed. */
+  get #late(): boolean {
+    return this.closed && !this.#context.attempt.failed;
   }
 
   /** Why nothing may be sent any more. */

@@ -30,10 +30,12 @@ export class Stop {
 
   constructor({ name, deadlineMs, signal, session }: StopSources, cut: () => void) {
     signal?.throwIfAborted();
-    this.#follow(signal, () => {
-      this.#byCaller = true;
+    this.#follow(signal, (already) => {
+      this.#byCaller ||= !already;
     });
-    this.#follow(session, () => {});
+    this.#follow(session, () => {
+      this.#byCaller = false;
+    });
     this.#late = `transaction ${name} did not finish within ${deadlineMs} ms`;
     if (deadlineMs !== undefined) this.#after(deadlineMs, () => this.expire());
     this.signal.addEventListener('abort', () => this.#after(GRACE_MS, () => this.#cutUnlessWanted(cut)));
@@ -50,6 +52,8 @@ export class Stop {
 
   /** The deadline has passed. */
   expire(): void {
+    // Whoever stopped it before, what is under way is waited for no longer.
+    this.#byCaller = false;
     if (this.signal.aborted) return;
     this.#byDeadline = true;
     this.#abort.abort(new DeadlineExceededError(this.#late));
@@ -65,10 +69,10 @@ export class Stop {
     else this.#after(GRACE_MS, () => this.#cutUnlessWanted(cut));
   }
 
-  #follow(signal: AbortSignal | undefined, note: () => void): void {
+  #follow(signal: AbortSignal | undefined, note: (already: boolean) => void): void {
     const abort = () => {
+      note(this.signal.aborted);
       if (this.signal.aborted) return;
-      note();
       this.#abort.abort(signal?.reason);
     };
     if (signal?.aborted) abort();

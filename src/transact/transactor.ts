@@ -45,11 +45,18 @@ export class Transactor {
   ): Promise<T> {
     return promised(() => {
       assertFunction('body', body);
+      const deciding = this.#deciding;
+      if (deciding) return deciding.then(() => this.transact(body, options, context));
       const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
       const outer = this.#outer();
       if (outer) return outer.join(body, checked, context.fence);
       return this.#run(checked.name ?? (body.name || 'transaction'), { body }, checked, context);
     });
+  }
+
+  /** Of a transaction that the caller was in: what outlives it may begin, or not, when its outcome is there. */
+  get #deciding(): Promise<void> | undefined {
+    return this.#shared.current.getStore()?.deciding;
   }
 
   /**
@@ -61,14 +68,13 @@ export class Transactor {
     if (!outer?.closed) return outer;
     if (outer.committed) return undefined;
     throw new TransactionClosedError(
-      'called from the callback of a transaction that has ended without a commit, or not committed yet: await it in the callback, or start it outside',
+      'called from the callback of a transaction that has ended without a commit: await it in the callback, or start it outside',
     );
   }
 
   /** Throws NestedOptionsError inside of an open transaction, for what commits by itself and so cannot be part of it. */
   refuseInside(action: string): void {
-    const outer = this.#shared.current.getStore();
-    if (outer && !outer.closed)
+    if (this.#outer())
       throw new NestedOptionsError(
         `${action} inside of a transaction: it is a transaction of its own, which stands whatever becomes of that one`,
       );
@@ -95,6 +101,8 @@ export class Transactor {
     context: TransactContext = {},
   ): Promise<readonly RawResult[]> {
     return promised(() => {
+      const deciding = this.#deciding;
+      if (deciding) return deciding.then(() => this.send(statements, options, context));
       const checked = checkOptions(transactOptionsSchema, options) as TransactOptions;
       const outer = this.#outer();
       const body = () => this.#shared.current.getStore()!.executeAll(statements);

@@ -26,6 +26,7 @@ const STAYING = [
 
 /** What only looks like it. */
 const PASSING = [
+  `SELECT length('${"it''s ".repeat(200_000)}')`,
   "SELECT 'set_config(a, b, false), pg_advisory_lock(1) INTO TEMP leak'",
   'SELECT $$ INTO TEMP leak $$, $a$ $$ INTO TEMP leak $a$',
   "SELECT E'\\' INTO TEMP leak'",
@@ -70,6 +71,18 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
     ...STAYING,
   ])('db.execute refuses %s', async (text) => {
     await expect(db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+  });
+
+  test.runIf(testEngine() === 'postgresql')('what names such a function calls none', async () => {
+    await rows(db, 'COMMENT ON FUNCTION pg_catalog.pg_advisory_lock(bigint) IS NULL');
+    await rows(db, 'REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC');
+    await rows(db, 'GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC');
+    await rows(db, 'CREATE TABLE IF NOT EXISTS set_config (a INT8)');
+    await db.transact((tx) => rows(tx, 'INSERT INTO set_config (a) VALUES (1)'));
+    const cursor = 'DECLARE c NO SCROLL CURSOR FOR WITH hold AS (SELECT 1) SELECT * FROM hold';
+    await db.transact((tx) => rows(tx, cursor));
+    const leaking = "CREATE TABLE leak AS SELECT set_config('application_name', 'x', false)";
+    await expect(rows(db, leaking)).rejects.toThrow(ForbiddenStatementError);
   });
 
   test('db.execute takes what only looks like it', async () => {

@@ -121,7 +121,8 @@ export const isStatement = ({ direction, type }: WireMessage) =>
 
 export const failing = (matching: RegExp, sqlState = '40001', times = 1): FaultOptions => ({
   direction: 'to-server',
-  at: ({ sql: text }) => matching.test(text ?? ''),
+  // A new connection of postgres.js begins with SELECT 1.
+  at: ({ sql: text }) => text !== 'SELECT 1' && matching.test(text ?? ''),
   action: refuse(sqlState),
   times,
 });

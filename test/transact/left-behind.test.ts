@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TransactionClosedError } from '../../src/errors/index.ts';
-import { add, describeTransact, insert } from './fixture.ts';
+import { stall } from '../../src/testing/index.ts';
+import { add, describeTransact, insert, read } from './fixture.ts';
 
 const serialization = () => Object.assign(new Error('as contention would'), { code: '40001' });
 
@@ -77,6 +78,75 @@ describeTransact('left behind', (t) => {
     open.resolve();
     expect(await ghost).toBeInstanceOf(TransactionClosedError);
     expect([await t.value('whole'), await t.value('ghost')]).toEqual([1, undefined]);
+  });
+
+  test('what begins while the commit is under way waits for its outcome', async () => {
+    for (const [id, sqlState] of [
+      ['committed', undefined],
+      ['refused', '23505'],
+    ] as const) {
+      const answer = t.proxy.inject({
+        direction: 'to-client',
+        at: ({ tag, sqlState: state }) => tag === 'COMMIT' || tag === 'RELEASE' || state === '23505',
+        action: stall(),
+      });
+      if (sqlState) t.fail(/^(COMMIT|RELEASE)/, sqlState);
+      const open = gate();
+      let later: Promise<unknown> | undefined;
+      const whole = t.db
+        .transact(async (tx) => {
+          await tx.execute(insert(id));
+          later = open.promise
+            .then(() => t.db.transact((own) => own.execute(insert(`${id} later`))))
+            .catch((error: unknown) => error);
+        })
+        .catch((error: unknown) => error);
+      await answer.struck;
+      open.resolve();
+      await new Promise(setImmediate);
+      answer.remove();
+      await whole;
+      const outcome = await later;
+      if (sqlState) expect(outcome).toBeInstanceOf(TransactionClosedError);
+      expect(await t.value(`${id} later`)).toBe(sqlState ? undefined : 1);
+    }
+  });
+
+  test('what commits by itself is refused to it too', async () => {
+    await using session = await t.db.startSession({ component: 'left', intervalMs: 60_000 });
+    const open = gate();
+    let ghost: Promise<unknown> | undefined;
+    const failed = session.transact(async () => {
+      ghost = open.promise
+        .then(() => session.workMany('left', 1, () => ['a']))
+        .catch((error: unknown) => error);
+      throw new Error('the whole fails');
+    });
+    await expect(failed).rejects.toThrow('the whole fails');
+    open.resolve();
+    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect(session.held).toEqual([]);
+  });
+
+  test('line 15: a part that fails and is rolled back alone is not lost in silence', async () => {
+    await t.direct.execute(insert('dup'));
+    const strays: unknown[] = [];
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', (error: { code?: unknown }) => strays.push(error.code));
+    try {
+      await t.db.transact(async (tx) => {
+        void tx.transact((part) => part.execute(insert('dup')));
+        await tx.execute(read('dup'));
+        await tx.execute(insert('whole'));
+      });
+      await new Promise(setImmediate);
+    } finally {
+      process.removeAllListeners('unhandledRejection');
+      for (const other of others) process.on('unhandledRejection', other);
+    }
+    expect(strays).toEqual(['23505']);
+    expect(await t.value('whole')).toBe(1);
   });
 
   test('what outlives a committed transaction is a transaction of its own', async () => {

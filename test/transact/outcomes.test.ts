@@ -306,6 +306,58 @@ describeTransact('outcomes', (t) => {
     expect(await t.value('x')).toBeUndefined();
   });
 
+  test('a BEGIN that is refused while its fence is not answered yet: nothing more is sent', async () => {
+    const db = await t.open({ pool: { max: 1 } });
+    await using session = await db.startSession({ component: 'outcomes', intervalMs: 60_000 });
+    await session.transact((tx) => tx.execute(read('x')));
+    t.fail(/^BEGIN/, '57014');
+    const fence = t.proxy.inject({
+      direction: 'to-client',
+      at: ({ tag }) => /^SELECT/.test(tag ?? ''),
+      action: stall(),
+    });
+    const refused = t.proxy.next(({ sqlState }) => sqlState === '57014');
+    const running = session.transact(async (tx) => {
+      await refused;
+      // From the proxy to the client it is some turns of the loop.
+      for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+      await tx.execute(insert('ghost')).catch(() => {});
+    });
+    running.catch(() => {});
+    await fence.struck;
+    for (let turn = 0; turn < 300; turn++) await new Promise(setImmediate);
+    fence.remove();
+    expect(await thrownBy(running)).toBeInstanceOf(DatabaseError);
+    expect(await t.value('ghost')).toBeUndefined();
+  });
+
+  test('line 30: the deadline ends the wait for a commit, also when the caller has aborted before', async () => {
+    const abort = new AbortController();
+    const held = t.proxy.inject({ ...atCommit, action: stall() });
+    const running = thrownBy(
+      t.db.transact((tx) => tx.execute(insert('x')), { signal: abort.signal, deadlineMs: 500 }),
+    );
+    await held.struck;
+    abort.abort(new Error('enough'));
+    expect(await running).toBeInstanceOf(AmbiguousCommitError);
+  });
+
+  test('line 25: a part that was handled is forgotten, and a connection lost at its rollback is retried', async () => {
+    await t.direct.execute(insert('dup'));
+    t.proxy.inject({
+      direction: 'to-server',
+      at: ({ sql: text = '' }) => /^ROLLBACK TO SAVEPOINT hf/.test(text),
+      action: cut('before'),
+    });
+    let attempts = 0;
+    await t.db.transact(async (tx) => {
+      attempts++;
+      await tx.execute(insert('first'));
+      await tx.transact((part) => part.execute(insert('dup'))).catch(() => {});
+    });
+    expect([attempts, await t.value('first')]).toEqual([2, 1]);
+  });
+
   test('line 26: options of a nested call are checked, and DDL is the outermost’s to allow', async () => {
     const nested = (options: object) => t.db.transact((tx) => tx.transact(async () => {}, options));
     await expect(nested({ isolaton: 'serializable' })).rejects.toMatchObject({
