@@ -120,12 +120,17 @@ function aims({ transactions, queues, costs, cockroach }: Results): string {
       for (const workers of [1, 8, 24]) {
         const theirs = at(queues, 'graphile-worker', 1, backlog, workers);
         const fused = at(queues, 'holdfast, fused', 1, backlog, workers);
+        const shared = at(queues, 'holdfast, shared', 1, backlog, workers);
         const plain = at(queues, 'holdfast', 1, backlog, workers);
         if (!theirs || !fused || !plain) continue;
         const ratio = fused.rate.median / theirs.rate.median;
         found.push({
           what: `one by one as fast as graphile-worker (${whole(backlog)} waiting, ${workers} workers)`,
-          found: `${ratio.toFixed(2)} times its rate fused, ${(plain.rate.median / theirs.rate.median).toFixed(2)} times with two commits`,
+          found: [
+            `${ratio.toFixed(2)} times its rate fused`,
+            `${(plain.rate.median / theirs.rate.median).toFixed(2)} times with two commits`,
+            ...(shared ? [`${(shared.rate.median / theirs.rate.median).toFixed(2)} times shared`] : []),
+          ].join(', '),
           met: verdict(theirs.rate.low / fused.rate.high, theirs.rate.high / fused.rate.low, 1),
           why: `one by one: ${jobCost(costs, 1, 'holdfast, fused')}`,
         });
@@ -232,9 +237,12 @@ function cockroachPart({ cockroach }: Results): string {
 
 function queuesPart({ queues }: Results): string {
   if (!queues) return '';
+  const sharing = queues.some(({ system }) => system === 'holdfast, shared')
+    ? '; "shared" is one statement for all workers of the process that wait for the same, each of which takes and finishes one job at a time'
+    : '';
   const parts = [
     '## Queues',
-    'Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit. A job counts when its completion was answered. Before each run every database is vacuumed and analyzed. The queue holds the backlog and, on top, what the run takes.',
+    `Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit${sharing}. A job counts when its completion was answered. Before each run every database is vacuumed and analyzed. The queue holds the backlog and, on top, what the run takes.`,
   ];
   for (const batch of [...new Set(queues.map((q) => q.batch))]) {
     const own = queues.filter((q) => q.batch === batch);
