@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { v4 as uuidv4 } from 'uuid';
 import {
+  ambiguousIfApplied,
   checkOptions,
   type Engine,
   leaveClaimMode,
   type Pool,
   runGuarded,
-  unlessAmbiguous,
 } from '../database/index.ts';
 import { assertStatement } from '../errors/arguments.ts';
 import { DatabaseClosedError } from '../errors/index.ts';
@@ -83,12 +83,13 @@ export class Database implements Executor {
   /**
    * One implicit statement on its own: one round trip, not retried, not fenced. Values are text, bound; rows come
    * as text. Throws DatabaseError when the server refuses it; ConnectionLostError, or AmbiguousCommitError when the
-   * server itself says so, when it is not known whether it took effect; PoolTimeoutError or ConnectError when it was
+   * server's error does not tell (a cancel on CockroachDB may have come too late; what begins with SELECT is taken for
+   * reading), when it is not known whether it took effect; PoolTimeoutError or ConnectError when it was
    * not sent; ForbiddenStatementError for what would stay with the connection (BEGIN, SET and the like), and for COPY
    * with STDIN or STDOUT.
    */
   async execute(statement: Statement): Promise<RawResult> {
-    const { pool, telemetry } = this.#parts;
+    const { pool, engine, telemetry } = this.#parts;
     assertStatement(statement);
     refuseLeftovers(statement.text);
     try {
@@ -97,7 +98,7 @@ export class Database implements Executor {
         return telemetry.statement(statement, connection, () => connection.send(statement));
       });
     } catch (error) {
-      throw unlessAmbiguous(error);
+      throw ambiguousIfApplied(engine, [statement])(error);
     }
   }
 

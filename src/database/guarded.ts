@@ -1,8 +1,9 @@
-import { AmbiguousCommitError, DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../errors/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { enterClaimMode, leaveClaimMode } from './claim-mode.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
+import { ambiguousIfApplied, ambiguousIfHidden, type Judge } from './hidden-outcome.ts';
 import type { Pool, UseOptions } from './pool.ts';
 
 const TRIES = 10;
@@ -45,7 +46,7 @@ export function runGuarded(
   statements: readonly Statement[],
   options: UseOptions = {},
 ): Promise<RawResult> {
-  return retrying(() =>
+  return retrying(ambiguousIfApplied(engine, statements), () =>
     pool.use(options, (connection) => {
       leaveClaimMode(connection);
       return sendGuarded(connection, engine, ...statements);
@@ -54,30 +55,22 @@ export function runGuarded(
 }
 
 /** Tries again at once what a serialization failure or a deadlock ended. */
-async function retrying<T>(run: () => Promise<T>): Promise<T> {
+async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await run();
     } catch (error) {
       const again = error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
-      if (!again || tries >= TRIES) throw unlessAmbiguous(error);
+      if (!again || tries >= TRIES) throw judge(error);
     }
   }
-}
-
-/** CockroachDB's "result is ambiguous": it does not know itself whether the statement was carried out. */
-export function unlessAmbiguous(error: unknown): unknown {
-  return error instanceof DatabaseError && error.code === '40003'
-    ? new AmbiguousCommitError('the server does not know whether the statement was carried out', {
-        cause: error,
-      })
-    : error;
 }
 
 /**
  * Guarded statements that run over and over: claims and finishes. One is an implicit transaction, several are
  * one transaction, in one flight. Gives the last one's result. Serialization failures and deadlocks are tried
- * again at once.
+ * again at once. Whatever does not prove that nothing was carried out is AmbiguousCommitError, on both engines: the
+ * caller looks.
  */
 export function runClaims(
   pool: Pool,
@@ -85,7 +78,7 @@ export function runClaims(
   statements: readonly Statement[],
   options: UseOptions = {},
 ): Promise<RawResult> {
-  return retrying(() =>
+  return retrying(ambiguousIfHidden, () =>
     pool.use(options, async (connection) => {
       if (engine.system === 'postgresql') enterClaimMode(connection);
       if (statements.length === 1) return connection.send(statements[0]!);

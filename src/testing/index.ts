@@ -13,6 +13,7 @@ export {
   type Fault,
   type FaultAction,
   type FaultOptions,
+  misreport,
   refuse,
   stall,
   trickle,

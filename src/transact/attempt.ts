@@ -1,4 +1,4 @@
-import { type DriverConnection, leaveClaimMode } from '../database/index.ts';
+import { type DriverConnection, hidesOutcome, leaveClaimMode } from '../database/index.ts';
 import { assertStatement } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
@@ -280,7 +280,7 @@ export class Attempt {
     }
     const error: unknown = deciding.reason;
     if (error instanceof ConnectionLostError) return readOnly ? notCommitted(error) : ambiguous(error);
-    if (error instanceof DatabaseError && isAmbiguousAtCommit(error) && !readOnly) return ambiguous(error);
+    if (error instanceof DatabaseError && hidesOutcome(error) && !readOnly) return ambiguous(error);
     return notCommitted(error);
   }
 
@@ -362,10 +362,6 @@ const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error
 
 /** The server itself does not know: CockroachDB's "result is ambiguous". */
 const isAmbiguous = ({ code }: DatabaseError) => code === '40003';
-
-/** Codes that do not tell whether the commit was applied. */
-const isAmbiguousAtCommit = (error: DatabaseError) =>
-  isAmbiguous(error) || error.code === '57014' || /^(08|57P0)/.test(error.code);
 
 const rolledBack = () =>
   new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');

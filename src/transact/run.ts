@@ -17,7 +17,7 @@ import type { TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt, isInFailedTransaction } from './attempt.ts';
 import { pause, retryDelayMs } from './backoff.ts';
 import { beginText, needsSeal, renewText, usesRestartSavepoint } from './begin.ts';
-import { classify } from './classify.ts';
+import { classify, type Verdict } from './classify.ts';
 import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
 import type { Elder, Elders } from './elders.ts';
 import type { Fence } from './fence.ts';
@@ -35,7 +35,7 @@ export interface TransactContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline. */
+/** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline and no session lives. */
 const RESOLVE_WITHIN_MS = 30_000;
 /** What is left for it even when the deadline has passed: it is often the deadline that ended the wait. */
 const RESOLVE_LEAST_MS = 2_000;
@@ -146,9 +146,9 @@ export class Run<T> {
         throw outcome.error;
       }
       const error = this.#stopped(outcome.error);
-      const verdict = error === this.#stop.signal.reason ? 'definite' : classify(error);
-      const fatal = verdict === 'definite' || verdict === 'schema-committed';
       const unsettled = this.#unsettled !== undefined && this.#unsettled.cause === outcome.error;
+      const verdict = this.#verdict(error, unsettled);
+      const fatal = verdict === 'definite' || verdict === 'schema-committed';
       if (fatal || number > maxRetries) {
         if (fatal && !unsettled && !this.#stop.signal.aborted) this.#unsettled = undefined;
         if (outcome.open) await this.#leave(attempt);
@@ -304,6 +304,12 @@ export class Run<T> {
     return reason;
   }
 
+  /** Of an idempotent one whose outcome is hidden, all but a cancel is a reason to run again. */
+  #verdict(error: unknown, unsettled: boolean): Verdict {
+    if (error === this.#stop.signal.reason) return 'definite';
+    return unsettled && !isCanceled(error) ? 'ambiguous' : classify(error);
+  }
+
   /** Which of several errors tells the truth: the abort, then what the database said first, then the callback's. */
   #decide(attempt: Attempt, thrown: unknown): unknown {
     if (this.#stop.signal.aborted) return this.#stop.signal.reason;
@@ -417,15 +423,18 @@ export class Run<T> {
     if (markerId !== undefined) {
       const now = performance.now();
       const deadline = Math.max(Math.min(this.#deadline, now + RESOLVE_WITHIN_MS), now + RESOLVE_LEAST_MS);
-      for (let tries = 1; performance.now() < deadline; tries++) {
+      const session = this.#deadline === Infinity ? this.#context.signal : undefined;
+      // What a claim took must not stay held by a session that goes on and does not know of it.
+      const until = () => (session?.aborted === false ? Infinity : deadline);
+      for (let tries = 1; performance.now() < until(); tries++) {
         try {
-          const patience = Math.min(deadline, performance.now() + RESOLVE_TRY_MS);
+          const patience = Math.min(until(), performance.now() + RESOLVE_TRY_MS);
           if (!(await resolveAmbiguity(this.#shared.pool, this.#shared.engine, markerId, patience)))
             return { kind: 'failed', error, attempt, open: false };
           await attempt.runHooks('commit');
           return await answered(attempt, this.#name, value);
         } catch {
-          await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, deadline - performance.now())));
+          await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, until() - performance.now())));
         }
       }
     }

@@ -1,4 +1,4 @@
-import { AmbiguousCommitError } from '../errors/index.ts';
+import { AmbiguousCommitError, DatabaseError } from '../errors/index.ts';
 import {
   type ClaimCaller,
   type ClaimedRow,
@@ -47,6 +47,7 @@ export async function claimByQuery<P>(executor: GuardedExecutor, call: ClaimCall
     } catch (error) {
       const { taken } = await afterFailure(executor, query, caller, error, () => executor.signal.reason);
       if (taken.length > 0) return taken;
+      throwRefusal(error);
     }
   }
 }
@@ -68,11 +69,16 @@ export async function finishByQuery<P>(executor: GuardedExecutor, call: FinishCa
     await send();
   } catch (error) {
     if (!lost) throw error;
+    const finished = () => allFinished(executor, query.process, keys);
+    const refused = refusalOf(lost);
+    if (refused) {
+      if (await persistently(executor, finished, () => lost)) return;
+      throw refused;
+    }
     try {
       await persistently(executor, send, () => lost);
     } catch (again) {
       if (!PROOFS.some((proof) => raised(again, proof))) throw again;
-      const finished = () => allFinished(executor, query.process, keys);
       if (!(await persistently(executor, finished, () => lost))) throw again;
     }
   }
@@ -116,6 +122,7 @@ export async function finishAndClaim<F, C>(
       if (answerIsLost(error)) lost ??= ambiguous(finish.query, error);
       const { taken, settled } = await afterFailure(executor, claim.query, caller, error, () => lost);
       if (taken.length > 0 || (settled && (await finished()))) return taken;
+      throwRefusal(error);
     }
   }
 }
@@ -146,6 +153,20 @@ function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[
   for (const { target, token, ...more } of rows)
     if (target !== null && token !== null) taken.push(claimedFrom(process, { target, token, ...more }));
   return { taken, lost: rows.some(({ target, token }) => target !== null && token === null) };
+}
+
+/**
+ * What the server said of a statement that is known by now not to have been carried out: a cancel, a timeout, its own
+ * failure. Sent again it may be said again, for ever. "Result is ambiguous" says nothing of the next time.
+ */
+function refusalOf({ cause }: AmbiguousCommitError): DatabaseError | undefined {
+  const said = cause instanceof AmbiguousCommitError ? cause.cause : cause;
+  return said instanceof DatabaseError && said.code !== '40003' ? said : undefined;
+}
+
+function throwRefusal(error: unknown): void {
+  const refusal = error instanceof AmbiguousCommitError ? refusalOf(error) : undefined;
+  if (refusal) throw refusal;
 }
 
 const ambiguous = (query: { readonly definition: { readonly name: string } }, cause: unknown) =>

@@ -55,13 +55,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const until = performance.now() + seconds * 1_000;
     while (performance.now() < until) {
       await delay(random.integer(50, 500));
-      const index = random.integer(0, crew.length - 1);
-      const victim = crew[index]!;
+      const victim = random.pick(crew);
       const fault = random.integer(0, 9);
       if (fault < 3) {
         faults.killed++;
-        crew.splice(index, 1);
-        victim.signal('SIGKILL');
+        // However slow the host, somebody dies with work in hand.
+        const dying = (await holders(db, crew))[0] ?? victim;
+        dying.signal('SIGKILL');
+        crew.splice(crew.indexOf(dying), 1);
         await hire();
       } else if (fault < 5) {
         faults.stopped++;
@@ -99,6 +100,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   } finally {
     for (const child of crew) await child[Symbol.asyncDispose]();
   }
+}
+
+/** Those of the crew that hold work now, by the pid that a session gives as its runtime info. */
+async function holders(db: Database, crew: readonly Child[]): Promise<Child[]> {
+  const holding = await rows(
+    db.guarded,
+    'SELECT s.runtime_info FROM holdfast.active_work AS w JOIN holdfast.session AS s ON s.session_id = w.session_id',
+  );
+  const names = holding.map(([info]) => info!);
+  return crew.filter(({ process: { pid } }) => names.some((name) => name.endsWith(` pid ${pid}`)));
 }
 
 /** Waits until every job has had its rounds, for as long as there is progress. */

@@ -8,6 +8,7 @@ import {
   dropReply,
   type FaultAction,
   type FaultProxy,
+  misreport,
   refuse,
   stall,
   startFaultProxy,
@@ -78,6 +79,9 @@ describe.each(DRIVERS)('%s', (driver) => {
     ['arrives, and then nothing', () => cut('after')],
     ['is carried out, its answer lost', () => dropReply()],
     ['is answered with "result is ambiguous"', () => refuse('40003')],
+    ['is carried out, and answered with "result is ambiguous"', () => misreport('40003')],
+    ['is carried out, and answered as if it was canceled', () => misreport('57014')],
+    ['is carried out, and answered with an internal error', () => misreport('XXUUU', 'context canceled')],
     ['has a plan that went stale', () => refuse('0A000', 'cached plan must not change result type')],
   ];
   const strike = (which: (message: WireMessage) => boolean, action: FaultAction) =>
@@ -206,6 +210,34 @@ describe.each(DRIVERS)('%s', (driver) => {
       expect(await sweep(way, action())).toBeGreaterThan(10);
     },
   );
+
+  test('what the server cancels every time is told, once it is known that nothing was carried out', async () => {
+    await using session = await start();
+    const { buckets, ids } = await fresh(2);
+    const always = (at: (message: WireMessage) => boolean) =>
+      proxy.inject({ direction: 'to-server', at, action: refuse('57014'), times: Infinity });
+    const claims = always(isClaim);
+    await expect(session.claim(claimJob, { buckets })).rejects.toMatchObject({ code: '57014' });
+    claims.remove();
+    expect(await heldBy(session)).toEqual([]);
+    const works = await session.claim(claimJob, { buckets });
+    const finishes = always(isFinish);
+    await expect(session.finish(finishJob, works, { doneBy: 'me' })).rejects.toMatchObject({ code: '57014' });
+    await expect(
+      session.finishAndClaim(
+        { query: finishJob, works, params: { doneBy: 'me' } },
+        { query: claimJob, params: { buckets } },
+      ),
+    ).rejects.toMatchObject({ code: '57014' });
+    finishes.remove();
+    expect([await events(ids[0]!), await heldBy(session), session.held]).toEqual([
+      ['started'],
+      [ids[0]],
+      works,
+    ]);
+    await session.finish(finishJob, works, { doneBy: 'me' });
+    expect(await events(ids[0]!)).toEqual(['started', 'finished']);
+  });
 
   test('a claim that comes late, after it was settled, takes nothing', async () => {
     await using session = await start();

@@ -8,6 +8,7 @@ import {
   delay,
   dropReply,
   type FaultProxy,
+  misreport,
   refuse,
   stall,
   startFaultProxy,
@@ -205,6 +206,38 @@ describe.each(DRIVERS)('fault proxy under %s', (driver) => {
     });
     await connection.send(sql("INSERT INTO note (body) VALUES ('yes')"));
     expect(await notes()).toEqual(['yes']);
+  });
+
+  test('misreports a statement and a COMMIT: carried out, and answered with an error', async () => {
+    await open();
+    const insert = sql("INSERT INTO note (body) VALUES ('applied')");
+    for (const { at, failing } of [
+      { at: 'BEGIN', failing: 0 },
+      { at: 'INSERT', failing: 1 },
+      { at: 'COMMIT', failing: 2 },
+    ]) {
+      await open();
+      const fault = proxy.inject({
+        direction: 'to-server',
+        at: ({ type, sql: text }) => (type === 'Q' || type === 'E') && (text?.startsWith(at) ?? false),
+        action: misreport('XXUUU', 'context canceled'),
+      });
+      const results = await Promise.allSettled([
+        connection.sendSimple('BEGIN'),
+        connection.send(insert),
+        connection.sendSimple('COMMIT'),
+      ]);
+      expect(fault.strikes, at).toBe(1);
+      expect(
+        results.map(({ status }) => status === 'rejected'),
+        at,
+      ).toEqual([0, 1, 2].map((i) => i === failing));
+      expect(results[failing], at).toMatchObject({
+        reason: { code: 'XXUUU', message: expect.stringMatching(/context canceled/) },
+      });
+      expect(await notes(), at).toEqual(['applied']);
+      await connection.sendSimple('SELECT 1');
+    }
   });
 
   test('strikes at the nth message, and lets cancel requests through', async () => {

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { cut, dropReply, stall } from '../../src/testing/index.ts';
+import { expect, test, vi } from 'vitest';
+import { cut, dropReply, misreport, refuse, stall } from '../../src/testing/index.ts';
 import { sql } from '../support/sql.ts';
 import { add, cockroach, describeTransact, insert } from './fixture.ts';
 
@@ -93,6 +93,47 @@ describeTransact('commit markers', (t) => {
     expect([await t.value('m5'), hooks]).toEqual([9, []]);
   });
 
+  // CockroachDB v22.1 was seen to answer commits that it had applied with 40003, XXUUU and, in one statement, 57014.
+  test.each(['40003', '57014', '08006', '58C01', 'XXUUU', 'XX000'])(
+    'line 37: a commit that is answered with %s may have been applied: its marker tells, and without one it is ambiguous',
+    async (code) => {
+      await t.direct.execute(insert('m7', 0));
+      const calls: number[] = [];
+      const once = async (id: string) =>
+        t.db.transact(
+          async (tx, { attempt }) => {
+            calls.push(attempt);
+            await tx.execute(add(id));
+            return 'value';
+          },
+          { commitMarker: true },
+        );
+      t.proxy.inject({ ...atCommit, action: misreport(code) });
+      expect([await once('m7'), calls, await t.value('m7')]).toEqual(['value', [1], 1]);
+
+      t.proxy.inject({ ...atCommit, action: refuse(code) });
+      const told = await once('m7').catch((error: unknown) => error);
+      if (code === '40003') expect(told).toBe('value');
+      else expect(told).toMatchObject({ code });
+      expect(await t.value('m7')).toBe(code === '40003' ? 2 : 1);
+
+      t.proxy.inject({ ...atCommit, action: misreport(code) });
+      await expect(t.db.transact((tx) => tx.execute(insert('m7-once')))).rejects.toMatchObject({
+        code: 'HOLDFAST_AMBIGUOUS_COMMIT',
+        cause: { code },
+      });
+      expect(await t.value('m7-once')).toBe(1);
+    },
+  );
+
+  test('line 37: idempotent, a commit that is answered with an internal error is run again', async () => {
+    await t.direct.execute(insert('m8', 0));
+    t.proxy.inject({ ...atCommit, action: refuse('XXUUU') });
+    const set = sql("UPDATE account SET n = 9 WHERE id = 'm8'");
+    await t.db.transact((tx) => tx.execute(set), { idempotent: true });
+    expect(await t.value('m8')).toBe(9);
+  });
+
   test('line 37: a read-only transaction is never ambiguous', async () => {
     t.proxy.inject({ ...atCommit, action: dropReply() });
     const attempts: number[] = [];
@@ -128,6 +169,35 @@ describeTransact('commit markers', (t) => {
     await db.close();
     const left = await markers();
     expect(mine.filter((id) => left.includes(id))).toEqual([]);
+  });
+
+  test('line 37: while its session lives the marker is asked for as long as it takes, otherwise half a minute', async () => {
+    const begin = async (run: () => Promise<unknown>) => {
+      t.proxy.inject({ ...atCommit, action: dropReply() });
+      const asked = t.proxy.inject({
+        direction: 'to-server',
+        at: ({ sql: text = '' }) => text.includes('COALESCE'),
+        action: refuse('58C00'),
+        times: 3,
+      });
+      // As if the server had not been able to answer for so long.
+      const now = performance.now.bind(performance);
+      const clock = vi.spyOn(performance, 'now');
+      void asked.struck.then(() => clock.mockImplementation(() => now() + 40_000));
+      try {
+        return await run();
+      } finally {
+        clock.mockRestore();
+        t.proxy.calm();
+      }
+    };
+    await using session = await t.db.startSession({ component: 'test', intervalMs: 600_000 });
+    const fenced = begin(() =>
+      session.transact((tx) => tx.execute(insert('m9')).then(() => 'value'), { commitMarker: true }),
+    );
+    expect(await fenced).toBe('value');
+    const unfenced = begin(() => t.db.transact((tx) => tx.execute(insert('m10')), { commitMarker: true }));
+    await expect(unfenced).rejects.toMatchObject({ code: 'HOLDFAST_AMBIGUOUS_COMMIT' });
   });
 
   test('line 37: a marker that cannot be read before the deadline is ambiguous, and says so', async () => {

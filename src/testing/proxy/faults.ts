@@ -21,7 +21,9 @@ export type FaultAction =
    * The statement that begins with this message (Query, Parse or Bind) is replaced by one that fails on the
    * server with this SQLSTATE.
    */
-  | { readonly kind: 'refuse'; readonly sqlState: string; readonly message: string };
+  | { readonly kind: 'refuse'; readonly sqlState: string; readonly message: string }
+  /** The server gets the message and carries it out; in the place of its answer comes this error. */
+  | { readonly kind: 'misreport'; readonly sqlState: string; readonly message: string };
 
 export const cut = (
   when: 'before' | 'after' = 'before',
@@ -33,6 +35,12 @@ export const dropReply = (): FaultAction => ({ kind: 'drop-reply' });
 export const trickle = (): FaultAction => ({ kind: 'trickle' });
 export const refuse = (sqlState: string, message = 'refused by the fault proxy'): FaultAction => ({
   kind: 'refuse',
+  sqlState,
+  message,
+});
+/** As CockroachDB does to a commit that is canceled too late: applied, and answered with `57014` or `XXUUU`. */
+export const misreport = (sqlState: string, message = 'misreported by the fault proxy'): FaultAction => ({
+  kind: 'misreport',
   sqlState,
   message,
 });

@@ -4,7 +4,7 @@ import type { Direction, WireMessage } from '../wire/message.ts';
 import { MessageSplitter } from '../wire/splitter.ts';
 import type { Fault } from './faults.ts';
 import { Lane } from './lane.ts';
-import { refusal } from './refusal.ts';
+import { errorResponse, refusal } from './refusal.ts';
 
 /** What a link asks of the proxy it belongs to. */
 export interface LinkHost {
@@ -28,8 +28,8 @@ export class Link {
     'to-client': new MessageSplitter('server'),
   };
   #ready = false;
-  /** So many replies still go through; the one behind them is swallowed, and at its end both sides are cut. */
-  #repliesBefore: number | undefined;
+  /** So many replies still go through; the one behind them is swallowed, and an error takes its place or both sides are cut. */
+  #swallowing: { repliesBefore: number; readonly instead: Buffer | 'cut' } | undefined;
   /** A fault closed one side only: the other is not told. */
   #halved = false;
   /** What is left of a refused statement's messages is not passed on. */
@@ -88,11 +88,20 @@ export class Link {
         // Passwords are behind it: the next message begins the first exchange.
         this.#fresh = true;
       }
-      if (this.#repliesBefore === 0) {
-        if (message.type === 'Z') this.cut();
-        return;
-      }
-      if (message.type === 'Z' && this.#repliesBefore !== undefined) this.#repliesBefore--;
+      const swallowing = this.#swallowing;
+      if (swallowing?.repliesBefore === 0) {
+        if (message.type !== 'Z') {
+          // What was parsed and bound before the error stays so, and the client must know.
+          if (swallowing.instead !== 'cut' && '123'.includes(message.type)) this.#lanes[direction].put(bytes);
+          return;
+        }
+        this.#swallowing = undefined;
+        if (swallowing.instead === 'cut') {
+          this.cut();
+          return;
+        }
+        this.#lanes[direction].put(swallowing.instead);
+      } else if (swallowing && message.type === 'Z') swallowing.repliesBefore--;
     } else {
       this.#fresh = message.type === 'S' || message.type === 'Q';
       if (this.#refusing) {
@@ -117,8 +126,11 @@ export class Link {
       lane.hold();
       fault.onRelease(() => lane.release());
       lane.put(bytes);
-    } else if (action.kind === 'drop-reply') {
-      this.#repliesBefore = this.#conversation.repliesDue - (type === 'Q' || type === 'S' ? 1 : 0);
+    } else if (action.kind === 'drop-reply' || action.kind === 'misreport') {
+      this.#swallowing = {
+        repliesBefore: this.#conversation.repliesDue - (type === 'Q' || type === 'S' ? 1 : 0),
+        instead: action.kind === 'misreport' ? errorResponse(action) : 'cut',
+      };
       lane.put(bytes);
     } else if (action.kind === 'refuse') {
       // The whole statement is replaced, from its first message to its Sync.

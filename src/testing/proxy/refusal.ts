@@ -1,3 +1,8 @@
+interface Refused {
+  readonly sqlState: string;
+  readonly message: string;
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /**
@@ -8,15 +13,23 @@ const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 export function refusal(
   replaced: string | undefined,
   cockroach: boolean,
-  { sqlState, message }: { readonly sqlState: string; readonly message: string },
+  { sqlState, message }: Refused,
 ): Buffer {
   const raise = cockroach
     ? `SELECT crdb_internal.force_error(${quoted(sqlState)}, ${quoted(message)})`
     : `DO ${quoted(`BEGIN RAISE EXCEPTION USING ERRCODE = ${quoted(sqlState)}, MESSAGE = ${quoted(message)}; END`)}`;
   const ends = /^\s*(COMMIT|END)\b/i.test(replaced ?? '');
-  const text = Buffer.from(`${ends ? 'ROLLBACK; ' : ''}${raise}\0`);
+  return framed('Q', `${ends ? 'ROLLBACK; ' : ''}${raise}\0`);
+}
+
+/** The server's message that says so. */
+export const errorResponse = ({ sqlState, message }: Refused): Buffer =>
+  framed('E', `SERROR\0VERROR\0C${sqlState}\0M${message}\0\0`);
+
+function framed(type: string, body: string): Buffer {
+  const bytes = Buffer.from(body);
   const header = Buffer.alloc(5);
-  header.write('Q');
-  header.writeInt32BE(text.length + 4, 1);
-  return Buffer.concat([header, text]);
+  header.write(type);
+  header.writeInt32BE(bytes.length + 4, 1);
+  return Buffer.concat([header, bytes]);
 }
