@@ -221,6 +221,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     claims.remove();
     expect(await heldBy(session)).toEqual([]);
     const works = await session.claim(claimJob, { buckets });
+    expect(works.map(({ target }) => target)).toEqual([ids[0]]);
     const finishes = always(isFinish);
     await expect(session.finish(finishJob, works, { doneBy: 'me' })).rejects.toMatchObject({ code: '57014' });
     await expect(

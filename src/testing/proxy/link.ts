@@ -28,8 +28,9 @@ export class Link {
     'to-client': new MessageSplitter('server'),
   };
   #ready = false;
-  /** So many replies still go through; the one behind them is swallowed, and an error takes its place or both sides are cut. */
-  #swallowing: { repliesBefore: number; readonly instead: Buffer | 'cut' } | undefined;
+  /** What becomes of which reply, counted up to its ReadyForQuery. */
+  readonly #edits = new Map<number, Edit>();
+  #replies = 0;
   /** A fault closed one side only: the other is not told. */
   #halved = false;
   /** What is left of a refused statement's messages is not passed on. */
@@ -88,20 +89,16 @@ export class Link {
         // Passwords are behind it: the next message begins the first exchange.
         this.#fresh = true;
       }
-      const swallowing = this.#swallowing;
-      if (swallowing?.repliesBefore === 0) {
-        if (message.type !== 'Z') {
-          // What was parsed and bound before the error stays so, and the client must know.
-          if (swallowing.instead !== 'cut' && '123'.includes(message.type)) this.#lanes[direction].put(bytes);
-          return;
-        }
-        this.#swallowing = undefined;
-        if (swallowing.instead === 'cut') {
+      const edit = this.#edits.get(this.#replies);
+      if (edit && !passes(edit, message)) return;
+      if (message.type === 'Z') {
+        this.#edits.delete(this.#replies++);
+        if (edit === 'cut') {
           this.cut();
           return;
         }
-        this.#lanes[direction].put(swallowing.instead);
-      } else if (swallowing && message.type === 'Z') swallowing.repliesBefore--;
+        if (Buffer.isBuffer(edit)) this.#lanes[direction].put(edit);
+      }
     } else {
       this.#fresh = message.type === 'S' || message.type === 'Q';
       if (this.#refusing) {
@@ -126,18 +123,37 @@ export class Link {
       lane.hold();
       fault.onRelease(() => lane.release());
       lane.put(bytes);
-    } else if (action.kind === 'drop-reply' || action.kind === 'misreport') {
-      this.#swallowing = {
-        repliesBefore: this.#conversation.repliesDue - (type === 'Q' || type === 'S' ? 1 : 0),
-        instead: action.kind === 'misreport' ? errorResponse(action) : 'cut',
-      };
+    } else if (action.kind === 'drop-reply') {
+      this.#edit(type, 'cut');
+      lane.put(bytes);
+    } else if (action.kind === 'misreport') {
+      this.#edit(type, errorResponse(action));
       lane.put(bytes);
     } else if (action.kind === 'refuse') {
       // The whole statement is replaced, from its first message to its Sync.
       this.#refusing = type !== 'Q';
+      this.#edit(type, 'error alone');
       lane.put(refusal(message.sql, this.#conversation.cockroach, action));
     } else {
       lane.put(bytes, action.kind === 'delay' ? { delayMs: action.ms } : { trickle: true });
     }
   }
+
+  /** Of the reply to the statement that this message of the client belongs to. */
+  #edit(type: string, edit: Edit): void {
+    const behind = this.#conversation.repliesDue - (type === 'Q' || type === 'S' ? 1 : 0);
+    this.#edits.set(this.#replies + behind, edit);
+  }
+}
+
+/** Swallowed, then both sides cut; swallowed, with an error in its place; without what is not an error. */
+type Edit = 'cut' | Buffer | 'error alone';
+
+function passes(edit: Edit, { type }: WireMessage): boolean {
+  if (type === 'Z') return true;
+  if (edit === 'cut') return false;
+  // What was parsed and bound before the error stays so, and the client must know.
+  if (Buffer.isBuffer(edit)) return '123'.includes(type);
+  // The statement in its place may have a result of its own shape.
+  return !'TDC'.includes(type);
 }
