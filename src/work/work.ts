@@ -196,12 +196,12 @@ export class Work {
         this.#session.transact(run, options),
       );
     } catch (error) {
-      if (error instanceof LeaseLostError) {
+      if (error instanceof LeaseLostError || error instanceof AmbiguousCommitError) {
         const ending = await this.#ending();
         if (ending) this.#ended(ending);
         if (ending === event || (ending && event === 'canceled')) return value as T;
         if (ending) this.#assertOpen(VERBS[event]);
-        this.#lose(error);
+        if (error instanceof LeaseLostError) this.#lose(error);
       }
       // Still held unless it is lost: the caller may fail or cancel it.
       this.#reopen();

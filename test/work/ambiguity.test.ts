@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, LeaseLostError } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
-import { cut, dropReply, type FaultProxy, startFaultProxy } from '../../src/testing/index.ts';
+import { cut, dropReply, type FaultProxy, misreport, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -28,6 +28,8 @@ describe.each(DRIVERS)('%s', (driver) => {
   const faults = {
     'whose answer is lost': dropReply,
     'that never arrives': () => cut('before'),
+    'that is answered as if it was canceled': () => misreport('57014'),
+    'that is answered with an internal error': () => misreport('XXUUU', 'context canceled'),
   };
   const strike = (fault: keyof typeof faults) =>
     proxy.inject({
