@@ -1,17 +1,57 @@
 import { type Engine, type Pool, runGuarded } from '../database/index.ts';
 import { insertMarker, resolveMarker } from '../queries/markers.ts';
 import type { Statement } from '../query/index.ts';
+import { pause, retryDelayMs } from './backoff.ts';
+
+/** Longest wait for the true outcome when the caller set no deadline and no session lives. */
+const ASK_WITHIN_MS = 30_000;
+/** What is left for it even when the deadline has passed: it is often the deadline that ended the wait. */
+const ASK_LEAST_MS = 2_000;
+/** A server that does not answer is asked again on another connection. */
+const ONE_TRY_MS = 5_000;
 
 /** The statement that travels with COMMIT. Fails, so that nothing commits, once the marker was resolved. */
 export function markerStatement(markerId: string): Statement {
   return insertMarker.statement({ markerId });
 }
 
+/** How long to ask. */
+export interface Patience {
+  /** A reading of performance.now(), Infinity when the caller set none. */
+  readonly deadline: number;
+  /** Aborts when the session that the transaction runs under has ended. */
+  readonly session: AbortSignal | undefined;
+}
+
+/**
+ * `resolveAmbiguity` until it is answered; undefined when it was not in time. That is, without a deadline, as long as a
+ * session lives: what a claim took must not stay held by a session that goes on and does not know of it.
+ */
+export async function askMarker(
+  pool: Pool,
+  engine: Engine,
+  markerId: string,
+  { deadline, session }: Patience,
+): Promise<boolean | undefined> {
+  const now = performance.now();
+  const last = Math.max(Math.min(deadline, now + ASK_WITHIN_MS), now + ASK_LEAST_MS);
+  const until = () => (deadline === Infinity && session?.aborted === false ? Infinity : last);
+  for (let tries = 1; performance.now() < until(); tries++) {
+    try {
+      const patience = Math.min(until(), performance.now() + ONE_TRY_MS);
+      return await resolveAmbiguity(pool, engine, markerId, patience);
+    } catch {
+      await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, until() - performance.now())));
+    }
+  }
+  return undefined;
+}
+
 /**
  * The true outcome of an ambiguous commit: true when it was applied. Puts the marker's row there itself if it
  * is missing, which waits for a transaction that still holds it and keeps a late one from ever committing.
  */
-export async function resolveAmbiguity(
+async function resolveAmbiguity(
   pool: Pool,
   engine: Engine,
   markerId: string,

@@ -15,17 +15,18 @@ import {
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt, isInFailedTransaction } from './attempt.ts';
-import { pause, retryDelayMs } from './backoff.ts';
 import { beginText, needsSeal, renewText, usesRestartSavepoint } from './begin.ts';
 import { classify, type Verdict } from './classify.ts';
-import { markerStatement, resolveAmbiguity } from './commit-marker.ts';
-import type { Elder, Elders } from './elders.ts';
+import { askMarker, markerStatement } from './commit-marker.ts';
+import { Contest } from './contest.ts';
+import type { Elders } from './elders.ts';
 import type { Fence } from './fence.ts';
 import { DEFAULT_MAX_RETRIES, type TransactOptions } from './options.ts';
 import { Scope } from './scope.ts';
 import type { SettledMarkers } from './settled-markers.ts';
 import { Stop } from './stop.ts';
-import type { TransactionBody } from './transaction.ts';
+import type { AttemptInfo, TransactionBody } from './transaction.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** What a transaction runs with besides its options. */
 export interface TransactContext {
@@ -35,14 +36,6 @@ export interface TransactContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Longest wait for the true outcome of an ambiguous commit when the caller set no deadline and no session lives. */
-const RESOLVE_WITHIN_MS = 30_000;
-/** What is left for it even when the deadline has passed: it is often the deadline that ended the wait. */
-const RESOLVE_LEAST_MS = 2_000;
-/** One try of it; a server that does not answer is asked again on another connection. */
-const RESOLVE_TRY_MS = 5_000;
-/** Conflicts lost after which others of its kind stand back. */
-const ELDER_AFTER = 2;
 /** What the transactions of one handle share. */
 export interface Shared {
   readonly pool: Pool;
@@ -70,10 +63,7 @@ export class Run<T> {
   readonly #deadline: number;
   readonly #stop: Stop;
   #connection: DriverConnection | undefined;
-  /** Attempts that others of its kind may have been the cause of. */
-  #conflicts = 0;
-  /** It has lost so often that others stand back. */
-  #elder: Elder | undefined;
+  readonly #contest: Contest;
   /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
   #unsettled: AmbiguousCommitError | undefined;
 
@@ -98,6 +88,13 @@ export class Run<T> {
         new ConnectionLostError('the server did not answer after the transaction was stopped'),
       ),
     );
+    const known = task.statements || options.name || task.body.name;
+    this.#contest = new Contest(shared.elders, {
+      kind: known ? name : String(task.body),
+      startedMs: this.#started,
+      deadline: this.#deadline,
+      signal: this.#stop.signal,
+    });
   }
 
   async run(): Promise<T> {
@@ -107,7 +104,7 @@ export class Run<T> {
       throw this.#unsettled ?? error;
     } finally {
       this.#stop.dispose();
-      this.#elder?.end();
+      this.#contest.end();
       if (this.#connection) this.#shared.pool.discard(this.#connection);
     }
   }
@@ -121,7 +118,7 @@ export class Run<T> {
     for (let number = 1; ; number++) {
       this.#stop.signal.throwIfAborted();
       this.#context.fence?.assertAlive();
-      if (number === 1 && this.#shared.elders.any) await this.#standBack();
+      if (number === 1) await this.#contest.begin();
       try {
         this.#connection ??= await this.#acquire();
       } catch (error) {
@@ -165,7 +162,7 @@ export class Run<T> {
         throw thrown;
       }
       failures.push([number, error]);
-      if (verdict === 'retry') this.#conflicts++;
+      if (verdict === 'retry') this.#contest.lost();
       try {
         renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
       } finally {
@@ -229,7 +226,7 @@ export class Run<T> {
         value = attempt.executeAll(statements) as Promise<T>;
         value.catch(() => {});
       } else {
-        value = await this.#callBody(attempt, number, lastError);
+        value = await this.#callBody(attempt, { attempt: number, lastError });
         await attempt.opened();
       }
       attempt.throwIfPoisoned();
@@ -264,34 +261,21 @@ export class Run<T> {
     return this.#resolve(attempt, outcome.error, markerId, value);
   }
 
-  /** The callback, raced against abortion: an aborted transaction does not wait for it. */
-  async #callBody(attempt: Attempt, number: number, lastError: unknown): Promise<T> {
-    const info = { attempt: number, lastError };
+  #callBody(attempt: Attempt, info: AttemptInfo): Promise<T> {
     const { signal } = this.#stop;
     const current = {
       run: <R>(scope: Scope, body: () => Promise<R>) => this.#shared.current.run(scope, body),
       get: () => this.#shared.current.getStore(),
     };
     const scope = new Scope({ attempt, info, signal, current }, this.#options);
-    const running = current.run(scope, async () => {
-      const value = await this.#task.body(scope, info);
-      await scope.end();
-      return value;
-    });
-    running.catch(() => {});
-    let abort: (() => void) | undefined;
-    try {
-      return await Promise.race([
-        running,
-        new Promise<never>((_, reject) => {
-          abort = () => reject(signal.reason);
-          if (signal.aborted) abort();
-          else signal.addEventListener('abort', abort, { once: true });
-        }),
-      ]);
-    } finally {
-      if (abort) signal.removeEventListener('abort', abort);
-    }
+    return unlessAborted(
+      signal,
+      current.run(scope, async () => {
+        const value = await this.#task.body(scope, info);
+        await scope.end();
+        return value;
+      }),
+    );
   }
 
   /** What a transaction that is known not to be committed fails with: what stopped it, if anything did. */
@@ -390,53 +374,21 @@ export class Run<T> {
     const connection = this.#connection;
     // A pause is no reason to keep others from a connection.
     if (connection) this.#return(connection, true);
-    if (this.#conflicts >= ELDER_AFTER) this.#elder ??= this.#shared.elders.add(this.#kind, this.#started);
-    if (this.#shared.elders.any) await this.#standBack();
-    let failures = retry;
-    if (this.#elder && !this.#shared.elders.before(this.#kind, this.#started)) {
-      // Those that it has lost against stand back now, so its backoff begins anew.
-      failures = (this.#elder.failuresAsEldest ?? 1) + 1;
-      this.#elder.failuresAsEldest = failures;
-    }
-    const delay = retryDelayMs(failures);
-    await pause(Math.min(delay, Math.max(0, this.#deadline - performance.now())), this.#stop.signal);
+    await this.#contest.pause(retry);
   }
 
-  /** Lets older ones of its kind that starve go first. */
-  #standBack(): Promise<void> {
-    return this.#shared.elders.standBack(this.#kind, this.#started, this.#deadline, this.#stop.signal);
-  }
-
-  /** What it competes with: transactions of its name, or of its callback if it has none. */
-  get #kind(): string {
-    return this.#task.statements || this.#options.name || this.#task.body.name
-      ? this.#name
-      : String(this.#task.body);
-  }
-
+  /** Asks what became of it, if there is somebody to ask. */
   async #resolve(
     attempt: Attempt,
     error: unknown,
     markerId: string | undefined,
     value: Promise<T> | T,
   ): Promise<AttemptOutcome<T>> {
-    if (markerId !== undefined) {
-      const now = performance.now();
-      const deadline = Math.max(Math.min(this.#deadline, now + RESOLVE_WITHIN_MS), now + RESOLVE_LEAST_MS);
-      const session = this.#deadline === Infinity ? this.#context.signal : undefined;
-      // What a claim took must not stay held by a session that goes on and does not know of it.
-      const until = () => (session?.aborted === false ? Infinity : deadline);
-      for (let tries = 1; performance.now() < until(); tries++) {
-        try {
-          const patience = Math.min(until(), performance.now() + RESOLVE_TRY_MS);
-          if (!(await resolveAmbiguity(this.#shared.pool, this.#shared.engine, markerId, patience)))
-            return { kind: 'failed', error, attempt, open: false };
-          await attempt.runHooks('commit');
-          return await answered(attempt, this.#name, value);
-        } catch {
-          await pause(Math.min(retryDelayMs(tries + 1), Math.max(0, until() - performance.now())));
-        }
-      }
+    const applied = markerId === undefined ? undefined : await this.#askMarker(markerId);
+    if (applied === false) return { kind: 'failed', error, attempt, open: false };
+    if (applied) {
+      await attempt.runHooks('commit');
+      return answered(attempt, this.#name, value);
     }
     await attempt.runHooks('unknown');
     const ambiguous = new AmbiguousCommitError(
@@ -447,6 +399,12 @@ export class Run<T> {
     if (!this.#options.idempotent) return { kind: 'ambiguous', attempt, error: ambiguous };
     this.#unsettled = ambiguous;
     return { kind: 'failed', error, attempt, open: false };
+  }
+
+  #askMarker(markerId: string): Promise<boolean | undefined> {
+    const { pool, engine } = this.#shared;
+    const patience = { deadline: this.#deadline, session: this.#context.signal };
+    return askMarker(pool, engine, markerId, patience);
   }
 }
 
