@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Schema changes on CockroachDB are jobs, and take their time. What is a second here is three on a busy host.
-const patience = process.env['HOLDFAST_TEST_ENGINE'] === 'cockroachdb' ? 4 : 1;
+const cockroach = process.env['HOLDFAST_TEST_ENGINE'] === 'cockroachdb';
+const patience = cockroach ? 4 : 1;
 
 export default defineConfig({
   test: {
@@ -11,7 +12,8 @@ export default defineConfig({
     // Files run in processes of their own: signals, exit codes and event loops are subjects of tests.
     pool: 'forks',
     // Of two cores: many tests wait for processes, deadlines and the database rather than for a processor.
-    maxWorkers: 3,
+    // CockroachDB itself takes what two cores have: beside each other, tests with many sessions starve one another.
+    maxWorkers: cockroach ? 1 : 3,
     testTimeout: 60_000 * patience,
     hookTimeout: 60_000 * patience,
     sequence: { hooks: 'stack' },

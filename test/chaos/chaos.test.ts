@@ -16,7 +16,8 @@ test(
       jobs: 24,
       // About what the engine can do meanwhile on two cores, so that the faults meet work.
       rounds: database.engine === 'cockroachdb' ? SECONDS : SECONDS * 4,
-      intervalMs: 1_000,
+      // A crowded host that cannot file a beat within a second would do nothing but take over.
+      intervalMs: database.engine === 'cockroachdb' ? 3_000 : 1_000,
     });
     console.log('chaos', JSON.stringify(report, null, 2));
     expect(report.violations).toEqual([]);

@@ -53,14 +53,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     await Promise.all(Array.from({ length: options.workers }, hire));
     const until = performance.now() + seconds * 1_000;
-    while (performance.now() < until) {
+    while (faults.killed === 0 || performance.now() < until) {
       await delay(random.integer(50, 500));
       const victim = random.pick(crew);
       const fault = random.integer(0, 9);
-      if (fault < 3) {
-        faults.killed++;
+      if (fault < 3 || faults.killed === 0) {
         // However slow the host, somebody dies with work in hand.
-        const dying = (await holders(db, crew))[0] ?? victim;
+        const holding = await holders(db, crew);
+        if (holding.length === 0) continue;
+        faults.killed++;
+        const dying = holding.includes(victim) ? victim : holding[0]!;
         dying.signal('SIGKILL');
         crew.splice(crew.indexOf(dying), 1);
         await hire();

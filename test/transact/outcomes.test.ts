@@ -317,15 +317,18 @@ describeTransact('outcomes', (t) => {
       action: stall(),
     });
     const refused = t.proxy.next(({ sqlState }) => sqlState === '57014');
+    const tried = Promise.withResolvers<void>();
     const running = session.transact(async (tx) => {
       await refused;
-      // From the proxy to the client it is some turns of the loop.
-      for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
-      await tx.execute(insert('ghost')).catch(() => {});
+      // By the time that a server has answered another connection, the refusal is here.
+      await t.value('x');
+      const late = tx.execute(insert('ghost'));
+      tried.resolve();
+      await late.catch(() => {});
     });
     running.catch(() => {});
-    await fence.struck;
-    for (let turn = 0; turn < 300; turn++) await new Promise(setImmediate);
+    await Promise.all([fence.struck, tried.promise]);
+    await t.value('x');
     fence.remove();
     expect(await thrownBy(running)).toBeInstanceOf(DatabaseError);
     expect(await t.value('ghost')).toBeUndefined();
