@@ -47,7 +47,8 @@ export async function claimByQuery<P>(executor: GuardedExecutor, call: ClaimCall
     } catch (error) {
       const { taken } = await afterFailure(executor, query, caller, error, () => executor.signal.reason);
       if (taken.length > 0) return taken;
-      throwRefusal(error);
+      const refusal = refusalIn(error);
+      if (refusal) throw refusal;
     }
   }
 }
@@ -60,26 +61,30 @@ export async function finishByQuery<P>(executor: GuardedExecutor, call: FinishCa
   const { query, params, keys } = call;
   const statement = query.statement({ ...params, ...keys }, executor.system);
   let lost: AmbiguousCommitError | undefined;
-  const send = () =>
-    executor.execute(statement).catch((error: unknown) => {
+  const finished = () =>
+    persistently(
+      executor,
+      () => allFinished(executor, query.process, keys),
+      () => lost,
+    );
+  const send = async () => {
+    try {
+      await executor.execute(statement);
+    } catch (error) {
       if (answerIsLost(error)) lost ??= ambiguous(query, error);
-      throw error;
-    });
+      const refusal = refusalIn(error);
+      if (!refusal) throw error;
+      if (!(await finished())) throw refusal;
+    }
+  };
   try {
     await send();
   } catch (error) {
-    if (!lost) throw error;
-    const finished = () => allFinished(executor, query.process, keys);
-    const refused = refusalOf(lost);
-    if (refused) {
-      if (await persistently(executor, finished, () => lost)) return;
-      throw refused;
-    }
+    if (!answerIsLost(error)) throw error;
     try {
       await persistently(executor, send, () => lost);
     } catch (again) {
-      if (!PROOFS.some((proof) => raised(again, proof))) throw again;
-      if (!(await persistently(executor, finished, () => lost))) throw again;
+      if (!PROOFS.some((proof) => raised(again, proof)) || !(await finished())) throw again;
     }
   }
 }
@@ -122,7 +127,8 @@ export async function finishAndClaim<F, C>(
       if (answerIsLost(error)) lost ??= ambiguous(finish.query, error);
       const { taken, settled } = await afterFailure(executor, claim.query, caller, error, () => lost);
       if (taken.length > 0 || (settled && (await finished()))) return taken;
-      throwRefusal(error);
+      const refusal = refusalIn(error);
+      if (refusal) throw refusal;
     }
   }
 }
@@ -156,17 +162,12 @@ function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[
 }
 
 /**
- * What the server said of a statement that is known by now not to have been carried out: a cancel, a timeout, its own
+ * What the server said of a statement, when it turns out that it was not carried out: a cancel, a timeout, its own
  * failure. Sent again it may be said again, for ever. "Result is ambiguous" says nothing of the next time.
  */
-function refusalOf({ cause }: AmbiguousCommitError): DatabaseError | undefined {
-  const said = cause instanceof AmbiguousCommitError ? cause.cause : cause;
+function refusalIn(error: unknown): DatabaseError | undefined {
+  const said = error instanceof AmbiguousCommitError ? error.cause : undefined;
   return said instanceof DatabaseError && said.code !== '40003' ? said : undefined;
-}
-
-function throwRefusal(error: unknown): void {
-  const refusal = error instanceof AmbiguousCommitError ? refusalOf(error) : undefined;
-  if (refusal) throw refusal;
 }
 
 const ambiguous = (query: { readonly definition: { readonly name: string } }, cause: unknown) =>

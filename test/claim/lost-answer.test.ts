@@ -230,7 +230,11 @@ describe.each(DRIVERS)('%s', (driver) => {
         { query: claimJob, params: { buckets } },
       ),
     ).rejects.toMatchObject({ code: '57014' });
+    // Also when the first answer was lost altogether.
     finishes.remove();
+    strike(isFinish, cut('before')).struck.then(() => always(isFinish));
+    await expect(session.finish(finishJob, works, { doneBy: 'me' })).rejects.toMatchObject({ code: '57014' });
+    proxy.calm();
     expect([await events(ids[0]!), await heldBy(session), session.held]).toEqual([
       ['started'],
       [ids[0]],
