@@ -11,6 +11,7 @@ import {
 import { finishedPerMachine, overlappingWork, workCounts } from '../../src/fleet/queries/audit.ts';
 import { connect } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
+import { rows } from '../support/sql.ts';
 import { log, pace, Replicas, states, writeInventory } from './support/fleet.ts';
 
 let database: TestDatabase;
@@ -68,6 +69,14 @@ test('200 machines with three replicas of each component reach running, none ini
   expect(await overlappingWork(db)).toEqual([]);
   const counts = await workCounts(db, { since: new Date(0) });
   expect(counts.filter(({ process }) => process === 'FleetRecover')).toEqual([]);
-  // What the database says is what the provider saw.
-  expect(provider.startsByName()).toEqual(new Map(names.map((name) => [name, 1])));
+  // The provider saw one start of each, and another only where the history tells of a try that came to nothing.
+  const failed = await rows(
+    db,
+    `SELECT m.name, count(*) FROM holdfast.work_history AS h JOIN fleet.machine AS m ON m.machine_id::TEXT = h.target
+     WHERE h.process = 'FleetInitialize' AND h.event NOT IN ('started', 'finished') GROUP BY m.name`,
+  );
+  const triesOf = new Map(failed.map(([name, count]) => [name!, 1 + Number(count)]));
+  const starts = provider.startsByName();
+  expect([...starts.keys()].toSorted()).toEqual(names.toSorted());
+  expect([...starts].filter(([name, count]) => count > (triesOf.get(name) ?? 1))).toEqual([]);
 }, 440_000);

@@ -316,7 +316,10 @@ describeTransact('outcomes', (t) => {
       at: ({ tag }) => /^SELECT/.test(tag ?? ''),
       action: stall(),
     });
-    const refused = t.proxy.next(({ sqlState }) => sqlState === '57014');
+    // Not the answer to a cancel of the test before, which may come late.
+    const refused = t.proxy.next(
+      ({ sqlState, bytes }) => sqlState === '57014' && bytes.includes('refused by the fault proxy'),
+    );
     const tried = Promise.withResolvers<void>();
     const running = session.transact(async (tx) => {
       await refused;
