@@ -316,10 +316,12 @@ describeTransact('outcomes', (t) => {
       at: ({ tag }) => /^SELECT/.test(tag ?? ''),
       action: stall(),
     });
-    // Not the answer to a cancel of the test before, which may come late.
-    const refused = t.proxy.next(
-      ({ sqlState, bytes }) => sqlState === '57014' && bytes.includes('refused by the fault proxy'),
-    );
+    // Not the answer to a cancel of the test before; and up to ReadyForQuery, which may come a good deal later.
+    const refused = t.proxy
+      .next(({ sqlState, bytes }) => sqlState === '57014' && bytes.includes('refused by the fault proxy'))
+      .then(({ connection }) =>
+        t.proxy.next((m) => m.connection === connection && m.direction === 'to-client' && m.type === 'Z'),
+      );
     const tried = Promise.withResolvers<void>();
     const running = session.transact(async (tx) => {
       await refused;
