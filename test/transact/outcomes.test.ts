@@ -317,11 +317,11 @@ describeTransact('outcomes', (t) => {
       action: stall(),
     });
     // Not the answer to a cancel of the test before; and up to ReadyForQuery, which may come a good deal later.
-    const refused = t.proxy
-      .next(({ sqlState, bytes }) => sqlState === '57014' && bytes.includes('refused by the fault proxy'))
-      .then(({ connection }) =>
-        t.proxy.next((m) => m.connection === connection && m.direction === 'to-client' && m.type === 'Z'),
-      );
+    let refusedOn: number | undefined;
+    const refused = t.proxy.next(({ connection, direction, type, sqlState, bytes }) => {
+      if (sqlState === '57014' && bytes.includes('refused by the fault proxy')) refusedOn = connection;
+      return connection === refusedOn && direction === 'to-client' && type === 'Z';
+    });
     const tried = Promise.withResolvers<void>();
     const running = session.transact(async (tx) => {
       await refused;
