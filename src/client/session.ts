@@ -199,7 +199,8 @@ export class Session implements Executor {
   /**
    * Runs a query declared `:claim`: finds and takes up to `wanted` (1 by default) in one statement and one round
    * trip. Empty when there is nothing to do, or when others were faster three times in a row. One whose answer is lost
-   * is settled: what it took is given all the same. Throws SessionExpiredError when the session ends first.
+   * is settled: what it took is given all the same. Throws SessionExpiredError when the session ends first, and DatabaseError
+   * when the server refused or canceled it and it took nothing.
    */
   async claim<P>(query: ClaimQuery<P>, params: P & { readonly wanted?: number }): Promise<Work[]> {
     this.#host.refuseInside('a claim');

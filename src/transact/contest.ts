@@ -6,8 +6,8 @@ const ELDER_AFTER = 2;
 
 /** A transaction as those that it competes with see it. */
 export interface Contestant {
-  /** What it competes with: transactions of its name, or of its callback if it has none. */
-  readonly kind: string;
+  /** What it competes with. Asked for only when somebody starves. */
+  kind(): string;
   readonly startedMs: number;
   /** Readings of performance.now(); no pause goes beyond. */
   readonly deadline: number;
@@ -40,11 +40,11 @@ export class Contest {
 
   /** Before the attempt that follows so many. */
   async pause(attempts: number): Promise<void> {
-    const { kind, startedMs, deadline, signal } = this.#self;
-    if (this.#conflicts >= ELDER_AFTER) this.#elder ??= this.#elders.add(kind, startedMs);
+    const { startedMs, deadline, signal } = this.#self;
+    if (this.#conflicts >= ELDER_AFTER) this.#elder ??= this.#elders.add(this.#self.kind(), startedMs);
     if (this.#elders.any) await this.#standBack();
     let failures = attempts;
-    if (this.#elder && !this.#elders.before(kind, startedMs)) {
+    if (this.#elder && !this.#elders.before(this.#elder.kind, startedMs)) {
       // Those that it has lost against stand back now, so its backoff begins anew.
       failures = (this.#elder.failuresAsEldest ?? 1) + 1;
       this.#elder.failuresAsEldest = failures;
@@ -58,7 +58,7 @@ export class Contest {
   }
 
   #standBack(): Promise<void> {
-    const { kind, startedMs, deadline, signal } = this.#self;
-    return this.#elders.standBack(kind, startedMs, deadline, signal);
+    const { startedMs, deadline, signal } = this.#self;
+    return this.#elders.standBack(this.#self.kind(), startedMs, deadline, signal);
   }
 }

@@ -88,9 +88,8 @@ export class Run<T> {
         new ConnectionLostError('the server did not answer after the transaction was stopped'),
       ),
     );
-    const known = task.statements || options.name || task.body.name;
     this.#contest = new Contest(shared.elders, {
-      kind: known ? name : String(task.body),
+      kind: () => this.#kind,
       startedMs: this.#started,
       deadline: this.#deadline,
       signal: this.#stop.signal,
@@ -377,6 +376,13 @@ export class Run<T> {
     await this.#contest.pause(retry);
   }
 
+  /** What it competes with: transactions of its name, or of its callback if it has none. */
+  get #kind(): string {
+    return this.#task.statements || this.#options.name || this.#task.body.name
+      ? this.#name
+      : String(this.#task.body);
+  }
+
   /** Asks what became of it, if there is somebody to ask. */
   async #resolve(
     attempt: Attempt,
@@ -392,7 +398,7 @@ export class Run<T> {
     }
     await attempt.runHooks('unknown');
     const ambiguous = new AmbiguousCommitError(
-      `the commit of ${this.#name} was sent and its answer was lost: it may or may not have been applied` +
+      `the commit of ${this.#name} was sent and its answer was lost or does not tell: it may or may not have been applied` +
         (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
       { cause: error },
     );

@@ -34,7 +34,8 @@ export interface FinishCall<P> {
 
 /**
  * Runs a `:claim`: one statement, one round trip. Empty when there is nothing to do. One whose answer is lost is
- * settled, and sent again if it took nothing; only while the session lives.
+ * settled, and sent again if it took nothing; only while the session lives. Throws what the server said of one that it
+ * did not carry out.
  */
 export async function claimByQuery<P>(executor: GuardedExecutor, call: ClaimCall<P>): Promise<Claimed[]> {
   const { query } = call;
