@@ -2,6 +2,8 @@
  * Holdfast: sessions that prove a worker is alive, work that only one of them can hold, and transactions that
  * commit exactly once, on CockroachDB and PostgreSQL.
  */
+
+export * from './base/index.ts';
 export { connect, Database, type Retrieve, Session } from './client/index.ts';
 export {
   type ControlLoop,
@@ -12,7 +14,6 @@ export {
   runControlLoop,
 } from './control/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
-export * from './errors/index.ts';
 export {
   type CountPending,
   type Janitor,

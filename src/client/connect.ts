@@ -1,10 +1,9 @@
+import { checkOptions, InvalidOptionError, LONGEST_TIMER_MS } from '../base/index.ts';
 import {
   type Address,
   type ConnectOptions,
-  checkOptions,
   connectOptionsSchema,
   detectEngine,
-  LONGEST_TIMER_MS,
   Pool,
   parseUrl,
   pgDriver,
@@ -12,7 +11,6 @@ import {
   withEnvironment,
   withTls,
 } from '../database/index.ts';
-import { InvalidOptionError } from '../errors/index.ts';
 import { openTelemetry } from '../telemetry/index.ts';
 import { Database } from './database.ts';
 

@@ -1,15 +1,13 @@
 import { hostname } from 'node:os';
 import { v4 as uuidv4 } from 'uuid';
 import {
-  ambiguousIfApplied,
+  assertStatement,
   checkOptions,
-  type Engine,
-  leaveClaimMode,
-  type Pool,
-  runGuarded,
-} from '../database/index.ts';
-import { assertStatement } from '../errors/arguments.ts';
-import { DatabaseClosedError } from '../errors/index.ts';
+  DatabaseClosedError,
+  LEAST_PATIENCE_MS,
+  within,
+} from '../base/index.ts';
+import { ambiguousIfApplied, type Engine, leaveClaimMode, type Pool, runGuarded } from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -23,7 +21,6 @@ import {
   Transactor,
 } from '../transact/index.ts';
 import type { Work, WorkResult } from '../work/index.ts';
-import { LEAST_PATIENCE_MS, within } from './patience.ts';
 import { Session, type SessionHost } from './session.ts';
 import { SessionStatements } from './session-statements.ts';
 

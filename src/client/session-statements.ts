@@ -1,9 +1,9 @@
+import { LEAST_PATIENCE_MS } from '../base/index.ts';
 import { type DriverConnection, type Engine, type Pool, runClaims } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import type { Telemetry } from '../telemetry/index.ts';
 import type { GuardedExecutor } from '../work/index.ts';
-import { LEAST_PATIENCE_MS } from './patience.ts';
 
 /**
  * Where the one-statement claims and finishes of a session run. None outlasts the session: when it expires the

@@ -1,5 +1,4 @@
-import { assertFunction } from '../errors/arguments.ts';
-import { InvalidOptionError } from '../errors/index.ts';
+import { assertFunction, InvalidOptionError, LEAST_PATIENCE_MS, within } from '../base/index.ts';
 import { releaseWork } from '../queries/work.ts';
 import type { ClaimQuery, FinishQuery } from '../query/index.ts';
 import {
@@ -30,7 +29,6 @@ import {
   Work,
   type WorkResult,
 } from '../work/index.ts';
-import { LEAST_PATIENCE_MS, within } from './patience.ts';
 
 /** What a session needs of the database handle that started it. */
 export interface SessionHost {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import type { CompileTarget } from './config.ts';
 
 const typeOverride = z.strictObject({

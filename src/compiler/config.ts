@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import type { Dialect } from './source/read-queries.ts';
 import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 

@@ -1,4 +1,4 @@
-import type { DatabaseError } from '../errors/index.ts';
+import type { DatabaseError } from '../base/index.ts';
 
 /** What to do about the engine's commonest complaints. */
 export function engineHint(error: DatabaseError, cockroach: boolean): string | undefined {

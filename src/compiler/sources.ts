@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
 import { readSchema } from './engine/schema.ts';
 import type { SourceFile } from './source/source-file.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseError } from '../errors/index.ts';
+import type { DatabaseError } from '../base/index.ts';
 import { claimText, finishText, MOST_CANDIDATES, type ParameterNumbers } from '../query/index.ts';
 import { SourceError } from './diagnostic.ts';
 import { camelCase } from './names.ts';

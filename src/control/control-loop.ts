@@ -1,13 +1,15 @@
-import type { Session } from '../client/index.ts';
-import { checkOptions, LONGEST_TIMER_MS } from '../database/index.ts';
 import {
+  checkOptions,
   InvalidOptionError,
+  jittered,
   LeaseLostError,
+  LONGEST_TIMER_MS,
+  pause,
   SessionExpiredError,
   WorkConflictError,
-} from '../errors/index.ts';
+} from '../base/index.ts';
+import type { Session } from '../client/index.ts';
 import { inSpan, type OperationSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
-import { pause } from '../transact/index.ts';
 import { type Backoff, checkProcess, type Work } from '../work/index.ts';
 import {
   type ControlLoop,
@@ -221,9 +223,6 @@ class Loop implements ControlLoop {
     }
   }
 }
-
-/** Never longer than asked for: the poll interval is a promise about take-over. */
-const jittered = (ms: number) => ms * (0.75 + Math.random() * 0.25);
 
 /** An error as an operator wants to read it in the history: message and code, no stack. */
 function describe(error: unknown): string {

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import type { DriverTls } from './driver.ts';
 
 /** What a URL says, defaults filled in. */

@@ -1,4 +1,4 @@
-import { ForbiddenStatementError } from '../errors/index.ts';
+import { ForbiddenStatementError } from '../base/index.ts';
 import { byText } from '../query/by-text.ts';
 import { wordsOf } from '../query/words.ts';
 

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../base/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { enterClaimMode, leaveClaimMode } from './claim-mode.ts';
 import type { DriverConnection } from './driver.ts';

@@ -1,4 +1,4 @@
-import { AmbiguousCommitError, DatabaseError } from '../errors/index.ts';
+import { AmbiguousCommitError, DatabaseError } from '../base/index.ts';
 import type { Statement } from '../query/index.ts';
 import { wordsOf } from '../query/words.ts';
 import type { Engine } from './engine.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 
 const MOST_CONNECTIONS = 10_000;
 
@@ -40,16 +40,6 @@ export const connectOptionsSchema = z.strictObject({
 
 /** Options of `connect`, each with a default. Durations are milliseconds. */
 export type ConnectOptions = z.input<typeof connectOptionsSchema>;
-
-/** Checks a public function's options; throws InvalidOptionError naming the first wrong one. */
-export function checkOptions<S extends z.ZodType>(schema: S, options: unknown): z.output<S> {
-  const checked = schema.safeParse(options ?? {});
-  if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const path = [...(issue?.path ?? []), ...(unknown ? [unknown] : [])].join('.') || 'options';
-  throw new InvalidOptionError(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
-}
 
 const connections = (name: string, text: string | undefined): number | undefined => {
   if (text === undefined || text === '') return undefined;

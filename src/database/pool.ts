@@ -1,7 +1,12 @@
-import { ConnectError, DatabaseClosedError, DatabaseError, PoolTimeoutError } from '../errors/index.ts';
+import {
+  ConnectError,
+  DatabaseClosedError,
+  DatabaseError,
+  LONGEST_TIMER_MS,
+  PoolTimeoutError,
+} from '../base/index.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
-import { LONGEST_TIMER_MS } from './longest-timer.ts';
 import { isStalePlan } from './stale-plan.ts';
 
 export interface PoolOptions {

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../base/index.ts';
 
 /** A prepared statement no longer fits the schema: refused before it did anything. */
 export function isStalePlan(error: unknown): boolean {

@@ -1,8 +1,7 @@
 import { metrics } from '@opentelemetry/api';
 import { z } from 'zod';
+import { checkOptions, InvalidOptionError, pause } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
-import { checkOptions } from '../database/index.ts';
-import { InvalidOptionError } from '../errors/index.ts';
 import {
   closeAbandonedWork,
   countSessions,
@@ -11,7 +10,7 @@ import {
   evictExpiredSessions,
 } from '../queries/janitor.ts';
 import { deleteMarkers } from '../queries/markers.ts';
-import { pause, type Transaction } from '../transact/index.ts';
+import type { Transaction } from '../transact/index.ts';
 
 const DAY_MS = 86_400_000;
 const STATEMENT_TIMEOUT_MS = 30_000;

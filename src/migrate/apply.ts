@@ -1,4 +1,4 @@
-import { DatabaseError, MigrationError } from '../errors/index.ts';
+import { DatabaseError, MigrationError } from '../base/index.ts';
 import type { MigrationConnection } from './connection.ts';
 import { alreadyDone, assertIdempotent } from './idempotence.ts';
 import { lockLost, type MigrationLock } from './lock.ts';

@@ -1,4 +1,4 @@
-import { SchemaVersionError } from '../errors/index.ts';
+import { SchemaVersionError } from '../base/index.ts';
 import type { Executor } from '../query/index.ts';
 import { label, type MigrationSet, readMigrationSet } from './migration-set.ts';
 import { check, checkSchemaOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import { MigrationError } from '../errors/index.ts';
+import { MigrationError } from '../base/index.ts';
 import type { Script } from './migration-set.ts';
 
 interface Rule {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { MigrationError } from '../errors/index.ts';
+import { MigrationError } from '../base/index.ts';
 import type { Executor } from '../query/index.ts';
 import type { MigrationConnection, MigrationTarget } from './connection.ts';
 import { contention, retryOn } from './retry.ts';

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import { apply } from './apply.ts';
 import type { MigrationConnection, MigrationPlace, MigrationTarget } from './connection.ts';
 import { MigrationLock } from './lock.ts';

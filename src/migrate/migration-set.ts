@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { InvalidOptionError, MigrationError } from '../errors/index.ts';
+import { InvalidOptionError, MigrationError } from '../base/index.ts';
 import { type SqlStatement, splitStatements } from './split.ts';
 
 /** The statements of one file. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 import type { MigrationPlace, MigrationTarget } from './connection.ts';
 import { urlTarget } from './url-target.ts';
 

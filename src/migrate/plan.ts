@@ -1,4 +1,4 @@
-import { InvalidOptionError, MigrationError, SchemaVersionError } from '../errors/index.ts';
+import { InvalidOptionError, MigrationError, SchemaVersionError } from '../base/index.ts';
 import { checksum, label, type Migration, type MigrationSet } from './migration-set.ts';
 import type { MigrationRecord } from './store.ts';
 

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../base/index.ts';
 import type { Executor, RawResult } from '../query/index.ts';
 import { checksum, type Migration } from './migration-set.ts';
 import { contention, retryOn } from './retry.ts';

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors/index.ts';
+import { HoldfastError } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors/index.ts';
+import { HoldfastError } from '../base/index.ts';
 
 /** A parameter is missing, null where null is not allowed, or of the wrong shape. */
 export class InvalidParameterError extends HoldfastError {

@@ -1,4 +1,4 @@
-import { DatabaseError, ForbiddenStatementError } from '../errors/index.ts';
+import { DatabaseError, ForbiddenStatementError } from '../base/index.ts';
 import { build, type CompiledQuery, rowDecoder } from './build.ts';
 import type { QueryDefinition } from './definition.ts';
 import type { Executor } from './statement.ts';

@@ -1,4 +1,4 @@
-import { SessionExpiredError } from '../errors/index.ts';
+import { SessionExpiredError } from '../base/index.ts';
 import { SessionFence } from './session-fence.ts';
 
 /**

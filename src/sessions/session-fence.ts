@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../base/index.ts';
 import { fenceSession, sealSession } from '../queries/sessions.ts';
 import type { Statement } from '../query/index.ts';
 import type { Fence } from '../transact/index.ts';

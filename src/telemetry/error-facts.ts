@@ -1,5 +1,4 @@
-import { errorChain } from '../errors/chain.ts';
-import { DatabaseError, HoldfastError } from '../errors/index.ts';
+import { DatabaseError, errorChain, HoldfastError } from '../base/index.ts';
 
 /** What may be told of an error. Never its message or detail: those can quote row values and parameters. */
 export interface ErrorFacts {

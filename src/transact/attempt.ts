@@ -1,12 +1,12 @@
-import { type DriverConnection, hidesOutcome, leaveClaimMode } from '../database/index.ts';
-import { assertStatement } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
+  assertStatement,
   ConnectionLostError,
   DatabaseError,
   RolledBackError,
   TransactionClosedError,
-} from '../errors/index.ts';
+} from '../base/index.ts';
+import { type DriverConnection, hidesOutcome, leaveClaimMode } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';

@@ -1,4 +1,5 @@
-import { type Engine, LONGEST_TIMER_MS } from '../database/index.ts';
+import { LONGEST_TIMER_MS } from '../base/index.ts';
+import type { Engine } from '../database/index.ts';
 import type { TransactOptions } from './options.ts';
 
 const TRANSACTION_GRACE_MS = 5_000;

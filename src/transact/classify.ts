@@ -1,13 +1,13 @@
-import { isStalePlan } from '../database/index.ts';
-import { errorChain } from '../errors/chain.ts';
 import {
   AmbiguousCommitError,
   CommittedWithSchemaErrorsError,
   ConnectionLostError,
   DatabaseError,
+  errorChain,
   PoolTimeoutError,
   RetriesExhaustedError,
-} from '../errors/index.ts';
+} from '../base/index.ts';
+import { isStalePlan } from '../database/index.ts';
 
 /**
  * What an error means for the transaction that it ended, when the commit had not been sent yet:

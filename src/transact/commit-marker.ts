@@ -1,7 +1,8 @@
+import { pause } from '../base/index.ts';
 import { type Engine, type Pool, runGuarded } from '../database/index.ts';
 import { insertMarker, resolveMarker } from '../queries/markers.ts';
 import type { Statement } from '../query/index.ts';
-import { pause, retryDelayMs } from './backoff.ts';
+import { retryDelayMs } from './backoff.ts';
 
 /** Longest wait for the true outcome when the caller set no deadline and no session lives. */
 const ASK_WITHIN_MS = 30_000;

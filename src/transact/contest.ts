@@ -1,4 +1,5 @@
-import { pause, retryDelayMs } from './backoff.ts';
+import { pause } from '../base/index.ts';
+import { retryDelayMs } from './backoff.ts';
 import type { Elder, Elders } from './elders.ts';
 
 /** Conflicts lost after which others of its kind stand back. */

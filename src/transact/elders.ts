@@ -1,4 +1,4 @@
-import { pause } from './backoff.ts';
+import { pause } from '../base/index.ts';
 
 /** Longest wait for one elder, and for all of them, before an attempt. */
 const STAND_BACK_MS = 1_000;

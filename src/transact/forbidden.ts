@@ -1,5 +1,5 @@
+import { ForbiddenStatementError } from '../base/index.ts';
 import { refuseCopyStreams } from '../database/index.ts';
-import { ForbiddenStatementError } from '../errors/index.ts';
 import { byText } from '../query/by-text.ts';
 import { type Outlasting, outlasting } from './outlasting.ts';
 import { type RunStatement, runStatement } from './run-statement.ts';

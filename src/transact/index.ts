@@ -1,4 +1,4 @@
-export { pause, retryDelayMs } from './backoff.ts';
+export { retryDelayMs } from './backoff.ts';
 export { classify, sqlStateOf, type Verdict } from './classify.ts';
 export type { Fence } from './fence.ts';
 export { refuseLeftovers } from './forbidden.ts';

@@ -1,6 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { DriverConnection, Engine, Pool } from '../database/index.ts';
 import {
   AmbiguousCommitError,
   CommittedWithSchemaErrorsError,
@@ -11,7 +10,9 @@ import {
   PoolTimeoutError,
   RetriesExhaustedError,
   TransactionRestartError,
-} from '../errors/index.ts';
+  unlessAborted,
+} from '../base/index.ts';
+import type { DriverConnection, Engine, Pool } from '../database/index.ts';
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt, isInFailedTransaction } from './attempt.ts';
@@ -26,7 +27,6 @@ import { Scope } from './scope.ts';
 import type { SettledMarkers } from './settled-markers.ts';
 import { Stop } from './stop.ts';
 import type { AttemptInfo, TransactionBody } from './transaction.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** What a transaction runs with besides its options. */
 export interface TransactContext {

@@ -1,6 +1,4 @@
-import { checkOptions } from '../database/index.ts';
-import { assertFunction } from '../errors/arguments.ts';
-import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
+import { assertFunction, checkOptions, NestedOptionsError, TransactionClosedError } from '../base/index.ts';
 import {
   type BatchResults,
   type BoundQuery,

@@ -1,5 +1,4 @@
-import { LONGEST_TIMER_MS } from '../database/index.ts';
-import { DeadlineExceededError } from '../errors/index.ts';
+import { DeadlineExceededError, LONGEST_TIMER_MS } from '../base/index.ts';
 
 /** What may end a transaction early. */
 export interface StopSources {

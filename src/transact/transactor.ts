@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { checkOptions, type Engine, type Pool } from '../database/index.ts';
-import { assertFunction } from '../errors/arguments.ts';
-import { NestedOptionsError, TransactionClosedError } from '../errors/index.ts';
+import { assertFunction, checkOptions, NestedOptionsError, TransactionClosedError } from '../base/index.ts';
+import type { Engine, Pool } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { promised } from '../query/remembered.ts';
 import type { Observer } from '../telemetry/observer.ts';

@@ -1,4 +1,4 @@
-import { AmbiguousCommitError, DatabaseError } from '../errors/index.ts';
+import { AmbiguousCommitError, DatabaseError } from '../base/index.ts';
 import {
   type ClaimCaller,
   type ClaimedRow,

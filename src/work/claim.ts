@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-import { isText } from '../errors/arguments.ts';
-import { InvalidOptionError, WorkConflictError } from '../errors/index.ts';
+import { InvalidOptionError, isText, WorkConflictError } from '../base/index.ts';
 import { claimWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 

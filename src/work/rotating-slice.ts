@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { InvalidOptionError } from '../errors/index.ts';
+import { InvalidOptionError } from '../base/index.ts';
 
 /** Bucket of an id: its CRC-32 (crc32ieee in CockroachDB) modulo the number of buckets. */
 export function bucketOf(id: string, buckets: number): bigint {

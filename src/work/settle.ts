@@ -3,10 +3,11 @@ import {
   ConnectError,
   ConnectionLostError,
   PoolTimeoutError,
-} from '../errors/index.ts';
+  pause,
+} from '../base/index.ts';
 import { claimedBy, holdClaims, voidClaims } from '../queries/work.ts';
 import type { Executor, Statement } from '../query/index.ts';
-import { pause, retryDelayMs } from '../transact/index.ts';
+import { retryDelayMs } from '../transact/index.ts';
 import { type Claimed, claimedFrom } from './claim.ts';
 
 /** Where single guarded statements of a session run; each is cut when the session expires. */

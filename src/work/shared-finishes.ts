@@ -1,4 +1,4 @@
-import { DatabaseError } from '../errors/index.ts';
+import { DatabaseError } from '../base/index.ts';
 import type { FinishedKeys } from '../query/index.ts';
 import { type FinishCall, finishByQuery } from './claim-query.ts';
 import { type Answer, Departures } from './departures.ts';

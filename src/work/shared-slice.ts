@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { assertFunction } from '../errors/arguments.ts';
-import { InvalidOptionError } from '../errors/index.ts';
+import { assertFunction, InvalidOptionError } from '../base/index.ts';
 import { rotatingSlice } from './rotating-slice.ts';
 
 /** Looks into buckets for up to so many. */

@@ -1,4 +1,4 @@
-import { InvalidOptionError, LeaseLostError } from '../errors/index.ts';
+import { InvalidOptionError, LeaseLostError } from '../base/index.ts';
 import { finishedKeys, heldKeys } from '../queries/work.ts';
 import type { Executor, FinishedKeys } from '../query/index.ts';
 import type { HeldKey } from './claim.ts';

@@ -1,12 +1,13 @@
-import { checkOptions } from '../database/index.ts';
-import { assertFunction, isText } from '../errors/arguments.ts';
 import {
   AmbiguousCommitError,
+  assertFunction,
+  checkOptions,
   InvalidOptionError,
+  isText,
   LeaseLostError,
   SessionExpiredError,
   WorkEndedError,
-} from '../errors/index.ts';
+} from '../base/index.ts';
 import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';

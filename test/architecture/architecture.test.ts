@@ -8,7 +8,7 @@ const rooms = await roomsInOrder();
 
 /** Rooms that may import less than all that lies below them. */
 const only: Readonly<Record<string, readonly string[]>> = {
-  compiler: ['database', 'query', 'errors'],
+  compiler: ['database', 'query', 'base'],
   queries: ['query'],
 };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { DatabaseError } from '../../src/base/index.ts';
 import { functionsByTrust, operatorsByTrust } from '../../src/compiler/cockroach/functions.ts';
-import { DatabaseError } from '../../src/errors/index.ts';
 import { testEngine } from '../support/database.ts';
 import { type TextClient, textClient } from './support/executor.ts';
 

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { DatabaseError } from '../../src/base/index.ts';
 import { describeTexts } from '../../src/compiler/analysis/describe.ts';
 import { looseUses } from '../../src/compiler/cockroach/loose-uses.ts';
 import { planProof } from '../../src/compiler/cockroach/plan-proof.ts';
 import { type CompileDatabase, type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
-import { DatabaseError } from '../../src/errors/index.ts';
 import { testEngine } from '../support/database.ts';
 import { runCliInside } from '../support/run-cli-inside.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { DatabaseError } from '../../src/errors/index.ts';
+import { DatabaseError } from '../../src/base/index.ts';
 import {
   type CompiledQuery,
   type Encoder,

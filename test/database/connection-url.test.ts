@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { InvalidOptionError } from '../../src/base/index.ts';
 import { parseUrl, withTls } from '../../src/database/index.ts';
 import { withEnvironment } from '../../src/database/options.ts';
-import { InvalidOptionError } from '../../src/errors/index.ts';
 
 test.each([
   'postgresql://u:sesame@open@host/d',

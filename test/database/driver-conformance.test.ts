@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DatabaseError, ForbiddenStatementError } from '../../src/base/index.ts';
 import type { DriverConnection } from '../../src/database/index.ts';
-import { DatabaseError, ForbiddenStatementError } from '../../src/errors/index.ts';
 import { type FaultProxy, startFaultProxy, trickle } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConnectError, ConnectionLostError } from '../../src/base/index.ts';
 import type { DriverConnection } from '../../src/database/index.ts';
-import { ConnectError, ConnectionLostError } from '../../src/errors/index.ts';
 import { cut, type FaultProxy, stall, startFaultProxy, type WireMessage } from '../../src/testing/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';

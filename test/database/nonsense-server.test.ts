@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ConnectionLostError } from '../../src/errors/index.ts';
+import { ConnectionLostError } from '../../src/base/index.ts';
 import { classify } from '../../src/transact/classify.ts';
 import { DRIVERS } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MigrationError } from '../../src/errors/index.ts';
+import { MigrationError } from '../../src/base/index.ts';
 import { migrate, migrateDown, migrationStatus } from '../../src/migrate/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { dumpCatalog } from '../support/catalog.ts';

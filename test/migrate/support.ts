@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ConnectionLostError } from '../../src/errors/index.ts';
+import { ConnectionLostError } from '../../src/base/index.ts';
 import type { MigrationConnection, MigrationTarget } from '../../src/migrate/index.ts';
 import { urlTarget } from '../../src/migrate/url-target.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ConnectionLostError } from '../../src/base/index.ts';
 import type { DriverConnection } from '../../src/database/index.ts';
-import { ConnectionLostError } from '../../src/errors/index.ts';
 import {
   cut,
   delay,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ForbiddenStatementError, TransactionClosedError } from '../../src/errors/index.ts';
+import { ForbiddenStatementError, TransactionClosedError } from '../../src/base/index.ts';
 import type { Session, Transaction, TransactOptions } from '../../src/index.ts';
 import { batch, exec, insertRows, insertRowsReturning, one, sendBatch, text } from '../../src/query/index.ts';
 import { dropReply } from '../../src/testing/index.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConnectionLostError, PoolTimeoutError } from '../../src/errors/index.ts';
+import { ConnectionLostError, PoolTimeoutError } from '../../src/base/index.ts';
 import type { Executor } from '../../src/query/index.ts';
 import { cut } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';

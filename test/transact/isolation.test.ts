@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SessionExpiredError } from '../../src/errors/index.ts';
+import { SessionExpiredError } from '../../src/base/index.ts';
 import { waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { cockroach, describeTransact, insert, read } from './fixture.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TransactionClosedError } from '../../src/errors/index.ts';
+import { TransactionClosedError } from '../../src/base/index.ts';
 import { stall } from '../../src/testing/index.ts';
 import { add, describeTransact, insert, read } from './fixture.ts';
 

@@ -1,9 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  AmbiguousCommitError,
-  DeadlineExceededError,
-  RetriesExhaustedError,
-} from '../../src/errors/index.ts';
+import { AmbiguousCommitError, DeadlineExceededError, RetriesExhaustedError } from '../../src/base/index.ts';
 import { cut, FakeClock, stall } from '../../src/testing/index.ts';
 import { retryDelayMs } from '../../src/transact/index.ts';
 import { waitFor } from '../support/database.ts';

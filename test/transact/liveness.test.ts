@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SessionExpiredError } from '../../src/errors/index.ts';
+import { SessionExpiredError } from '../../src/base/index.ts';
 import { closeSessions, heartbeat } from '../../src/queries/sessions.ts';
 import { FakeClock, stall } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NestedOptionsError } from '../../src/errors/index.ts';
+import { NestedOptionsError } from '../../src/base/index.ts';
 import type { Transaction } from '../../src/index.ts';
 import { closeSessions } from '../../src/queries/sessions.ts';
 import { rows } from '../support/sql.ts';

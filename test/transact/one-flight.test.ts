@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { SessionExpiredError } from '../../src/errors/index.ts';
+import { SessionExpiredError } from '../../src/base/index.ts';
 import { closeSessions, listSessions } from '../../src/queries/sessions.ts';
 import { int8, one, sendBatch, text } from '../../src/query/index.ts';
 import { cut, dropReply } from '../../src/testing/index.ts';

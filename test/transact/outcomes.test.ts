@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AmbiguousCommitError, DatabaseError, DeadlineExceededError } from '../../src/errors/index.ts';
+import { AmbiguousCommitError, DatabaseError, DeadlineExceededError } from '../../src/base/index.ts';
 import type { Transaction } from '../../src/index.ts';
 import { cut, dropReply, stall } from '../../src/testing/index.ts';
 import { sql } from '../support/sql.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { RetriesExhaustedError, RolledBackError, TransactionRestartError } from '../../src/base/index.ts';
 import { type DriverConnection, pgDriver, postgresDriver } from '../../src/database/index.ts';
-import { RetriesExhaustedError, RolledBackError, TransactionRestartError } from '../../src/errors/index.ts';
 import { cut, FakeClock, stall } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';

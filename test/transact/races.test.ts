@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AmbiguousCommitError, DeadlineExceededError, PoolTimeoutError } from '../../src/errors/index.ts';
+import { AmbiguousCommitError, DeadlineExceededError, PoolTimeoutError } from '../../src/base/index.ts';
 import { seededRandom, waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { add, describeTransact, failing, insert, read } from './fixture.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AmbiguousCommitError } from '../../src/errors/index.ts';
+import { AmbiguousCommitError } from '../../src/base/index.ts';
 import type { Database, Session } from '../../src/index.ts';
 import { cut, type Direction, dropReply, type FaultAction } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import type { ZodError } from 'zod';
-import { DatabaseError, HoldfastError, InvalidOptionError } from '../../errors/index.ts';
+import { DatabaseError, HoldfastError, InvalidOptionError } from '../../base/index.ts';
 import { UsageError } from './usage-error.ts';
 
 /** 2 when the command line or an option is wrong, 1 for everything else that fails. */

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../errors/index.ts';
+import { DatabaseError } from '../../base/index.ts';
 import { planProof } from '../cockroach/plan-proof.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseError } from '../../errors/index.ts';
+import type { DatabaseError } from '../../base/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { engineHint } from '../hints.ts';
 import type { EngineQuery } from '../source/parameters.ts';

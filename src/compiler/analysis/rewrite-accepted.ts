@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../errors/index.ts';
+import { DatabaseError } from '../../base/index.ts';
 import { bulkInsert } from '../bulk.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';

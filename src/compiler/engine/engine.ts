@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { type DatabaseError, HoldfastError } from '../../errors/index.ts';
+import { type DatabaseError, HoldfastError } from '../../base/index.ts';
 import { type Diagnostic, SourceError } from '../diagnostic.ts';
 import { tokenize } from '../source/lexer.ts';
 import { isCode, splitStatements } from '../source/query-file.ts';

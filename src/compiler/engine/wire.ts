@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
-import { DatabaseError } from '../../errors/index.ts';
+import { DatabaseError } from '../../base/index.ts';
 
 /** A column as RowDescription gives it. */
 export interface WireColumn {

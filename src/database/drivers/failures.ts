@@ -4,7 +4,7 @@ import {
   ConnectionLostError,
   DatabaseError,
   HoldfastError,
-} from '../../errors/index.ts';
+} from '../../base/index.ts';
 import type { DriverOptions } from '../driver.ts';
 
 /** The shape that both drivers give to what the server said. */

@@ -1,4 +1,4 @@
-import { ConnectionLostError } from '../../errors/index.ts';
+import { ConnectionLostError } from '../../base/index.ts';
 
 /** Death of a connection: happens once, is final, and tells its listeners. Both adapters extend it. */
 export abstract class Mortal {

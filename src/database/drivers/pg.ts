@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { ConnectionLostError } from '../../errors/index.ts';
+import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';

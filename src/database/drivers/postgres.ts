@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
-import { ConnectionLostError } from '../../errors/index.ts';
+import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';

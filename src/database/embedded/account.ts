@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { ConnectError } from '../../errors/index.ts';
+import { ConnectError } from '../../base/index.ts';
 
 /** The operating-system account that the server runs as, when that is not the current one. */
 export interface Account {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ConnectError } from '../../errors/index.ts';
+import { ConnectError } from '../../base/index.ts';
 
 /** Where the server's programs, libraries and shared files lie. */
 export interface Binaries {

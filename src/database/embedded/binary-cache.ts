@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, chmod, cp, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ConnectError } from '../../errors/index.ts';
+import { ConnectError } from '../../base/index.ts';
 import { type Account, canEnter } from './account.ts';
 import { type Binaries, libraryLinks, relocate } from './binaries.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConnectError, InvalidOptionError } from '../../errors/index.ts';
+import { ConnectError, InvalidOptionError } from '../../base/index.ts';
 import { type Account, canEnter, serverAccount } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { initdbOptions, newPassword, passwordFileName } from './cluster.ts';

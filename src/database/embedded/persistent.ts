@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { ConnectError } from '../../errors/index.ts';
+import { ConnectError } from '../../base/index.ts';
 import { temporaryRoot } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { runnableBinaries } from './binary-cache.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../../errors/index.ts';
+import { InvalidOptionError } from '../../base/index.ts';
 import { embeddedDatabase, embeddedUser } from './cluster.ts';
 import { startPersistent } from './persistent.ts';
 import { startThrowAway } from './throw-away.ts';

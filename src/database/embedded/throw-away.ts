@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { ConnectError } from '../../errors/index.ts';
+import { ConnectError } from '../../base/index.ts';
 import { serverAccount, temporaryRoot } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { runnableBinaries } from './binary-cache.ts';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DatabaseError } from '../../../src/errors/index.ts';
+import { DatabaseError } from '../../../src/base/index.ts';
 import type { Executor, RawResult, Statement } from '../../../src/query/index.ts';
 
 /** A client that takes and gives plain text, as the drivers do. */

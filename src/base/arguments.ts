@@ -1,4 +1,4 @@
-import { InvalidOptionError } from './holdfast-error.ts';
+import { InvalidOptionError } from './errors/index.ts';
 
 /** Throws InvalidOptionError, naming the argument, unless it is a function. */
 export function assertFunction(name: string, value: unknown): void {

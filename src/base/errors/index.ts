@@ -1,4 +1,5 @@
 export * from './database-errors.ts';
+export { errorChain } from './error-chain.ts';
 export * from './holdfast-error.ts';
 export * from './migration-errors.ts';
 export * from './transaction-errors.ts';

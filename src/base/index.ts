@@ -1,0 +1,12 @@
+export { assertFunction, assertStatement, isText } from './arguments.ts';
+export * from './errors/index.ts';
+export { checkOptions } from './options.ts';
+export {
+  Doubling,
+  jittered,
+  LEAST_PATIENCE_MS,
+  LONGEST_TIMER_MS,
+  pause,
+  unlessAborted,
+  within,
+} from './time.ts';
