@@ -46,7 +46,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Database> {
 }
 
 async function open(url: string, options: ConnectOptions, onClose: () => Promise<void>): Promise<Database> {
-  const { driver, pool, tls, applicationName, connectTimeoutMs } = options;
+  const { driver, pool, tls, applicationName, connectTimeoutMs, prepare } = options;
   const address = parseUrl(url, tls);
   const settings = {
     max: pool?.max ?? 10,
@@ -54,6 +54,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     idleTimeoutMs: Math.min(pool?.idleTimeoutMs ?? 60_000, LONGEST_TIMER_MS),
     connectTimeoutMs: Math.min(connectTimeoutMs ?? 10_000, LONGEST_TIMER_MS),
     applicationName: applicationName ?? address.applicationName ?? 'holdfast',
+    prepare,
   };
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);

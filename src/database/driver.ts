@@ -11,6 +11,8 @@ export interface DriverOptions {
   /** The server's own start-up options, as in libpq's `options`. */
   readonly serverOptions?: string | undefined;
   readonly connectTimeoutMs: number;
+  /** False: nothing is kept parsed on the server, whatever a statement asks for. Default true. */
+  readonly prepare?: boolean | undefined;
   readonly tls?: DriverTls | undefined;
 }
 

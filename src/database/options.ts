@@ -21,6 +21,12 @@ export const connectOptionsSchema = z.strictObject({
       idleTimeoutMs: z.int().min(1).optional(),
     })
     .optional(),
+  /**
+   * False keeps no prepared statement on the server, for poolers that hand each transaction to another server
+   * connection and do not follow prepared statements (PgBouncer before 1.21 in transaction mode). Costs the server
+   * the planning of each statement. Default true.
+   */
+  prepare: z.boolean().optional(),
   /** Longest wait for one host to answer a new connection. Default 10,000. */
   connectTimeoutMs: z.int().min(1).optional(),
   /** \`close\` waits so long for what is under way, then cuts it. Default 30,000. */

@@ -15,6 +15,8 @@ export interface PoolOptions {
   readonly idleTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
+  /** False: nothing is prepared. Default true. */
+  readonly prepare?: boolean | undefined;
 }
 
 export interface AcquireOptions {
@@ -242,7 +244,7 @@ export class Pool {
   /** Tries every host once, beginning with the one after where the attempt before this one began. */
   async #open(): Promise<DriverConnection> {
     const { hosts, user, password, database, tls, serverOptions } = this.#address;
-    const { connectTimeoutMs, applicationName } = this.#options;
+    const { connectTimeoutMs, applicationName, prepare } = this.#options;
     const first = this.#hostIndex++;
     let failure: unknown;
     for (let tries = 0; tries < hosts.length; tries++) {
@@ -258,6 +260,7 @@ export class Pool {
           serverOptions,
           connectTimeoutMs,
           applicationName,
+          prepare,
         });
       } catch (error) {
         failure = error;

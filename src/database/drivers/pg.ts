@@ -40,7 +40,8 @@ class PgConnection extends Mortal implements DriverConnection {
   }
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    const name = (options?.prepare ?? prepare) === false ? undefined : statementName(text);
+    const named = this.#options.prepare !== false && (options?.prepare ?? prepare) !== false;
+    const name = named ? statementName(text) : undefined;
     return this.#submit(text, (client) =>
       sendQuery(client, text, { values: values as (string | null)[], name }),
     );

@@ -99,7 +99,8 @@ class PostgresConnection extends Mortal implements DriverConnection {
   }
 
   send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    const mode = { prepare: (options?.prepare ?? statement.prepare) !== false, simple: false };
+    const prepare = this.#options.prepare !== false && (options?.prepare ?? statement.prepare) !== false;
+    const mode = { prepare, simple: false };
     return this.#submit(statement.text, statement.values, mode);
   }
 
