@@ -18,7 +18,7 @@ export interface JobCost {
 const WORKERS = 8;
 const BACKLOG = 10_000;
 
-/** WAL and processor time a job, with eight workers and ten thousand waiting. */
+/** WAL and component time a job, with eight workers and ten thousand waiting. */
 export async function costs(server: BenchServer, runs: number, quick: boolean): Promise<JobCost[]> {
   const found: JobCost[] = [];
   for (const batch of [1, BATCH])
@@ -64,23 +64,23 @@ const TICK_US = 10_000;
 /** Processor time of the processes below this one, the ended ones among them included. Linux only; else 0. */
 function serverCpuUs(): number {
   if (platform !== 'linux') return 0;
-  const processes = new Map<number, { parent: number; ticks: number }>();
+  const kinds = new Map<number, { parent: number; ticks: number }>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
       const text = readFileSync(`/proc/${name}/stat`, 'utf8');
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
       const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-      processes.set(Number(name), { parent: Number(fields[1]), ticks });
+      kinds.set(Number(name), { parent: Number(fields[1]), ticks });
     } catch {
       // It has ended meanwhile.
     }
   }
   const isBelow = (pid: number): boolean => {
-    const parent = processes.get(pid)?.parent;
+    const parent = kinds.get(pid)?.parent;
     return parent !== undefined && (parent === process.pid || isBelow(parent));
   };
   let ticks = 0;
-  for (const [pid, one] of processes) if (isBelow(pid)) ticks += one.ticks;
+  for (const [pid, one] of kinds) if (isBelow(pid)) ticks += one.ticks;
   return ticks * TICK_US;
 }

@@ -13,7 +13,7 @@ export interface TransactionFigures {
   readonly ms: Readonly<Record<string, Figure>>;
   /** Fenced to plain serializable, of the same run: median of the runs' ratios. */
   readonly fencedToPlain: Figure;
-  /** Microseconds of this process's processor time a transaction; without a delay, where no proxy shares it. */
+  /** Microseconds of this process's component time a transaction; without a delay, where no proxy shares it. */
   readonly clientUs?: Readonly<Record<string, Figure>>;
   readonly roundTrips: Readonly<Record<string, number>>;
 }
@@ -64,7 +64,7 @@ async function oneDriver(
   };
   try {
     for (const kind of Object.values(kinds)) for (let i = 0; i < WARM; i++) await kind();
-    const processor = new Map<string, number[]>();
+    const component = new Map<string, number[]>();
     const variants = Object.fromEntries(
       Object.entries(kinds).map(([name, once]) => [
         name,
@@ -74,7 +74,7 @@ async function oneDriver(
             for (let i = 0; i < count; i++) await once();
           });
           const { user, system } = process.cpuUsage(before);
-          processor.set(name, [...(processor.get(name) ?? []), (user + system) / count]);
+          component.set(name, [...(component.get(name) ?? []), (user + system) / count]);
           return ms / count;
         },
       ]),
@@ -103,7 +103,7 @@ async function oneDriver(
       ms,
       fencedToPlain: figure(ratios),
       ...(delayMs === 0
-        ? { clientUs: Object.fromEntries([...processor].map(([name, us]) => [name, figure(us)])) }
+        ? { clientUs: Object.fromEntries([...component].map(([name, us]) => [name, figure(us)])) }
         : {}),
       roundTrips: await trips(direct.href, driver),
     };

@@ -88,7 +88,7 @@ async function prepare(url: string): Promise<string> {
   const { text, values } = startSession.statement({
     sessionId: randomUUID(),
     component: 'bench',
-    runtimeInfo: '',
+    instance: '',
     intervalMs: 86_400_000n,
   });
   await client.query(text, [...values]);

@@ -60,7 +60,7 @@ async function worksOn(url: string, sessionId: string): Promise<Record<Work, () 
   // The bench keeps the session alive; what a heartbeat costs has no part in this.
   const { signal } = new AbortController();
   const session = { id: sessionId, intervalMs: 60_000, signal, assertAlive: () => {}, expire: () => {} };
-  const context = { fence: new SessionFence(session), processor: 'bench' };
+  const context = { fence: new SessionFence(session), component: 'bench' };
   const sdk = providers?.spans && sdkByHand(providers.spans, providers.metrics, database);
   return {
     'floor read': () => pool.use({}, (connection) => connection.send(select)),
@@ -68,7 +68,7 @@ async function worksOn(url: string, sessionId: string): Promise<Record<Work, () 
     read: () => transactor.transact((tx) => tx.execute(select), { name: 'read', readOnly: true }, context),
     write: () => transactor.transact((tx) => tx.execute(touch), { name: 'write' }, context),
     async observer() {
-      const observer = telemetry.transaction({ name: 'alone', processor: 'bench', readOnly: false });
+      const observer = telemetry.transaction({ name: 'alone', component: 'bench', readOnly: false });
       await observer.run(async () => {
         observer.attempt(1, host);
         await observer.statement(select, async () => answer);

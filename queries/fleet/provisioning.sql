@@ -69,7 +69,7 @@ FROM fleet.machine AS m
 LEFT JOIN fleet.machine_provided AS p ON p.machine_id = m.machine_id
 LEFT JOIN fleet.machine_missing AS x ON x.machine_id = m.machine_id
 LEFT JOIN fleet.machine_unwanted AS u ON u.machine_id = m.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetProvision' AND w.target = m.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetProvision' AND w.target = m.machine_id::TEXT
 WHERE m.provider = @provider AND (p.machine_id IS NULL OR x.machine_id IS NOT NULL)
   AND u.machine_id IS NULL AND w.target IS NULL
 ORDER BY m.machine_id < @start_at::UUID, m.machine_id
@@ -87,7 +87,7 @@ SET provider = excluded.provider, provider_id = excluded.provider_id, provided_a
 SELECT u.machine_id
 FROM fleet.machine_unwanted AS u
 JOIN fleet.machine AS m ON m.machine_id = u.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetRetire' AND w.target = u.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetRetire' AND w.target = u.machine_id::TEXT
 WHERE m.provider = @provider AND w.target IS NULL
 ORDER BY u.machine_id < @start_at::UUID, u.machine_id
 LIMIT @wanted::INT8;

@@ -19,46 +19,46 @@ DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) R
 -- finish, which would cost each job two more index entries (a sixth of what it writes) to save a scan that only a
 -- death calls for. So it runs after a sweep that found dead sessions, else seldom.
 WITH orphan AS (
-  SELECT w.process, w.target, w.token, w.holder
+  SELECT w.kind, w.target, w.token, w.holder
   FROM holdfast.work AS w
   WHERE w.holder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM holdfast.session AS s WHERE s.session_id = w.holder)
-  ORDER BY w.target, w.process
+  ORDER BY w.target, w.kind
   LIMIT @page::INT8
 ), freed AS (
   UPDATE holdfast.work AS w
   SET holder = NULL, taken_from = w.holder
   FROM orphan AS o
-  WHERE w.process = o.process AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
-  RETURNING w.process, w.target, w.token, w.started_at, w.taken_from
+  WHERE w.kind = o.kind AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
+  RETURNING w.kind, w.target, w.token, w.started_at, w.taken_from
 ), history AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT target, process, token, taken_from, started_at, 'abandoned' FROM freed WHERE process NOT LIKE 'group:%'
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT target, kind, token, taken_from, started_at, 'abandoned' FROM freed WHERE kind NOT LIKE 'group:%'
   RETURNING token
 )
-SELECT process, target, token FROM freed;
+SELECT kind, target, token FROM freed;
 
 -- name: DeleteOldHistory :execrows
 -- One page of claims that ended longer ago than the retention. Scans; run it seldom.
 DELETE FROM holdfast.ended_work
-WHERE (target, process, token) IN (
-  SELECT target, process, token FROM holdfast.ended_work
+WHERE (target, kind, token) IN (
+  SELECT target, kind, token FROM holdfast.ended_work
   WHERE ended_at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
-  ORDER BY target, process, token
+  ORDER BY target, kind, token
   LIMIT @page::INT8
 );
 
 -- name: CountWork :many
--- Gauges by process: work held by live sessions, and targets backing off. Reads the work table from end to end, for
+-- Gauges by kind: work held by live sessions, and targets backing off. Reads the work table from end to end, for
 -- the same reason as CloseAbandonedWork: run it seldom.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
-SELECT w.process,
+SELECT w.kind,
   sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS "active!",
   sum(CASE WHEN w.not_before > now() THEN 1 ELSE 0 END)::INT8 AS "backing_off!"
 FROM holdfast.work AS w
 LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
-WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.process NOT LIKE 'group:%'
-GROUP BY w.process
-ORDER BY w.process;
+WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.kind NOT LIKE 'group:%'
+GROUP BY w.kind
+ORDER BY w.kind;
 
 -- name: CountSessions :many
 -- Gauges by component: live sessions.

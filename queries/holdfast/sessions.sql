@@ -1,8 +1,8 @@
 -- name: StartSession :one
 -- Creates a session and its first deadline. One statement, two rows by primary key, no conflicts.
 WITH created AS (
-  INSERT INTO holdfast.session (session_id, component, runtime_info, interval_ms)
-  VALUES (@session_id, @component, @runtime_info, @interval_ms)
+  INSERT INTO holdfast.session (session_id, component, instance, interval_ms)
+  VALUES (@session_id, @component, @instance, @interval_ms)
   RETURNING session_id, interval_ms
 ), deadline AS (
   INSERT INTO holdfast.session_deadline (session_id, deadline, interval_ms)
@@ -44,7 +44,7 @@ DELETE FROM holdfast.session WHERE session_id = ANY(@session_ids::UUID[]) RETURN
 -- name: ListSessions :many
 -- Every session with its deadline, living ones first.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
-SELECT s.session_id, s.component, s.runtime_info, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
+SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
 FROM holdfast.session AS s
 JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
 ORDER BY live DESC, s.component, s.created_at, s.session_id;

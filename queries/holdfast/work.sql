@@ -8,13 +8,13 @@
 -- (token not null), or, when nothing was taken, every key with what stands in the way.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 WITH candidate AS (
-  SELECT c.ord, c.process, c.target
-  FROM unnest(@ords::INT8[], @processes::TEXT[], @targets::TEXT[]) AS c (ord, process, target)
+  SELECT c.ord, c.kind, c.target
+  FROM unnest(@ords::INT8[], @kinds::TEXT[], @targets::TEXT[]) AS c (ord, kind, target)
 ), seen AS (
-  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
+  SELECT c.ord, c.kind, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
-  LEFT JOIN holdfast.work AS w ON w.process = c.process AND w.target = c.target
+  LEFT JOIN holdfast.work AS w ON w.kind = c.kind AND w.target = c.target
   LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
 ), claimable AS (
@@ -26,7 +26,7 @@ WITH candidate AS (
   ORDER BY ord
   LIMIT @wanted::INT8
 ), chosen AS (
-  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token, s.started_at
+  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
 ), live AS (
   SELECT s.session_id
@@ -41,60 +41,60 @@ WITH candidate AS (
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from)
-  SELECT c.process, c.target, l.session_id, c.token + 1, now(), c.holder
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from)
+  SELECT c.kind, c.target, l.session_id, c.token + 1, now(), c.holder
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
-  ORDER BY c.process, c.target
-  ON CONFLICT (process, target) DO UPDATE
+  ORDER BY c.kind, c.target
+  ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
     taken_from = excluded.taken_from, claim = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING process, target, token, taken_from, backoff_seconds
+  RETURNING kind, target, token, taken_from, backoff_seconds
 ), abandoned AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT t.target, t.process, t.token - 1, t.taken_from, c.started_at, 'abandoned'
-  FROM taken AS t JOIN chosen AS c ON c.process = t.process AND c.target = t.target
-  WHERE t.process = @process AND t.taken_from IS NOT NULL
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, 'abandoned'
+  FROM taken AS t JOIN chosen AS c ON c.kind = t.kind AND c.target = t.target
+  WHERE t.kind = @kind AND t.taken_from IS NOT NULL
   RETURNING token
 )
-SELECT s.ord AS "ord!", s.process AS "process!", s.target AS "target!", t.token, t.taken_from, t.backoff_seconds,
+SELECT s.ord AS "ord!", s.kind AS "kind!", s.target AS "target!", t.token, t.taken_from, t.backoff_seconds,
   (s.held_by IS NOT NULL AND s.deadline > now()) AS "held!",
   COALESCE(s.not_before > now(), false) AS "backing_off!"
 FROM seen AS s
-LEFT JOIN taken AS t ON t.process = s.process AND t.target = s.target
+LEFT JOIN taken AS t ON t.kind = s.kind AND t.target = s.target
 WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
-ORDER BY s.ord, s.process, s.target;
+ORDER BY s.ord, s.kind, s.target;
 
 -- name: HoldWork :one
 -- Proof of ownership inside a transaction: by primary key, raises unless the token is the current one.
 SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM holdfast.work
-    WHERE process = @process AND target = @target AND holder = @session_id AND token = @token)
+    WHERE kind = @kind AND target = @target AND holder = @session_id AND token = @token)
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held;
 
 -- name: ReleaseWork :one
 -- Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
--- (process, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
+-- (kind, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
 -- key is still held by this session with this token. @event is finished, failed or canceled; a canceled one
 -- keeps the backoff it had, a finished one clears it, a failed one keeps others away for @delay_ms and
 -- remembers @backoff_seconds, the period before jitter, for the next failure to build on.
 WITH released AS (
   UPDATE holdfast.work AS w
   SET holder = NULL, taken_from = NULL,
-    not_before = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.not_before
+    not_before = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.not_before
       WHEN @event::TEXT = 'failed' THEN now() + @delay_ms::INT8 * INTERVAL '1 millisecond' END,
-    backoff_seconds = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.backoff_seconds
+    backoff_seconds = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.backoff_seconds
       WHEN @event::TEXT = 'failed' THEN sqlc.narg(backoff_seconds)::INT8 END,
-    backoff_cause = CASE WHEN w.process <> @process OR @event::TEXT = 'canceled' THEN w.backoff_cause
+    backoff_cause = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.backoff_cause
       WHEN @event::TEXT = 'failed' THEN sqlc.narg(cause)::TEXT END
-  FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
-  WHERE w.process = k.process AND w.target = k.target AND w.holder = @session_id::UUID AND w.token = k.token
-  RETURNING w.process, w.target, w.token, w.started_at
+  FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, target, token)
+  WHERE w.kind = k.kind AND w.target = k.target AND w.holder = @session_id::UUID AND w.token = k.token
+  RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event, cause)
-  SELECT target, process, token, @session_id::UUID, started_at, @event::TEXT, sqlc.narg(cause)::TEXT
-  FROM released WHERE process = @process
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event, cause)
+  SELECT target, kind, token, @session_id::UUID, started_at, @event::TEXT, sqlc.narg(cause)::TEXT
+  FROM released WHERE kind = @kind
   RETURNING token
 )
 SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = @keys::INT8
@@ -102,38 +102,38 @@ SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = @keys::INT8
 
 -- name: WorkHistory :many
 -- Everything that happened to a target, oldest first: by primary key prefix, in both tables.
-SELECT target AS "target!", process AS "process!", token AS "token!", event AS "event!", session_id AS "session_id!",
+SELECT target AS "target!", kind AS "kind!", token AS "token!", event AS "event!", session_id AS "session_id!",
   at AS "at!", cause
 FROM holdfast.work_history
 WHERE target = @target
-ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, event;
+ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, kind, event;
 
 -- name: ActiveWork :many
 -- What live sessions hold now.
-SELECT process, target, session_id, token, started_at
+SELECT kind, target, session_id, token, started_at
 FROM holdfast.active_work
-ORDER BY process, target;
+ORDER BY kind, target;
 
 -- name: WorkEnding :maybe
 -- How the work with this token ended, if its own session ended it: by primary key. Tells an end whose answer was
 -- lost from a take-over.
 SELECT event
 FROM holdfast.ended_work
-WHERE target = @target AND process = @process AND token = @token AND session_id = @session_id
+WHERE target = @target AND kind = @kind AND token = @token AND session_id = @session_id
   AND event <> 'abandoned';
 
 -- name: HeldKeys :many
 -- Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key.
-SELECT w.process, w.target
-FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
-JOIN holdfast.work AS w ON w.process = k.process AND w.target = k.target
+SELECT w.kind, w.target
+FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, target, token)
+JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
 WHERE w.holder = @session_id::UUID AND w.token = k.token;
 
 -- name: FinishedKeys :one
 -- How many of the given claims (parallel arrays) the history says this session finished: by primary key.
 SELECT count(*) AS finished
-FROM unnest(@processes::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (process, target, token)
-JOIN holdfast.ended_work AS e ON e.target = k.target AND e.process = k.process AND e.token = k.token
+FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, target, token)
+JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = k.kind AND e.token = k.token
 WHERE e.session_id = @session_id::UUID AND e.event = 'finished';
 
 -- name: HoldClaims :maybe
@@ -151,7 +151,7 @@ UPDATE holdfast.session SET void_claims = @claim WHERE session_id = @session_id 
 -- name: ClaimedBy :many
 -- Last part: what the claim took. The only way that needs no index on what every claim and finish writes is from end
 -- to end; it runs once for each lost answer.
-SELECT target, process, token, taken_from, backoff_seconds
+SELECT target, kind, token, taken_from, backoff_seconds
 FROM holdfast.work
 WHERE holder = @session_id AND claim = @claim
-ORDER BY target, process;
+ORDER BY target, kind;

@@ -6,7 +6,7 @@
 CREATE TABLE IF NOT EXISTS holdfast.session (
   session_id UUID NOT NULL PRIMARY KEY,
   component TEXT NOT NULL,
-  runtime_info TEXT NOT NULL,
+  instance TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   interval_ms INT8 NOT NULL CHECK (interval_ms > 0),
   -- Claims in one statement are numbered by their session. One up to this number that has not taken effect never
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS holdfast.session_deadline (
 
 -- Liveness for anyone's SQL: join it, or test with EXISTS.
 CREATE OR REPLACE VIEW holdfast.live_session AS
-  SELECT s.session_id, s.component, s.runtime_info, s.created_at, s.interval_ms, d.deadline
+  SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline
   FROM holdfast.session AS s
   JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
   WHERE d.deadline > now();

@@ -13,7 +13,7 @@ import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
 import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
-import { COMPONENT, inSpan, PROCESSOR, type Telemetry } from '../telemetry/index.ts';
+import { COMPONENT, inSpan, type Telemetry } from '../telemetry/index.ts';
 import {
   refuseLeftovers,
   type TransactionBody,
@@ -151,28 +151,28 @@ export class Database implements Executor {
   }
 
   async #startSession(options: SessionOptions): Promise<Session> {
-    const { component, runtimeInfo, intervalMs, processor } = checkOptions(sessionOptionsSchema, options);
+    const { component, instance, intervalMs } = checkOptions(sessionOptionsSchema, options);
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
     await this.#checkSchema(interval);
     const sentAt = performance.now();
-    const names = { [COMPONENT]: component, [PROCESSOR]: processor ?? component };
+    const names = { [COMPONENT]: component };
     await inSpan('start session', names, () =>
       startSession(this.guardedWithin(Math.max(interval, LEAST_PATIENCE_MS)), {
         sessionId,
         component,
-        runtimeInfo: runtimeInfo ?? `${hostname()} pid ${process.pid}`,
+        instance: instance ?? `${hostname()} pid ${process.pid}`,
         intervalMs: BigInt(interval),
       }),
     );
-    const live = new LiveSession(sessionId, component, processor ?? component, interval, sentAt);
+    const live = new LiveSession(sessionId, component, interval, sentAt);
     if (this.#closing) {
       // The handle goes away, and nobody would beat for it.
       await this.#deleteSession(sessionId).catch(() => {});
       throw new DatabaseClosedError();
     }
     this.#heart.add(live);
-    this.#parts.telemetry.sessionStarted(live.processor);
+    this.#parts.telemetry.sessionStarted(live.component);
     const session = new Session(live, this.#host);
     this.#sessions.set(session.id, session);
     live.signal.addEventListener('abort', () => this.#sessions.delete(live.id), { once: true });
@@ -243,13 +243,13 @@ export class Database implements Executor {
     transact: (live, body, options) =>
       this.#transactor.transact(body, options, {
         fence: live.fence,
-        processor: live.processor,
+        component: live.component,
         signal: live.signal,
       }),
     send: (live, statements, options) =>
       this.#transactor.send(statements, options, {
         fence: live.fence,
-        processor: live.processor,
+        component: live.component,
         signal: live.signal,
       }),
     refuseInside: (action) => this.#transactor.refuseInside(action),
@@ -259,8 +259,8 @@ export class Database implements Executor {
       await this.#deleteSession(live.id);
     },
     workStarted: (live: LiveSession, work: Work) =>
-      this.#parts.telemetry.workStarted(live.processor, work.process),
+      this.#parts.telemetry.workStarted(live.component, work.kind),
     workEnded: (live: LiveSession, work: Work, result: WorkResult) =>
-      this.#parts.telemetry.workEnded(live.processor, work.process, result),
+      this.#parts.telemetry.workEnded(live.component, work.kind, result),
   };
 }

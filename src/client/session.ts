@@ -11,13 +11,13 @@ import {
 } from '../query/index.ts';
 import { derive, promised } from '../query/remembered.ts';
 import type { LiveSession } from '../sessions/index.ts';
-import { inSpan, PROCESS, PROCESSOR, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
+import { COMPONENT, inSpan, KIND, WORK_CLAIMED, WORK_WANTED } from '../telemetry/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import {
   type Candidate,
   type ClaimCall,
   type Claimed,
-  checkProcess,
+  checkKind,
   claim,
   claimByQuery,
   type FinishCall,
@@ -91,11 +91,6 @@ export class Session implements Executor {
     return this.#live.component;
   }
 
-  /** Whose work this is, in spans and metrics. */
-  get processor(): string {
-    return this.#live.processor;
-  }
-
   /** It is dead this long after its last heartbeat, in milliseconds. */
   get intervalMs(): number {
     return this.#live.intervalMs;
@@ -161,8 +156,8 @@ export class Session implements Executor {
    * Throws WorkConflictError when nothing is free and live sessions hold candidates or their keys, or another
    * claimer was faster; InvalidOptionError for a process or candidate that cannot be; else as `transact`.
    */
-  async work(process: string, retrieve: Retrieve): Promise<Work | undefined> {
-    const [work] = await this.workMany(process, 1, retrieve);
+  async work(kind: string, retrieve: Retrieve): Promise<Work | undefined> {
+    const [work] = await this.workMany(kind, 1, retrieve);
     return work;
   }
 
@@ -173,25 +168,25 @@ export class Session implements Executor {
    * is refused with NestedOptionsError. An
    * ambiguous commit settles itself by a commit marker.
    */
-  async workMany(process: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
+  async workMany(kind: string, wanted: number, retrieve: Retrieve): Promise<Work[]> {
     this.#host.refuseInside('a claim');
-    checkProcess(process);
+    checkKind(kind);
     checkWanted(wanted);
     assertFunction('retrieve', retrieve);
-    const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
-    const claimed = await inSpan(`claim ${process}`, names, async (span) => {
+    const names = { [KIND]: kind, [COMPONENT]: this.component, [WORK_WANTED]: wanted };
+    const claimed = await inSpan(`claim ${kind}`, names, async (span) => {
       const got = await this.transact(
         async (tx) => {
           const candidates = await retrieve(tx, wanted);
-          return claim(tx, { process, sessionId: this.id, candidates, wanted });
+          return claim(tx, { kind, sessionId: this.id, candidates, wanted });
         },
         // An ambiguous commit must not leave a target held by this session with no handle to end it.
-        { name: `${process} claim`, commitMarker: true },
+        { name: `${kind} claim`, commitMarker: true },
       );
       span.set({ [WORK_CLAIMED]: got.length });
       return got;
     });
-    return claimed.map((one) => this.#hold(process, one));
+    return claimed.map((one) => this.#hold(kind, one));
   }
 
   /**
@@ -204,13 +199,13 @@ export class Session implements Executor {
     this.#host.refuseInside('a claim');
     const wanted = checkWanted(params.wanted ?? 1);
     this.#live.assertAlive();
-    const { process } = query;
-    const names = { [PROCESS]: process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
+    const { kind } = query;
+    const names = { [KIND]: kind, [COMPONENT]: this.component, [WORK_WANTED]: wanted };
     const call = this.#call(query, params, wanted);
-    return inSpan(`claim ${process}`, names, async (span) => {
+    return inSpan(`claim ${kind}`, names, async (span) => {
       const claimed = await this.#proved(claimByQuery(this.#guarded, call));
       span.set({ [WORK_CLAIMED]: claimed.length });
-      return claimed.map((one) => this.#hold(process, one));
+      return claimed.map((one) => this.#hold(kind, one));
     });
   }
 
@@ -232,9 +227,9 @@ export class Session implements Executor {
     this.#host.refuseInside('a finish by query');
     this.#live.assertAlive();
     if (works.length === 0) return;
-    this.#checkProcess(query, works);
-    const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor };
-    await inSpan(`finish ${query.process}`, names, () =>
+    this.#checkKind(query, works);
+    const names = { [KIND]: query.kind, [COMPONENT]: this.component };
+    await inSpan(`finish ${query.kind}`, names, () =>
       Work.finishTogether(this, this.#guarded, works, ({ keys }) =>
         this.#proved((share ? this.#finishShared : this.#finishAlone)({ query, params, keys })),
       ),
@@ -254,16 +249,16 @@ export class Session implements Executor {
     if (finish.works.length === 0) return this.claim(query, params);
     const wanted = checkWanted(params.wanted ?? 1);
     this.#live.assertAlive();
-    this.#checkProcess(finish.query, finish.works);
-    const names = { [PROCESS]: query.process, [PROCESSOR]: this.processor, [WORK_WANTED]: wanted };
-    const claimed = await inSpan(`finish and claim ${query.process}`, names, async (span) => {
+    this.#checkKind(finish.query, finish.works);
+    const names = { [KIND]: query.kind, [COMPONENT]: this.component, [WORK_WANTED]: wanted };
+    const claimed = await inSpan(`finish and claim ${query.kind}`, names, async (span) => {
       const got = await Work.finishTogether(this, this.#guarded, finish.works, ({ keys }) => {
         const done = { query: finish.query, params: finish.params, keys };
         const call = this.#call(query, params, wanted);
         return this.#proved(finishAndClaim(this.#guarded, done, call));
       });
       span.set({ [WORK_CLAIMED]: got?.length ?? 0 });
-      return (got ?? []).map((one) => this.#hold(query.process, one));
+      return (got ?? []).map((one) => this.#hold(query.kind, one));
     });
     return claimed.length > 0 ? claimed : this.claim(query, params);
   }
@@ -275,18 +270,18 @@ export class Session implements Executor {
   async finishMany<T = void>(works: readonly Work[], body?: TransactionBody<T>): Promise<T> {
     const [first] = works;
     if (!first) return this.transact(async (tx, info) => (await body?.(tx, info)) as T);
-    const names = { [PROCESS]: first.process, [PROCESSOR]: this.processor };
+    const names = { [KIND]: first.kind, [COMPONENT]: this.component };
     let value: T | undefined;
-    await inSpan(`finish ${first.process}`, names, () =>
-      Work.finishTogether(this, this.#guarded, works, ({ process, keys }, follow) =>
+    await inSpan(`finish ${first.kind}`, names, () =>
+      Work.finishTogether(this, this.#guarded, works, ({ kind, keys }, follow) =>
         this.transact(
           async (tx, info) => {
             follow(tx);
             const released = releaseWork(tx, {
               event: 'finished',
-              process,
+              kind,
               sessionId: this.id,
-              processes: keys.keyProcesses,
+              kinds: keys.keyKinds,
               targets: keys.keyTargets,
               tokens: keys.keyTokens,
               keys: BigInt(keys.keyTokens.length),
@@ -301,7 +296,7 @@ export class Session implements Executor {
             await released;
             value = (await result) as T;
           },
-          { name: `${process} finished`, idempotent: true },
+          { name: `${kind} finished`, idempotent: true },
         ),
       ),
     );
@@ -314,8 +309,8 @@ export class Session implements Executor {
 
   readonly #nextNumber = () => ++this.#claims;
 
-  #hold(process: string, claimed: Claimed): Work {
-    const work = new Work(this, process, claimed, this.#hooks);
+  #hold(kind: string, claimed: Claimed): Work {
+    const work = new Work(this, kind, claimed, this.#hooks);
     this.#held.add(work);
     this.#host.workStarted(this.#live, work);
     return work;
@@ -328,10 +323,9 @@ export class Session implements Executor {
     },
   };
 
-  #checkProcess({ process }: { readonly process: string }, works: readonly Work[]): void {
-    const other = works.find((work) => work.process !== process);
-    if (other)
-      throw new InvalidOptionError('works', `${other.process} of ${other.target} is not for ${process}`);
+  #checkKind({ kind }: { readonly kind: string }, works: readonly Work[]): void {
+    const other = works.find((work) => work.kind !== kind);
+    if (other) throw new InvalidOptionError('works', `${other.kind} of ${other.target} is not for ${kind}`);
   }
 
   /** A refusal by the session's own proof expires it, as in a transaction. */

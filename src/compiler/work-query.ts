@@ -7,22 +7,22 @@ import { isCode, type SourceQuery } from './source/query-file.ts';
 
 /** A `:claim` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
 export interface WorkPart {
-  readonly kind: 'claim' | 'finish';
-  readonly process: string;
+  readonly command: 'claim' | 'finish';
+  readonly kind: string;
   readonly text: string;
   /** Of a :claim whose SELECT has none of its own. */
   readonly limit: number | undefined;
 }
 
-/** Parameters of the wrapper, by kind; the author may use the named ones too. */
+/** Parameters of the wrapper, by command; the author may use the named ones too. */
 const added = {
   claim: ['session_id', 'claim_number', 'wanted'],
-  finish: ['session_id', 'key_processes', 'key_targets', 'key_tokens'],
+  finish: ['session_id', 'key_kinds', 'key_targets', 'key_tokens'],
 } as const;
 
 /** Whether the session gives this parameter, so that callers do not. */
-export const isFilledIn = (kind: WorkPart['kind'], field: string) =>
-  added[kind].some((name) => camelCase(name) === field) || (kind === 'finish' && field === 'targets');
+export const isFilledIn = (command: WorkPart['command'], field: string) =>
+  added[command].some((name) => camelCase(name) === field) || (command === 'finish' && field === 'targets');
 
 /** Wraps a `:claim` or `:finish` into its one statement; any other query is given back as it is. */
 export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
@@ -33,7 +33,7 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
       throw problem(source, `:${command} takes no settings`, `write -- name: ${source.name} :${command}`);
     return query;
   }
-  const process = checkedProcess(source, command);
+  const kind = checkedKind(source, command);
   checkStatement(source, command);
   if (query.params.some(({ name }) => name === undefined))
     throw problem(
@@ -54,14 +54,14 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
   const system = cockroach ? 'cockroachdb' : 'postgresql';
   const text =
     command === 'claim'
-      ? claimText({ process, retrieval: inner, limit, numbers }, system)
-      : finishText({ process, change: inner, numbers }, system);
+      ? claimText({ kind, retrieval: inner, limit, numbers }, system)
+      : finishText({ kind, change: inner, numbers }, system);
   const start = text.indexOf(inner);
   return {
     ...query,
     text,
     params,
-    work: { kind: command, process, text: inner, limit },
+    work: { command, kind, text: inner, limit },
     // What the engine says of the wrapper is about the query as a whole.
     toSource: (offset) => {
       const within = offset - start;
@@ -70,19 +70,19 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
   };
 }
 
-function checkedProcess(source: SourceQuery, command: string): string {
-  const process = source.settings?.get('process');
-  const unknown = [...(source.settings?.keys() ?? [])].find((key) => key !== 'process');
-  const hint = `write -- name: ${source.name} :${command} process=install`;
+function checkedKind(source: SourceQuery, command: string): string {
+  const kind = source.settings?.get('kind');
+  const unknown = [...(source.settings?.keys() ?? [])].find((key) => key !== 'kind');
+  const hint = `write -- name: ${source.name} :${command} kind=install`;
   if (unknown !== undefined) throw problem(source, `${unknown}= is not known`, hint);
-  if (process === undefined) throw problem(source, `${source.name} does not say which process`, hint);
-  if (process.startsWith('group:') || process.length > 200)
+  if (kind === undefined) throw problem(source, `${source.name} does not say its kind of work`, hint);
+  if (kind.startsWith('group:') || kind.length > 200)
     throw problem(
       source,
-      `${process} cannot be a process`,
+      `${kind} cannot be a kind`,
       'use up to 200 characters that do not begin with group:',
     );
-  return process;
+  return kind;
 }
 
 function checkStatement(source: SourceQuery, command: 'claim' | 'finish'): void {
@@ -127,7 +127,7 @@ function problem(source: SourceQuery, message: string, hint: string): SourceErro
 
 /** What to do when the engine refuses what the wrapper needs of its query. */
 export function workHint({ work, source }: EngineQuery, error: DatabaseError): string | undefined {
-  if (work?.kind === 'claim' && error.code === '42703' && error.message.includes('retrieval.target'))
+  if (work?.command === 'claim' && error.code === '42703' && error.message.includes('retrieval.target'))
     return `give ${source.name} a column called target`;
   if (work && error.code === '42P01' && error.message.includes('holdfast.'))
     return 'the "schema" folders of the configuration must hold holdfast\'s own migrations too';

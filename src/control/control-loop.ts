@@ -9,8 +9,8 @@ import {
   WorkConflictError,
 } from '../base/index.ts';
 import type { Session } from '../client/index.ts';
-import { inSpan, type OperationSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
-import { type Backoff, checkProcess, type Work } from '../work/index.ts';
+import { COMPONENT, inSpan, KIND, type OperationSpan } from '../telemetry/index.ts';
+import { type Backoff, checkKind, type Work } from '../work/index.ts';
 import {
   type ControlLoop,
   type ControlLoopOptions,
@@ -38,7 +38,7 @@ const FIRST_RECOVERY_MS = 50;
  */
 export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
   const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;
-  checkProcess(checked.process);
+  checkKind(checked.kind);
   if (typeof db?.startSession !== 'function') throw new InvalidOptionError('db', 'expected a Database');
   return new Loop(db, checked);
 }
@@ -121,9 +121,9 @@ class Loop implements ControlLoop {
 
   /** Looks once; takes and starts what it can. */
   async #look(session: Session, free: number): Promise<number> {
-    const { process, retrieve } = this.#options;
+    const { kind, retrieve } = this.#options;
     try {
-      const works = await session.workMany(process, free, retrieve);
+      const works = await session.workMany(kind, free, retrieve);
       this.#lastPoll = performance.now();
       for (const work of works) this.#start(work);
       return works.length;
@@ -135,8 +135,8 @@ class Loop implements ControlLoop {
   }
 
   #start(work: Work): void {
-    const names = { [PROCESS]: work.process, [PROCESSOR]: this.#options.processor ?? work.process };
-    const handled = inSpan(`handle ${work.process}`, names, (span) => this.#handle(work, span));
+    const names = { [KIND]: work.kind, [COMPONENT]: this.#options.component ?? work.kind };
+    const handled = inSpan(`handle ${work.kind}`, names, (span) => this.#handle(work, span));
     const running = handled.finally(() => {
       this.#active.delete(running);
       this.#wake.resolve();
@@ -183,11 +183,10 @@ class Loop implements ControlLoop {
   async #liveSession(): Promise<Session> {
     if (this.#session && !this.#session.expired) return this.#session;
     this.#session = undefined;
-    const { process, processor, component, runtimeInfo, intervalMs } = this.#options;
+    const { kind, component, instance, intervalMs } = this.#options;
     this.#session = await this.#db.startSession({
-      component: component ?? processor ?? process,
-      processor: processor ?? process,
-      ...(runtimeInfo === undefined ? {} : { runtimeInfo }),
+      component: component ?? kind,
+      ...(instance === undefined ? {} : { instance }),
       ...(intervalMs === undefined ? {} : { intervalMs }),
     });
     return this.#session;

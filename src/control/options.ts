@@ -8,14 +8,12 @@ const ofSession = sessionOptionsSchema.shape;
 
 /** Options of `runControlLoop`. Durations are milliseconds. */
 export const controlLoopSchema = z.strictObject({
-  /** Name of the process, as in history: one holder per (process, target). 1 to 200 characters. */
-  process: z.string().min(1),
-  /** Whose work this is, in spans and metrics. Default: the process. */
-  processor: ofSession.processor,
-  /** Component name of the session. Default: the processor. */
+  /** What is done to targets, as the history names it: one holder per (kind, target). 1 to 200 characters. */
+  kind: z.string().min(1),
+  /** Name of the program, of its session, in spans and metrics. Default: the kind. */
   component: ofSession.component.optional(),
   /** Of the session. Default: host name and pid. */
-  runtimeInfo: ofSession.runtimeInfo,
+  instance: ofSession.instance,
   /** Of the session: others take over this long after its last heartbeat. Default 5,000. */
   intervalMs: ofSession.intervalMs,
   /** Pieces of work handled at once. Default 1. */

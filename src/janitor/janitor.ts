@@ -177,9 +177,9 @@ async function countPending(
   { pending = {}, statementTimeoutMs: deadlineMs = STATEMENT_TIMEOUT_MS }: JanitorOptions,
 ): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  for (const [process, count] of Object.entries(pending)) {
-    const options = { name: `${process} pending`, readOnly: true, deadlineMs };
-    counts.set(process, Number(await db.transact((tx) => count(tx), options)));
+  for (const [kind, count] of Object.entries(pending)) {
+    const options = { name: `${kind} pending`, readOnly: true, deadlineMs };
+    counts.set(kind, Number(await db.transact((tx) => count(tx), options)));
   }
   return counts;
 }
@@ -187,7 +187,7 @@ async function countPending(
 /** Gauges that show the last sweep's counts for as long as the janitor runs. */
 function publishGauges() {
   const meter = metrics.getMeter('holdfast');
-  let work: readonly { process: string; active: bigint; backingOff: bigint }[] = [];
+  let work: readonly { kind: string; active: bigint; backingOff: bigint }[] = [];
   let pending: ReadonlyMap<string, number> = new Map();
   let sessions: readonly { component: string; live: bigint }[] = [];
   const active = meter.createObservableGauge('holdfast.work.active', {
@@ -197,17 +197,17 @@ function publishGauges() {
     description: 'Targets backing off',
   });
   const waiting = meter.createObservableGauge('holdfast.work.pending', {
-    description: 'Targets that wait for a process',
+    description: 'Targets that wait, by kind',
   });
   const live = meter.createObservableGauge('holdfast.sessions.live', { description: 'Live sessions' });
   const observeActive: Parameters<typeof active.addCallback>[0] = (result) => {
-    for (const row of work) result.observe(Number(row.active), { process: row.process });
+    for (const row of work) result.observe(Number(row.active), { kind: row.kind });
   };
   const observeBackoff: typeof observeActive = (result) => {
-    for (const row of work) result.observe(Number(row.backingOff), { process: row.process });
+    for (const row of work) result.observe(Number(row.backingOff), { kind: row.kind });
   };
   const observePending: typeof observeActive = (result) => {
-    for (const [process, count] of pending) result.observe(count, { process });
+    for (const [kind, count] of pending) result.observe(count, { kind });
   };
   const observeLive: typeof observeActive = (result) => {
     for (const row of sessions) result.observe(Number(row.live), { component: row.component });

@@ -39,7 +39,7 @@ export interface CloseAbandonedWorkParams {
 }
 
 export interface CloseAbandonedWorkRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly token: bigint;
 }
@@ -54,28 +54,28 @@ export interface CloseAbandonedWorkRow {
 export const closeAbandonedWork = many<CloseAbandonedWorkParams, CloseAbandonedWorkRow>({
   name: 'CloseAbandonedWork',
   text: `WITH orphan AS (
-  SELECT w.process, w.target, w.token, w.holder
+  SELECT w.kind, w.target, w.token, w.holder
   FROM holdfast.work AS w
   WHERE w.holder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM holdfast.session AS s WHERE s.session_id = w.holder)
-  ORDER BY w.target, w.process
+  ORDER BY w.target, w.kind
   LIMIT $1::INT8
 ), freed AS (
   UPDATE holdfast.work AS w
   SET holder = NULL, taken_from = w.holder
   FROM orphan AS o
-  WHERE w.process = o.process AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
-  RETURNING w.process, w.target, w.token, w.started_at, w.taken_from
+  WHERE w.kind = o.kind AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
+  RETURNING w.kind, w.target, w.token, w.started_at, w.taken_from
 ), history AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT target, process, token, taken_from, started_at, 'abandoned' FROM freed WHERE process NOT LIKE 'group:%'
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT target, kind, token, taken_from, started_at, 'abandoned' FROM freed WHERE kind NOT LIKE 'group:%'
   RETURNING token
 )
-SELECT process, target, token FROM freed`,
+SELECT kind, target, token FROM freed`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [['page', int8]],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['token', int8],
   ],
@@ -90,10 +90,10 @@ export interface DeleteOldHistoryParams {
 export const deleteOldHistory = execRows<DeleteOldHistoryParams>({
   name: 'DeleteOldHistory',
   text: `DELETE FROM holdfast.ended_work
-WHERE (target, process, token) IN (
-  SELECT target, process, token FROM holdfast.ended_work
+WHERE (target, kind, token) IN (
+  SELECT target, kind, token FROM holdfast.ended_work
   WHERE ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
-  ORDER BY target, process, token
+  ORDER BY target, kind, token
   LIMIT $2::INT8
 )`,
   operation: 'DELETE',
@@ -106,30 +106,30 @@ WHERE (target, process, token) IN (
 });
 
 export interface CountWorkRow {
-  readonly process: string;
+  readonly kind: string;
   readonly active: bigint;
   readonly backingOff: bigint;
 }
 
 /**
- * Gauges by process: work held by live sessions, and targets backing off. Reads the work table from end to end, for
+ * Gauges by kind: work held by live sessions, and targets backing off. Reads the work table from end to end, for
  * the same reason as CloseAbandonedWork: run it seldom.
  */
 export const countWork = many<NoParams, CountWorkRow>({
   name: 'CountWork',
-  text: `SELECT w.process,
+  text: `SELECT w.kind,
   sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS active,
   sum(CASE WHEN w.not_before > now() THEN 1 ELSE 0 END)::INT8 AS backing_off
 FROM holdfast.work AS w
 LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
-WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.process NOT LIKE 'group:%'
-GROUP BY w.process
-ORDER BY w.process`,
+WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.kind NOT LIKE 'group:%'
+GROUP BY w.kind
+ORDER BY w.kind`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['active', int8],
     ['backingOff', int8],
   ],

@@ -15,7 +15,7 @@ import {
 export interface StartSessionParams {
   readonly sessionId: string;
   readonly component: string;
-  readonly runtimeInfo: string;
+  readonly instance: string;
   readonly intervalMs: bigint;
 }
 
@@ -28,7 +28,7 @@ export interface StartSessionRow {
 export const startSession = one<StartSessionParams, StartSessionRow>({
   name: 'StartSession',
   text: `WITH created AS (
-  INSERT INTO holdfast.session (session_id, component, runtime_info, interval_ms)
+  INSERT INTO holdfast.session (session_id, component, instance, interval_ms)
   VALUES ($1, $2, $3, $4)
   RETURNING session_id, interval_ms
 ), deadline AS (
@@ -41,7 +41,7 @@ SELECT session_id, deadline FROM deadline`,
   params: [
     ['sessionId', uuid],
     ['component', text],
-    ['runtimeInfo', text],
+    ['instance', text],
     ['intervalMs', int8],
   ],
   columns: [
@@ -143,7 +143,7 @@ DELETE FROM holdfast.session WHERE session_id = ANY($1::UUID[]) RETURNING sessio
 export interface ListSessionsRow {
   readonly sessionId: string;
   readonly component: string;
-  readonly runtimeInfo: string;
+  readonly instance: string;
   readonly createdAt: Date;
   readonly intervalMs: bigint;
   readonly deadline: Date;
@@ -153,7 +153,7 @@ export interface ListSessionsRow {
 /** Every session with its deadline, living ones first. */
 export const listSessions = many<NoParams, ListSessionsRow>({
   name: 'ListSessions',
-  text: `SELECT s.session_id, s.component, s.runtime_info, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
+  text: `SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
 FROM holdfast.session AS s
 JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
 ORDER BY live DESC, s.component, s.created_at, s.session_id`,
@@ -163,7 +163,7 @@ ORDER BY live DESC, s.component, s.created_at, s.session_id`,
   columns: [
     ['sessionId', uuid],
     ['component', text],
-    ['runtimeInfo', text],
+    ['instance', text],
     ['createdAt', timestamptz],
     ['intervalMs', int8],
     ['deadline', timestamptz],

@@ -16,16 +16,16 @@ import {
 
 export interface ClaimWorkParams {
   readonly ords: readonly bigint[];
-  readonly processes: readonly string[];
+  readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly wanted: bigint;
   readonly sessionId: string;
-  readonly process: string;
+  readonly kind: string;
 }
 
 export interface ClaimWorkRow {
   readonly ord: bigint;
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly token: bigint | null;
   readonly takenFrom: string | null;
@@ -46,13 +46,13 @@ export interface ClaimWorkRow {
 export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   name: 'ClaimWork',
   text: `WITH candidate AS (
-  SELECT c.ord, c.process, c.target
-  FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS c (ord, process, target)
+  SELECT c.ord, c.kind, c.target
+  FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS c (ord, kind, target)
 ), seen AS (
-  SELECT c.ord, c.process, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
+  SELECT c.ord, c.kind, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
-  LEFT JOIN holdfast.work AS w ON w.process = c.process AND w.target = c.target
+  LEFT JOIN holdfast.work AS w ON w.kind = c.kind AND w.target = c.target
   LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
 ), claimable AS (
@@ -64,7 +64,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   ORDER BY ord
   LIMIT $4::INT8
 ), chosen AS (
-  SELECT s.ord, s.process, s.target, s.holder, s.held_by, s.token, s.started_at
+  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
 ), live AS (
   SELECT s.session_id
@@ -79,43 +79,43 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from)
-  SELECT c.process, c.target, l.session_id, c.token + 1, now(), c.holder
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from)
+  SELECT c.kind, c.target, l.session_id, c.token + 1, now(), c.holder
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
-  ORDER BY c.process, c.target
-  ON CONFLICT (process, target) DO UPDATE
+  ORDER BY c.kind, c.target
+  ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
     taken_from = excluded.taken_from, claim = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING process, target, token, taken_from, backoff_seconds
+  RETURNING kind, target, token, taken_from, backoff_seconds
 ), abandoned AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT t.target, t.process, t.token - 1, t.taken_from, c.started_at, 'abandoned'
-  FROM taken AS t JOIN chosen AS c ON c.process = t.process AND c.target = t.target
-  WHERE t.process = $6 AND t.taken_from IS NOT NULL
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, 'abandoned'
+  FROM taken AS t JOIN chosen AS c ON c.kind = t.kind AND c.target = t.target
+  WHERE t.kind = $6 AND t.taken_from IS NOT NULL
   RETURNING token
 )
-SELECT s.ord AS ord, s.process AS process, s.target AS target, t.token, t.taken_from, t.backoff_seconds,
+SELECT s.ord AS ord, s.kind AS kind, s.target AS target, t.token, t.taken_from, t.backoff_seconds,
   (s.held_by IS NOT NULL AND s.deadline > now()) AS held,
   COALESCE(s.not_before > now(), false) AS backing_off
 FROM seen AS s
-LEFT JOIN taken AS t ON t.process = s.process AND t.target = s.target
+LEFT JOIN taken AS t ON t.kind = s.kind AND t.target = s.target
 WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
-ORDER BY s.ord, s.process, s.target`,
+ORDER BY s.ord, s.kind, s.target`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [
     ['ords', arrayOf(int8)],
-    ['processes', arrayOf(text)],
+    ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['wanted', int8],
     ['sessionId', uuid],
-    ['process', text],
+    ['kind', text],
   ],
   columns: [
     ['ord', int8],
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['token', int8, 'null'],
     ['takenFrom', uuid, 'null'],
@@ -126,7 +126,7 @@ ORDER BY s.ord, s.process, s.target`,
 });
 
 export interface HoldWorkParams {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly sessionId: string;
   readonly token: bigint;
@@ -141,12 +141,12 @@ export const holdWork = one<HoldWorkParams, HoldWorkRow>({
   name: 'HoldWork',
   text: `SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM holdfast.work
-    WHERE process = $1 AND target = $2 AND holder = $3 AND token = $4)
+    WHERE kind = $1 AND target = $2 AND holder = $3 AND token = $4)
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['sessionId', uuid],
     ['token', int8],
@@ -155,12 +155,12 @@ export const holdWork = one<HoldWorkParams, HoldWorkRow>({
 });
 
 export interface ReleaseWorkParams {
-  readonly process: string;
+  readonly kind: string;
   readonly event: string;
   readonly delayMs: bigint;
   readonly backoffSeconds: bigint | null;
   readonly cause: string | null;
-  readonly processes: readonly string[];
+  readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
   readonly sessionId: string;
@@ -173,7 +173,7 @@ export interface ReleaseWorkRow {
 
 /**
  * Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
- * (process, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
+ * (kind, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
  * key is still held by this session with this token. @event is finished, failed or canceled; a canceled one
  * keeps the backoff it had, a finished one clears it, a failed one keeps others away for @delay_ms and
  * remembers @backoff_seconds, the period before jitter, for the next failure to build on.
@@ -183,31 +183,31 @@ export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   text: `WITH released AS (
   UPDATE holdfast.work AS w
   SET holder = NULL, taken_from = NULL,
-    not_before = CASE WHEN w.process <> $1 OR $2::TEXT = 'canceled' THEN w.not_before
+    not_before = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.not_before
       WHEN $2::TEXT = 'failed' THEN now() + $3::INT8 * INTERVAL '1 millisecond' END,
-    backoff_seconds = CASE WHEN w.process <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_seconds
+    backoff_seconds = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_seconds
       WHEN $2::TEXT = 'failed' THEN $4::INT8 END,
-    backoff_cause = CASE WHEN w.process <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_cause
+    backoff_cause = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_cause
       WHEN $2::TEXT = 'failed' THEN $5::TEXT END
-  FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[]) AS k (process, target, token)
-  WHERE w.process = k.process AND w.target = k.target AND w.holder = $9::UUID AND w.token = k.token
-  RETURNING w.process, w.target, w.token, w.started_at
+  FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[]) AS k (kind, target, token)
+  WHERE w.kind = k.kind AND w.target = k.target AND w.holder = $9::UUID AND w.token = k.token
+  RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event, cause)
-  SELECT target, process, token, $9::UUID, started_at, $2::TEXT, $5::TEXT
-  FROM released WHERE process = $1
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event, cause)
+  SELECT target, kind, token, $9::UUID, started_at, $2::TEXT, $5::TEXT
+  FROM released WHERE kind = $1
   RETURNING token
 )
 SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = $10::INT8
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS released`,
   operation: 'SELECT',
   params: [
-    ['process', text],
+    ['kind', text],
     ['event', text],
     ['delayMs', int8],
     ['backoffSeconds', int8, 'null'],
     ['cause', text, 'null'],
-    ['processes', arrayOf(text)],
+    ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
     ['sessionId', uuid],
@@ -222,7 +222,7 @@ export interface WorkHistoryParams {
 
 export interface WorkHistoryRow {
   readonly target: string;
-  readonly process: string;
+  readonly kind: string;
   readonly token: bigint;
   readonly event: string;
   readonly sessionId: string;
@@ -233,17 +233,17 @@ export interface WorkHistoryRow {
 /** Everything that happened to a target, oldest first: by primary key prefix, in both tables. */
 export const workHistory = many<WorkHistoryParams, WorkHistoryRow>({
   name: 'WorkHistory',
-  text: `SELECT target AS target, process AS process, token AS token, event AS event, session_id AS session_id,
+  text: `SELECT target AS target, kind AS kind, token AS token, event AS event, session_id AS session_id,
   at AS at, cause
 FROM holdfast.work_history
 WHERE target = $1
-ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, event`,
+ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, kind, event`,
   operation: 'SELECT',
   collection: 'holdfast.work_history',
   params: [['target', text]],
   columns: [
     ['target', text],
-    ['process', text],
+    ['kind', text],
     ['token', int8],
     ['event', text],
     ['sessionId', uuid],
@@ -253,7 +253,7 @@ ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, process, even
 });
 
 export interface ActiveWorkRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly sessionId: string;
   readonly token: bigint;
@@ -263,14 +263,14 @@ export interface ActiveWorkRow {
 /** What live sessions hold now. */
 export const activeWork = many<NoParams, ActiveWorkRow>({
   name: 'ActiveWork',
-  text: `SELECT process, target, session_id, token, started_at
+  text: `SELECT kind, target, session_id, token, started_at
 FROM holdfast.active_work
-ORDER BY process, target`,
+ORDER BY kind, target`,
   operation: 'SELECT',
   collection: 'holdfast.active_work',
   params: [],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['sessionId', uuid],
     ['token', int8],
@@ -280,7 +280,7 @@ ORDER BY process, target`,
 
 export interface WorkEndingParams {
   readonly target: string;
-  readonly process: string;
+  readonly kind: string;
   readonly token: bigint;
   readonly sessionId: string;
 }
@@ -297,13 +297,13 @@ export const workEnding = maybe<WorkEndingParams, WorkEndingRow>({
   name: 'WorkEnding',
   text: `SELECT event
 FROM holdfast.ended_work
-WHERE target = $1 AND process = $2 AND token = $3 AND session_id = $4
+WHERE target = $1 AND kind = $2 AND token = $3 AND session_id = $4
   AND event <> 'abandoned'`,
   operation: 'SELECT',
   collection: 'holdfast.ended_work',
   params: [
     ['target', text],
-    ['process', text],
+    ['kind', text],
     ['token', int8],
     ['sessionId', uuid],
   ],
@@ -311,39 +311,39 @@ WHERE target = $1 AND process = $2 AND token = $3 AND session_id = $4
 });
 
 export interface HeldKeysParams {
-  readonly processes: readonly string[];
+  readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
   readonly sessionId: string;
 }
 
 export interface HeldKeysRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
 }
 
 /** Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key. */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
-  text: `SELECT w.process, w.target
-FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (process, target, token)
-JOIN holdfast.work AS w ON w.process = k.process AND w.target = k.target
+  text: `SELECT w.kind, w.target
+FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (kind, target, token)
+JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
 WHERE w.holder = $4::UUID AND w.token = k.token`,
   operation: 'SELECT',
   params: [
-    ['processes', arrayOf(text)],
+    ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
     ['sessionId', uuid],
   ],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
   ],
 });
 
 export interface FinishedKeysParams {
-  readonly processes: readonly string[];
+  readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
   readonly sessionId: string;
@@ -357,12 +357,12 @@ export interface FinishedKeysRow {
 export const finishedKeys = one<FinishedKeysParams, FinishedKeysRow>({
   name: 'FinishedKeys',
   text: `SELECT count(*) AS finished
-FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (process, target, token)
-JOIN holdfast.ended_work AS e ON e.target = k.target AND e.process = k.process AND e.token = k.token
+FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (kind, target, token)
+JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = k.kind AND e.token = k.token
 WHERE e.session_id = $4::UUID AND e.event = 'finished'`,
   operation: 'SELECT',
   params: [
-    ['processes', arrayOf(text)],
+    ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
     ['sessionId', uuid],
@@ -421,7 +421,7 @@ export interface ClaimedByParams {
 
 export interface ClaimedByRow {
   readonly target: string;
-  readonly process: string;
+  readonly kind: string;
   readonly token: bigint;
   readonly takenFrom: string | null;
   readonly backoffSeconds: bigint | null;
@@ -433,10 +433,10 @@ export interface ClaimedByRow {
  */
 export const claimedBy = many<ClaimedByParams, ClaimedByRow>({
   name: 'ClaimedBy',
-  text: `SELECT target, process, token, taken_from, backoff_seconds
+  text: `SELECT target, kind, token, taken_from, backoff_seconds
 FROM holdfast.work
 WHERE holder = $1 AND claim = $2
-ORDER BY target, process`,
+ORDER BY target, kind`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [
@@ -445,7 +445,7 @@ ORDER BY target, process`,
   ],
   columns: [
     ['target', text],
-    ['process', text],
+    ['kind', text],
     ['token', int8],
     ['takenFrom', uuid, 'null'],
     ['backoffSeconds', int8, 'null'],

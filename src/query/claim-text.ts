@@ -5,7 +5,7 @@ export const MOST_CANDIDATES = 10_000;
 export type ParameterNumbers = Readonly<Record<string, number>>;
 
 export interface ClaimShape {
-  readonly process: string;
+  readonly kind: string;
   /** The user's SELECT: a column `target`, best first. */
   readonly retrieval: string;
   /** How many candidates to look at, when the SELECT itself does not say it. */
@@ -33,8 +33,8 @@ export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
  * neither engine may read a whole table instead, also when it planned the statement while the tables were empty.
  * PostgreSQL is held to it by LIMIT in a lateral subquery and by scalar subqueries, CockroachDB by the join's hint.
  */
-function obstacles(process: string, system: System): string {
-  const key = `w.process = ${literal(process)} AND w.target = r.target`;
+function obstacles(kind: string, system: System): string {
+  const key = `w.kind = ${literal(kind)} AND w.target = r.target`;
   if (system === 'cockroachdb')
     return `LEFT LOOKUP JOIN holdfast.work AS w ON ${key}
     LEFT LOOKUP JOIN holdfast.session AS s ON s.session_id = w.holder
@@ -51,7 +51,7 @@ function obstacles(process: string, system: System): string {
 
 /** The claim without its last SELECT. */
 export function claimParts(shape: ClaimShape, system: System): ClaimParts {
-  const process = literal(shape.process);
+  const kind = literal(shape.kind);
   const cockroach = system === 'cockroachdb';
   // A number that PostgreSQL's planner cannot see makes it expect a tenth: it then walks an index that has the
   // order, rather than sort the slice, and plans the statement once and for all.
@@ -72,7 +72,7 @@ export function claimParts(shape: ClaimShape, system: System): ClaimParts {
   FROM (SELECT CAST(retrieval.target AS TEXT) AS target FROM (
 ${shape.retrieval}${bound}
   ) AS retrieval) AS r
-  ${obstacles(shape.process, system)}
+  ${obstacles(shape.kind, system)}
   WHERE (${k}.session_id IS NULL OR ${d}.deadline IS NULL OR ${d}.deadline <= now())
     AND (${w}.not_before IS NULL OR ${w}.not_before <= now())
   ${limit(`${number('wanted')}::INT8`)}
@@ -86,20 +86,20 @@ ${shape.retrieval}${bound}
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id ${among('SELECT session_id FROM dead')} RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (process, target, holder, token, started_at, taken_from, claim)
-  SELECT ${process}, c.target, l.session_id, min(c.token) + 1, now(), c.holder, ${number('claimNumber')}::INT8
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim)
+  SELECT ${kind}, c.target, l.session_id, min(c.token) + 1, now(), c.holder, ${number('claimNumber')}::INT8
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   GROUP BY c.target, l.session_id, c.holder
   ORDER BY c.target
-  ON CONFLICT (process, target) DO UPDATE
+  ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
     taken_from = excluded.taken_from, claim = excluded.claim
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
   RETURNING target, token, taken_from, backoff_seconds
 ), abandoned AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT t.target, ${process}, t.token - 1, t.taken_from, min(c.started_at), 'abandoned'
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT t.target, ${kind}, t.token - 1, t.taken_from, min(c.started_at), 'abandoned'
   FROM taken AS t JOIN chosen AS c ON c.target = t.target
   WHERE t.taken_from IS NOT NULL
   GROUP BY t.target, t.token, t.taken_from

@@ -1,7 +1,7 @@
 import { type ClaimParts, literal, type ParameterNumbers, type System } from './claim-text.ts';
 
 export interface FinishShape {
-  readonly process: string;
+  readonly kind: string;
   /** The user's INSERT, UPDATE or DELETE, over the parameter `targets`. */
   readonly change: string;
   readonly numbers: ParameterNumbers;
@@ -9,23 +9,22 @@ export interface FinishShape {
 
 /** The finish without its last SELECT. */
 export function finishParts(shape: FinishShape, system: System): ClaimParts {
-  const process = literal(shape.process);
+  const kind = literal(shape.kind);
   const cockroach = system === 'cockroachdb';
-  const number = (field: 'sessionId' | 'keyProcesses' | 'keyTargets' | 'keyTokens') =>
-    `$${shape.numbers[field]}`;
-  const mine = (column: string) => `${column} = CASE WHEN w.process <> ${process} THEN w.${column} END`;
-  const keys = `unnest(${number('keyProcesses')}::TEXT[], ${number('keyTargets')}::TEXT[], ${number('keyTokens')}::INT8[])
-    AS k (process, target, token)`;
+  const number = (field: 'sessionId' | 'keyKinds' | 'keyTargets' | 'keyTokens') => `$${shape.numbers[field]}`;
+  const mine = (column: string) => `${column} = CASE WHEN w.kind <> ${kind} THEN w.${column} END`;
+  const keys = `unnest(${number('keyKinds')}::TEXT[], ${number('keyTargets')}::TEXT[], ${number('keyTokens')}::INT8[])
+    AS k (kind, target, token)`;
   // While the table was small PostgreSQL may have planned to walk all of it and to look for each row among the keys.
   // A lateral subquery with a LIMIT goes the other way round, and only a row's own place can follow from it.
   const from = cockroach
     ? `${keys}
-  WHERE w.process = k.process AND w.target = k.target AND`
+  WHERE w.kind = k.kind AND w.target = k.target AND`
     : `(
     SELECT f.place, k.token
     FROM ${keys}
     CROSS JOIN LATERAL (
-      SELECT x.ctid AS place FROM holdfast.work AS x WHERE x.process = k.process AND x.target = k.target LIMIT 1
+      SELECT x.ctid AS place FROM holdfast.work AS x WHERE x.kind = k.kind AND x.target = k.target LIMIT 1
     ) AS f
   ) AS k
   WHERE w.ctid = k.place AND`;
@@ -36,11 +35,11 @@ export function finishParts(shape: FinishShape, system: System): ClaimParts {
     ${mine('backoff_seconds')},
     ${mine('backoff_cause')}
   FROM ${from} w.holder = ${number('sessionId')}::UUID AND w.token = k.token
-  RETURNING w.process, w.target, w.token, w.started_at
+  RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
-  INSERT INTO holdfast.ended_work (target, process, token, session_id, started_at, event)
-  SELECT target, process, token, ${number('sessionId')}::UUID, started_at, 'finished'
-  FROM released WHERE process = ${process}
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
+  SELECT target, kind, token, ${number('sessionId')}::UUID, started_at, 'finished'
+  FROM released WHERE kind = ${kind}
   RETURNING token
 ), change AS (
 ${shape.change}

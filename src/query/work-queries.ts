@@ -10,7 +10,7 @@ import type { RawResult, Statement } from './statement.ts';
 export interface WorkQueryDefinition {
   readonly name: string;
   readonly text: string;
-  readonly process: string;
+  readonly kind: string;
   /** Of a `:claim` whose SELECT has no LIMIT. */
   readonly limit?: number;
   readonly operation?: string;
@@ -27,8 +27,8 @@ export interface ClaimCaller {
 
 /** A retrieval that takes what it finds, in one statement: give it to `session.claim`. */
 export interface ClaimQuery<P> {
-  readonly kind: 'claim';
-  readonly process: string;
+  readonly command: 'claim';
+  readonly kind: string;
   readonly definition: WorkQueryDefinition;
   /** Encodes the parameters; throws InvalidParameterError naming the query and the field. */
   statement(params: P & ClaimCaller, system: System): Statement;
@@ -48,15 +48,15 @@ export interface ClaimedRow {
 export interface FinishedKeys {
   readonly sessionId: string;
   readonly targets: readonly string[];
-  readonly keyProcesses: readonly string[];
+  readonly keyKinds: readonly string[];
   readonly keyTargets: readonly string[];
   readonly keyTokens: readonly bigint[];
 }
 
 /** A change that finishes the work it belongs to, in one statement: give it to `session.finish`. */
 export interface FinishQuery<P> {
-  readonly kind: 'finish';
-  readonly process: string;
+  readonly command: 'finish';
+  readonly kind: string;
   readonly definition: WorkQueryDefinition;
   statement(params: P & FinishedKeys, system: System): Statement;
 }
@@ -75,21 +75,19 @@ const claimedRow = rowDecoder<ClaimedRow>({
 
 /** `:claim`. */
 export function claim<P>(definition: WorkQueryDefinition): ClaimQuery<P> {
-  const { process, text: retrieval, limit } = definition;
+  const { kind, text: retrieval, limit } = definition;
   const statement = wrapped(definition, (numbers, system) =>
-    claimText({ process, retrieval, limit, numbers }, system),
+    claimText({ kind, retrieval, limit, numbers }, system),
   );
   const decodeRows = (raw: RawResult) => raw.rows.map(claimedRow);
-  return { kind: 'claim', process, definition, statement, decodeRows };
+  return { command: 'claim', kind, definition, statement, decodeRows };
 }
 
 /** `:finish`. */
 export function finish<P>(definition: WorkQueryDefinition): FinishQuery<P> {
-  const { process, text: change } = definition;
-  const statement = wrapped(definition, (numbers, system) =>
-    finishText({ process, change, numbers }, system),
-  );
-  return { kind: 'finish', process, definition, statement };
+  const { kind, text: change } = definition;
+  const statement = wrapped(definition, (numbers, system) => finishText({ kind, change, numbers }, system));
+  return { command: 'finish', kind, definition, statement };
 }
 
 const fusedTexts = new WeakMap<WorkQueryDefinition, WeakMap<WorkQueryDefinition, string | false>>();
@@ -124,12 +122,12 @@ function fusedText(finish: WorkQueryDefinition, claim: WorkQueryDefinition): str
   const retrieval = renumbered(claim.text, finish.params.length);
   if (retrieval === undefined) return undefined;
   const done = finishParts(
-    { process: finish.process, change: finish.text, numbers: numbersOf(finish, 0) },
+    { kind: finish.kind, change: finish.text, numbers: numbersOf(finish, 0) },
     'postgresql',
   );
   const next = claimParts(
     {
-      process: claim.process,
+      kind: claim.kind,
       retrieval,
       limit: claim.limit,
       numbers: numbersOf(claim, finish.params.length),

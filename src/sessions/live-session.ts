@@ -11,17 +11,15 @@ import { SessionFence } from './session-fence.ts';
 export class LiveSession {
   readonly id: string;
   readonly component: string;
-  readonly processor: string;
   readonly intervalMs: number;
   readonly fence: SessionFence;
   readonly #abort = new AbortController();
   #aliveUntil: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: string, component: string, processor: string, intervalMs: number, sentAt: number) {
+  constructor(id: string, component: string, intervalMs: number, sentAt: number) {
     this.id = id;
     this.component = component;
-    this.processor = processor;
     this.intervalMs = intervalMs;
     this.#aliveUntil = sentAt + intervalMs;
     this.fence = new SessionFence(this);

@@ -9,14 +9,12 @@ const text = (most: number) =>
 
 /** Options of `startSession`. */
 export const sessionOptionsSchema = z.strictObject({
-  /** Name of the component, as operators know it: `provisioner`, `indexer`. */
+  /** Name of the program, as operators know it: `provisioner`, `indexer`. Also in spans and metrics. */
   component: text(200).min(1),
-  /** Anything that tells one process from another: host, pid, image. Default: host name and pid. */
-  runtimeInfo: text(2_000).optional(),
+  /** Anything that tells one replica from another: host, pid, image. Default: host name and pid. */
+  instance: text(2_000).optional(),
   /** A session is dead this long after its last heartbeat, in milliseconds. Default 5,000. */
   intervalMs: z.int().min(100).max(3_600_000).optional(),
-  /** Whose work this is, in metrics. Default: the component. */
-  processor: text(200).min(1).optional(),
 });
 
 /** Options of `startSession`; `component` is required. Durations are milliseconds. */

@@ -23,7 +23,7 @@ export interface TransactionObserver {
 
 export interface TransactionInfo {
   readonly name: string;
-  readonly processor?: string | undefined;
+  readonly component?: string | undefined;
   readonly readOnly: boolean;
 }
 

@@ -44,10 +44,10 @@ export function openTelemetry({ system, namespace, hosts, pools }: ObservedDatab
       const description = database.on(server ?? onlyHost).of(facts, 1);
       return recordStatement({ tracer, instruments }, facts.summary, description, run);
     },
-    sessionStarted: (processor) => activeInstruments()?.sessions.add(1, { processor }),
-    workStarted: (processor, process) => activeInstruments()?.workStarted.add(1, { processor, process }),
-    workEnded: (processor, process, result) =>
-      activeInstruments()?.workEnded.add(1, { processor, process, result }),
+    sessionStarted: (component) => activeInstruments()?.sessions.add(1, { component }),
+    workStarted: (component, kind) => activeInstruments()?.workStarted.add(1, { component, kind }),
+    workEnded: (component, kind, result) =>
+      activeInstruments()?.workEnded.add(1, { component, kind, result }),
     close: () => {
       for (const remove of removals) remove();
     },

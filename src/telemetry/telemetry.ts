@@ -9,9 +9,9 @@ export interface Telemetry extends Observer {
     server: ServerAddress | undefined,
     run: () => Promise<RawResult>,
   ): Promise<RawResult>;
-  sessionStarted(processor: string): void;
-  workStarted(processor: string, process: string): void;
-  workEnded(processor: string, process: string, result: 'finished' | 'failed' | 'canceled'): void;
+  sessionStarted(component: string): void;
+  workStarted(component: string, kind: string): void;
+  workEnded(component: string, kind: string, result: 'finished' | 'failed' | 'canceled'): void;
   /** The database handle is closed: its gauges go away. */
   close(): void;
 }

@@ -10,9 +10,9 @@ import {
 import type { RawResult, Statement } from '../query/index.ts';
 import {
   ATTEMPT,
+  COMPONENT,
   DB_RESPONSE_STATUS_CODE,
   ERROR_TYPE,
-  PROCESSOR,
   RETRY_REASON,
   TRANSACTION_ATTEMPTS,
   TRANSACTION_OUTCOME,
@@ -50,10 +50,10 @@ export class RecordedTransaction implements TransactionObserver {
     this.#info = info;
     this.#database = database;
     this.#instruments = instruments;
-    this.#byProcessor = info.processor === undefined ? NO_ATTRIBUTES : { processor: info.processor };
+    this.#byProcessor = info.component === undefined ? NO_ATTRIBUTES : { component: info.component };
     if (!tracer) return;
     const shared = info.readOnly ? database.readOnlyAttributes : database.attributes;
-    const attributes = info.processor === undefined ? shared : { ...shared, [PROCESSOR]: info.processor };
+    const attributes = info.component === undefined ? shared : { ...shared, [COMPONENT]: info.component };
     const parent = context.active();
     this.#span = tracer.startSpan(info.name, { kind: SpanKind.INTERNAL, attributes }, parent);
     // Also when it is not sampled: what the callback starts must inherit that decision.

@@ -31,7 +31,7 @@ import type { AttemptInfo, TransactionBody } from './transaction.ts';
 /** What a transaction runs with besides its options. */
 export interface TransactContext {
   readonly fence?: Fence | undefined;
-  readonly processor?: string | undefined;
+  readonly component?: string | undefined;
   /** Aborts when the session expires. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -82,7 +82,7 @@ export class Transactor {
   #run<T>(name: string, task: Task<T>, checked: TransactOptions, context: TransactContext): Promise<T> {
     const observer = this.#observer.transaction({
       name,
-      processor: context.processor,
+      component: context.component,
       readOnly: checked.readOnly ?? false,
     });
     return observer.run(() => new Run(this.#shared, observer, name, task, checked, context).run());

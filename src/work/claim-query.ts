@@ -43,7 +43,7 @@ export async function claimByQuery<P>(executor: GuardedExecutor, call: ClaimCall
     const caller = callerOf(call);
     try {
       const raw = await executor.execute(query.statement({ ...call.params, ...caller }, executor.system));
-      const { taken, lost } = sorted(query.process, query.decodeRows(raw));
+      const { taken, lost } = sorted(query.kind, query.decodeRows(raw));
       if (taken.length > 0 || !lost || tries++ >= MOST_TRIES) return taken;
     } catch (error) {
       const { taken } = await afterFailure(executor, query, caller, error, () => executor.signal.reason);
@@ -65,7 +65,7 @@ export async function finishByQuery<P>(executor: GuardedExecutor, call: FinishCa
   const finished = () =>
     persistently(
       executor,
-      () => allFinished(executor, query.process, keys),
+      () => allFinished(executor, query.kind, keys),
       () => lost,
     );
   const send = async () => {
@@ -113,12 +113,12 @@ export async function finishAndClaim<F, C>(
             finish.query.statement(done, executor.system),
             claim.query.statement(next, executor.system),
           ]));
-      return sorted(claim.query.process, claim.query.decodeRows(raw)).taken;
+      return sorted(claim.query.kind, claim.query.decodeRows(raw)).taken;
     } catch (error) {
       const finished = () =>
         persistently(
           executor,
-          () => allFinished(executor, finish.query.process, finish.keys),
+          () => allFinished(executor, finish.query.kind, finish.keys),
           () => lost,
         );
       if (lost && PROOFS.some((proof) => raised(error, proof))) {
@@ -143,22 +143,22 @@ const callerOf = <P>({ sessionId, wanted, nextNumber }: ClaimCall<P>): ClaimCall
 /** What the claim took all the same; throws what does not mean that it may be sent again. */
 async function afterFailure(
   executor: GuardedExecutor,
-  { process }: { readonly process: string },
+  { kind }: { readonly kind: string },
   { sessionId, claimNumber }: ClaimCaller,
   error: unknown,
   giveUp: () => unknown,
 ): Promise<{ readonly taken: Claimed[]; readonly settled: boolean }> {
   if (raised(error, CLAIM_VOID) && mayBeVoid(executor, claimNumber)) return { taken: [], settled: false };
   if (!answerIsLost(error)) throw error;
-  const call = { process, sessionId, claimNumber };
+  const call = { kind, sessionId, claimNumber };
   const taken = await persistently(executor, () => settleClaim(executor, call), giveUp);
   return { taken, settled: true };
 }
 
-function sorted(process: string, rows: readonly ClaimedRow[]): { taken: Claimed[]; lost: boolean } {
+function sorted(kind: string, rows: readonly ClaimedRow[]): { taken: Claimed[]; lost: boolean } {
   const taken: Claimed[] = [];
   for (const { target, token, ...more } of rows)
-    if (target !== null && token !== null) taken.push(claimedFrom(process, { target, token, ...more }));
+    if (target !== null && token !== null) taken.push(claimedFrom(kind, { target, token, ...more }));
   return { taken, lost: rows.some(({ target, token }) => target !== null && token === null) };
 }
 

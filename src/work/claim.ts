@@ -5,7 +5,7 @@ import type { Executor } from '../query/index.ts';
 
 /** One lock row that a claim holds: the work's own, or a key of an exclusion group. */
 export interface HeldKey {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly token: bigint;
 }
@@ -23,7 +23,7 @@ export interface Claimed {
 
 /** The same of a row that a claim by query wrote: it has no further keys. */
 export function claimedFrom(
-  process: string,
+  kind: string,
   row: {
     readonly target: string;
     readonly token: bigint;
@@ -37,7 +37,7 @@ export function claimedFrom(
     token,
     takenFrom: takenFrom ?? undefined,
     backoffSeconds: backoffSeconds === null ? undefined : Number(backoffSeconds),
-    keys: [{ process, target, token }],
+    keys: [{ kind, target, token }],
   };
 }
 
@@ -53,7 +53,7 @@ export interface ExclusionKey {
 export type Candidate = string | { readonly target: string; readonly exclude?: readonly ExclusionKey[] };
 
 export interface ClaimRequest {
-  readonly process: string;
+  readonly kind: string;
   readonly sessionId: string;
   readonly candidates: readonly Candidate[];
   readonly wanted: number;
@@ -61,16 +61,13 @@ export interface ClaimRequest {
 
 const GROUP = 'group:';
 
-export function checkProcess(process: string): string {
-  if (typeof process !== 'string' || process === '' || process.length > 200)
-    throw new InvalidOptionError('process', 'expected a name of 1 to 200 characters');
-  if (!isText(process)) throw new InvalidOptionError('process', 'has a zero byte');
-  if (process.startsWith(GROUP))
-    throw new InvalidOptionError(
-      'process',
-      `"${process}" begins with "${GROUP}", which names exclusion groups`,
-    );
-  return process;
+export function checkKind(kind: string): string {
+  if (typeof kind !== 'string' || kind === '' || kind.length > 200)
+    throw new InvalidOptionError('kind', 'expected a name of 1 to 200 characters');
+  if (!isText(kind)) throw new InvalidOptionError('kind', 'has a zero byte');
+  if (kind.startsWith(GROUP))
+    throw new InvalidOptionError('kind', `"${kind}" begins with "${GROUP}", which names exclusion groups`);
+  return kind;
 }
 
 /**
@@ -80,14 +77,14 @@ export function checkProcess(process: string): string {
  * live session holds the others.
  */
 export async function claim(tx: Executor, request: ClaimRequest): Promise<Claimed[]> {
-  const wishes = independent(request.candidates, request.process);
+  const wishes = independent(request.candidates, request.kind);
   if (wishes.length === 0) return [];
   const flat = wishes.flatMap((keys, ord) => keys.map((key) => ({ ord: BigInt(ord), ...key })));
   const rows = await claimWork(tx, {
     ords: flat.map(({ ord }) => ord),
-    processes: flat.map(({ process }) => process),
+    kinds: flat.map(({ kind }) => kind),
     targets: flat.map(({ target }) => target),
-    process: request.process,
+    kind: request.kind,
     sessionId: request.sessionId,
     wanted: BigInt(request.wanted),
   });
@@ -96,21 +93,21 @@ export async function claim(tx: Executor, request: ClaimRequest): Promise<Claime
     if (row.token !== null) taken.set(row.ord, [...(taken.get(row.ord) ?? []), row]);
   }
   if (taken.size === 0) {
-    const held = rows.filter((row) => row.held).map(({ process, target }) => `${process} of ${target}`);
+    const held = rows.filter((row) => row.held).map(({ kind, target }) => `${kind} of ${target}`);
     if (held.length === 0) return [];
     throw new WorkConflictError(`held by a live session: ${held.slice(0, 5).join(', ')}`);
   }
   return [...taken].map(([ord, keys]) => {
     const wish = wishes[Number(ord)]!;
     // Another claimer came between the statement's reading and its writing: none of it must stand.
-    if (keys.length !== wish.length) throw new WorkConflictError(`${request.process} of ${wish[0]!.target}`);
-    const own = keys.find((key) => key.process === request.process)!;
+    if (keys.length !== wish.length) throw new WorkConflictError(`${request.kind} of ${wish[0]!.target}`);
+    const own = keys.find((key) => key.kind === request.kind)!;
     return {
       target: own.target,
       token: own.token!,
       backoffSeconds: own.backoffSeconds === null ? undefined : Number(own.backoffSeconds),
       takenFrom: own.takenFrom ?? undefined,
-      keys: keys.map(({ process, target, token }) => ({ process, target, token: token! })),
+      keys: keys.map(({ kind, target, token }) => ({ kind, target, token: token! })),
     };
   });
 }
@@ -119,9 +116,9 @@ const isKey = (key: Partial<ExclusionKey> | undefined) => isText(key?.group) && 
 const SHORT = { depth: 0, maxStringLength: 100, breakLength: Infinity };
 
 /** Each candidate's keys; a candidate that shares a key with an earlier one waits for another claim. */
-function independent(candidates: readonly Candidate[], process: string) {
+function independent(candidates: readonly Candidate[], kind: string) {
   const seen = new Set<string>();
-  const wishes: { process: string; target: string }[][] = [];
+  const wishes: { kind: string; target: string }[][] = [];
   if (!Array.isArray(candidates))
     throw new InvalidOptionError('retrieve', 'expected it to give an array of candidates');
   for (const candidate of candidates as readonly Candidate[]) {
@@ -135,10 +132,10 @@ function independent(candidates: readonly Candidate[], process: string) {
     if (!Array.isArray(exclude) || !exclude.every(isKey))
       throw new InvalidOptionError('retrieve', `exclude of ${target} is not a list of { group, key } texts`);
     const keys = [
-      { process, target },
-      ...exclude.map(({ group, key }) => ({ process: GROUP + group, target: key })),
+      { kind, target },
+      ...exclude.map(({ group, key }) => ({ kind: GROUP + group, target: key })),
     ];
-    const names = keys.map((key) => JSON.stringify([key.process, key.target]));
+    const names = keys.map((key) => JSON.stringify([key.kind, key.target]));
     if (names.some((name) => seen.has(name))) continue;
     for (const name of names) seen.add(name);
     wishes.push(keys);

@@ -1,5 +1,5 @@
 export { type Backoff, backoffSchema, nextBackoffSeconds } from './backoff.ts';
-export { type Candidate, type Claimed, checkProcess, claim, type ExclusionKey } from './claim.ts';
+export { type Candidate, type Claimed, checkKind, claim, type ExclusionKey } from './claim.ts';
 export {
   type ClaimCall,
   claimByQuery,

@@ -63,14 +63,14 @@ export const mayBeVoid = (executor: GuardedExecutor, claimNumber: bigint) =>
  */
 export async function settleClaim(
   executor: GuardedExecutor,
-  call: { readonly process: string; readonly sessionId: string; readonly claimNumber: bigint },
+  call: { readonly kind: string; readonly sessionId: string; readonly claimNumber: bigint },
 ): Promise<Claimed[]> {
-  const { process, sessionId, claimNumber: claim } = call;
+  const { kind, sessionId, claimNumber: claim } = call;
   if (!mayBeVoid(executor, claim)) voided.set(executor, claim);
   await executor.executeTogether([
     holdClaims.statement({ sessionId }),
     voidClaims.statement({ sessionId, claim }),
   ]);
   const rows = await claimedBy(executor, { sessionId, claim });
-  return rows.map((row) => claimedFrom(process, row));
+  return rows.map((row) => claimedFrom(kind, row));
 }

@@ -38,7 +38,7 @@ export function sharedFinishes(executor: GuardedExecutor): <P>(call: FinishCall<
   };
 }
 
-const NO_KEYS = { targets: [], keyProcesses: [], keyTargets: [], keyTokens: [] };
+const NO_KEYS = { targets: [], keyKinds: [], keyTargets: [], keyTokens: [] };
 const numbers = new WeakMap<object, number>();
 let last = 0;
 
@@ -63,7 +63,7 @@ function together(calls: readonly AnyFinish[]): AnyFinish {
     keys: {
       sessionId: first!.keys.sessionId,
       targets: all('targets'),
-      keyProcesses: all('keyProcesses'),
+      keyKinds: all('keyKinds'),
       keyTargets: all('keyTargets'),
       keyTokens: all('keyTokens'),
     },

@@ -8,28 +8,28 @@ export const LEASE_LOST = 'holdfast:lease-lost';
 
 /** Several claims that end together. */
 export interface Together {
-  readonly process: string;
+  readonly kind: string;
   readonly keys: FinishedKeys;
 }
 
 interface Claim {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly keys: readonly HeldKey[];
 }
 
 /** The parallel arrays of several claims of one process, one element a key. */
 export function keysOf(sessionId: string, claims: readonly Claim[]): Together {
-  const process = claims[0]!.process;
-  const other = claims.find((claim) => claim.process !== process);
-  if (other) throw new InvalidOptionError('works', `${process} and ${other.process} do not end together`);
+  const kind = claims[0]!.kind;
+  const other = claims.find((claim) => claim.kind !== kind);
+  if (other) throw new InvalidOptionError('works', `${kind} and ${other.kind} do not end together`);
   const keys = claims.flatMap((claim) => claim.keys);
   return {
-    process,
+    kind,
     keys: {
       sessionId,
       targets: claims.map(({ target }) => target),
-      keyProcesses: keys.map(({ process }) => process),
+      keyKinds: keys.map(({ kind }) => kind),
       keyTargets: keys.map(({ target }) => target),
       keyTokens: keys.map(({ token }) => token),
     },
@@ -42,29 +42,29 @@ export async function lostAmong<C extends Claim>(
   sessionId: string,
   claims: readonly C[],
 ): Promise<{ readonly lost: readonly C[]; readonly error: LeaseLostError }> {
-  const { process, keys } = keysOf(sessionId, claims);
+  const { kind, keys } = keysOf(sessionId, claims);
   const held = await heldKeys(executor, {
-    processes: keys.keyProcesses,
+    kinds: keys.keyKinds,
     targets: keys.keyTargets,
     tokens: keys.keyTokens,
     sessionId,
   });
-  const names = new Set(held.map((key) => JSON.stringify([key.process, key.target])));
+  const names = new Set(held.map((key) => JSON.stringify([key.kind, key.target])));
   const lost = claims.filter((claim) =>
-    claim.keys.some((key) => !names.has(JSON.stringify([key.process, key.target]))),
+    claim.keys.some((key) => !names.has(JSON.stringify([key.kind, key.target]))),
   );
   const some = lost.slice(0, 5).map(({ target }) => target);
   const error = new LeaseLostError(
-    `${lost.length} of ${claims.length} claims of ${process} were taken over, so none of them ended: ${some.join(', ')}`,
+    `${lost.length} of ${claims.length} claims of ${kind} were taken over, so none of them ended: ${some.join(', ')}`,
   );
   return { lost, error };
 }
 
 /** Whether the history says that this session has finished every one of them. */
-export async function allFinished(executor: Executor, process: string, keys: FinishedKeys): Promise<boolean> {
-  const own = keys.keyTargets.flatMap((_, i) => (keys.keyProcesses[i] === process ? [i] : []));
+export async function allFinished(executor: Executor, kind: string, keys: FinishedKeys): Promise<boolean> {
+  const own = keys.keyTargets.flatMap((_, i) => (keys.keyKinds[i] === kind ? [i] : []));
   const { finished } = await finishedKeys(executor, {
-    processes: own.map((i) => keys.keyProcesses[i]!),
+    kinds: own.map((i) => keys.keyKinds[i]!),
     targets: own.map((i) => keys.keyTargets[i]!),
     tokens: own.map((i) => keys.keyTokens[i]!),
     sessionId: keys.sessionId,

@@ -11,7 +11,7 @@ import {
 import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
-import { inSpan, PROCESS, PROCESSOR } from '../telemetry/index.ts';
+import { COMPONENT, inSpan, KIND } from '../telemetry/index.ts';
 import {
   isPart,
   onOutcome,
@@ -27,7 +27,7 @@ import { allFinished, keysOf, LEASE_LOST, lostAmong, type Together } from './tog
 /** What a work handle needs of its session. */
 export interface WorkSession {
   readonly id: string;
-  readonly processor: string;
+  readonly component: string;
   readonly signal: AbortSignal;
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
 }
@@ -52,10 +52,10 @@ const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel' } as cons
  */
 export class Work {
   /** Name of the process: what is done. */
-  readonly process: string;
+  readonly kind: string;
   /** What it is done to, as the retrieval named it. */
   readonly target: string;
-  /** Fencing token: strictly increasing per (process, target). Give it to systems outside the database. */
+  /** Fencing token: strictly increasing per (kind, target). Give it to systems outside the database. */
   readonly token: bigint;
   /** The dead session whose work this was, if it was taken over. */
   readonly takenFrom: string | undefined;
@@ -67,11 +67,11 @@ export class Work {
   #state: 'held' | 'ending' | 'ended' = 'held';
   #lost: LeaseLostError | undefined;
 
-  constructor(session: WorkSession, process: string, claimed: Claimed, hooks: WorkHooks) {
+  constructor(session: WorkSession, kind: string, claimed: Claimed, hooks: WorkHooks) {
     this.#session = session;
     this.#claimed = claimed;
     this.#hooks = hooks;
-    this.process = process;
+    this.kind = kind;
     this.target = claimed.target;
     this.token = claimed.token;
     this.takenFrom = claimed.takenFrom;
@@ -106,12 +106,12 @@ export class Work {
   async transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     assertFunction('body', body);
     this.#assertOpen('transact');
-    const { process, target, token } = this;
-    const proof = { process, target, token, sessionId: this.#session.id };
+    const { kind, target, token } = this;
+    const proof = { kind, target, token, sessionId: this.#session.id };
     try {
       return await this.#session.transact(
         (tx, info) => together(this.#proof(holdWork(tx, proof)), () => body(tx, info)),
-        { name: `${process} checkpoint`, ...options },
+        { name: `${kind} checkpoint`, ...options },
       );
     } catch (error) {
       if (error instanceof LeaseLostError) this.#lose(error);
@@ -134,7 +134,7 @@ export class Work {
   }
 
   /**
-   * Releases the work and keeps everyone from this (process, target) for a while, longer with each failure in a
+   * Releases the work and keeps everyone from this (kind, target) for a while, longer with each failure in a
    * row. `cause` is for operators and stays in the history: no secrets. Without a backoff: one second. Throws as
    * `finish`, and InvalidOptionError for a backoff that cannot be.
    */
@@ -179,7 +179,7 @@ export class Work {
     let value: T | undefined;
     let returned = false;
     try {
-      const names = { [PROCESS]: this.process, [PROCESSOR]: this.#session.processor };
+      const names = { [KIND]: this.kind, [COMPONENT]: this.#session.component };
       const run: TransactionBody<T> = async (tx, info) => {
         // Inside of an outer transaction it is that one's outcome which counts. One that is not known leaves the
         // work held, so that it can be ended again: then the history tells whether it was.
@@ -192,10 +192,8 @@ export class Work {
         return value as T;
       };
       // Idempotent: if an earlier attempt was committed and its answer lost, the release of the next one says so.
-      const options = { name: `${this.process} ${event}`, idempotent: true };
-      return await inSpan(`${VERBS[event]} ${this.process}`, names, () =>
-        this.#session.transact(run, options),
-      );
+      const options = { name: `${this.kind} ${event}`, idempotent: true };
+      return await inSpan(`${VERBS[event]} ${this.kind}`, names, () => this.#session.transact(run, options));
     } catch (error) {
       if (error instanceof LeaseLostError || error instanceof AmbiguousCommitError) {
         const ending = await this.#ending();
@@ -225,8 +223,8 @@ export class Work {
 
   /** How the history says that its own session has ended this very work. */
   async #ending(): Promise<WorkResult | undefined> {
-    const { process, target, token } = this;
-    const key = { process, target, token, sessionId: this.#session.id };
+    const { kind, target, token } = this;
+    const key = { kind, target, token, sessionId: this.#session.id };
     try {
       const ending = await this.#session.transact((tx) => workEnding(tx, key), { readOnly: true });
       return ending?.event as WorkResult | undefined;
@@ -243,9 +241,9 @@ export class Work {
     const { keys } = this.#claimed;
     await releaseWork(tx, {
       event,
-      process: this.process,
+      kind: this.kind,
       sessionId: this.#session.id,
-      processes: keys.map(({ process }) => process),
+      kinds: keys.map(({ kind }) => kind),
       targets: keys.map(({ target }) => target),
       tokens: keys.map(({ token }) => token),
       keys: BigInt(keys.length),
@@ -260,7 +258,7 @@ export class Work {
     } catch (error) {
       if (!raised(error, LEASE_LOST)) throw error;
       throw new LeaseLostError(
-        `${this.process} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
+        `${this.kind} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
       );
     }
   }
@@ -285,13 +283,13 @@ export class Work {
     for (const work of works) {
       work.#assertOpen('finish');
       if (work.#session.id !== session.id)
-        throw new WorkEndedError(`finish: ${work.process} of ${work.target} belongs to another session`);
+        throw new WorkEndedError(`finish: ${work.kind} of ${work.target} belongs to another session`);
     }
     if (works.length > 1 && new Set(works).size !== works.length)
       throw new WorkEndedError('finish: the same work is given twice');
     const claims = works.map((work) => ({
       work,
-      process: work.process,
+      kind: work.kind,
       target: work.target,
       keys: work.#claimed.keys,
     }));
@@ -329,7 +327,7 @@ export class Work {
       try {
         // An earlier try may have been carried out and its answer lost: then the history says so.
         const unsure = lease || thrown instanceof AmbiguousCommitError;
-        if (unsure && (await ask((asked) => allFinished(asked, all.process, all.keys)))) {
+        if (unsure && (await ask((asked) => allFinished(asked, all.kind, all.keys)))) {
           ended();
           return undefined;
         }
@@ -349,7 +347,7 @@ export class Work {
 
   #assertOpen(action: string): void {
     if (this.#state !== 'held')
-      throw new WorkEndedError(`${action}: ${this.process} of ${this.target} has already ended`);
+      throw new WorkEndedError(`${action}: ${this.kind} of ${this.target} has already ended`);
   }
 }
 

@@ -103,7 +103,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('a control loop goes on by itself after the database has come back', async () => {
     await rows(db, "INSERT INTO job SELECT 'loop-' || n, false FROM generate_series(1, 20) AS n");
     const loop = runControlLoop(db, {
-      process: 'loop',
+      kind: 'loop',
       parallelism: 2,
       intervalMs: 2_000,
       pollIntervalMs: 100,
@@ -112,7 +112,7 @@ describe.each(DRIVERS)('%s', (driver) => {
           await rows(
             tx,
             `SELECT job_id FROM job WHERE NOT done AND job_id LIKE 'loop-%' AND NOT EXISTS (
-            SELECT 1 FROM holdfast.unavailable_work u WHERE u.process = 'loop' AND u.target = job_id)
+            SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'loop' AND u.target = job_id)
           ORDER BY job_id LIMIT $1::INT8`,
             String(wanted + 2),
           )
@@ -139,7 +139,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await loop.stop();
     const finished = await rows(
       db,
-      "SELECT target, count(*) FROM holdfast.work_history WHERE process = 'loop' AND event = 'finished' GROUP BY target HAVING count(*) <> 1",
+      "SELECT target, count(*) FROM holdfast.work_history WHERE kind = 'loop' AND event = 'finished' GROUP BY target HAVING count(*) <> 1",
     );
     expect(finished).toEqual([]);
   });

@@ -8,24 +8,24 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     JOIN observation p ON p.job_id = o.job_id AND p.seq = o.seq + 1 WHERE p.token < o.token`,
   'every write carries the token of the session that started with it': `
     SELECT o.job_id, o.seq, o.token, o.session_id FROM observation o
-    LEFT JOIN holdfast.work_history h ON h.target = o.job_id AND h.process = 'chaos' AND h.token = o.token
+    LEFT JOIN holdfast.work_history h ON h.target = o.job_id AND h.kind = 'chaos' AND h.token = o.token
       AND h.event = 'started' AND h.session_id = o.session_id
     WHERE h.target IS NULL`,
   'work ends at most once for each token': `
     SELECT target, token, count(*) FROM holdfast.work_history
-    WHERE process = 'chaos' AND event <> 'started' GROUP BY target, token HAVING count(*) > 1`,
+    WHERE kind = 'chaos' AND event <> 'started' GROUP BY target, token HAVING count(*) > 1`,
   'every end has a start': `
     SELECT e.target, e.token FROM holdfast.work_history e
-    LEFT JOIN holdfast.work_history s ON s.target = e.target AND s.process = e.process AND s.token = e.token
+    LEFT JOIN holdfast.work_history s ON s.target = e.target AND s.kind = e.kind AND s.token = e.token
       AND s.event = 'started' AND s.session_id = e.session_id
-    WHERE e.process = 'chaos' AND e.event <> 'started' AND s.target IS NULL`,
+    WHERE e.kind = 'chaos' AND e.event <> 'started' AND s.target IS NULL`,
   'tokens are handed out one by one': `
     SELECT target, max(token), count(*) FROM holdfast.work_history
-    WHERE process = 'chaos' AND event = 'started' GROUP BY target HAVING max(token) <> count(*)`,
+    WHERE kind = 'chaos' AND event = 'started' GROUP BY target HAVING max(token) <> count(*)`,
   'each finish is applied exactly once': `
     SELECT j.job_id, j.round, h.finished FROM job j
     LEFT JOIN (SELECT target, count(*) AS finished FROM holdfast.work_history
-      WHERE process = 'chaos' AND event = 'finished' GROUP BY target) h ON h.target = j.job_id
+      WHERE kind = 'chaos' AND event = 'finished' GROUP BY target) h ON h.target = j.job_id
     WHERE j.round <> COALESCE(h.finished, 0)`,
   'each finish is observed exactly once': `
     SELECT j.job_id, j.round, o.finished FROM job j
@@ -37,7 +37,7 @@ const INVARIANTS: Readonly<Record<string, string>> = {
 /** Only once the faults have stopped and the workers were drained. */
 const AT_REST: Readonly<Record<string, string>> = {
   'no work is lost': 'SELECT job_id, round, wanted FROM job WHERE round <> wanted',
-  'nothing is held': "SELECT process, target, session_id FROM holdfast.active_work WHERE process = 'chaos'",
+  'nothing is held': "SELECT kind, target, session_id FROM holdfast.active_work WHERE kind = 'chaos'",
 };
 
 /** The invariants that do not hold, with some of the rows that break them. */

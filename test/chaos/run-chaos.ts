@@ -85,7 +85,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         (
           await rows(
             db,
-            "SELECT count(*) FROM holdfast.work_history WHERE process = 'chaos' AND event = $1",
+            "SELECT count(*) FROM holdfast.work_history WHERE kind = 'chaos' AND event = $1",
             event,
           )
         )[0]![0],
@@ -108,7 +108,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 async function holders(db: Database, crew: readonly Child[]): Promise<Child[]> {
   const holding = await rows(
     db.guarded,
-    'SELECT s.runtime_info FROM holdfast.active_work AS w JOIN holdfast.session AS s ON s.session_id = w.session_id',
+    'SELECT s.instance FROM holdfast.active_work AS w JOIN holdfast.session AS s ON s.session_id = w.session_id',
   );
   const names = holding.map(([info]) => info!);
   return crew.filter(({ process: { pid } }) => names.some((name) => name.endsWith(` pid ${pid}`)));

@@ -35,7 +35,7 @@ const observe = (work: Work, sessionId: string, kind: string) => async (tx: Tran
 };
 
 const loop = runControlLoop(db, {
-  process: 'chaos',
+  kind: 'chaos',
   parallelism: 3,
   intervalMs: Number(intervalMs),
   pollIntervalMs: 100,
@@ -45,7 +45,7 @@ const loop = runControlLoop(db, {
       await rows(
         tx,
         `SELECT job_id FROM job WHERE round < wanted AND NOT EXISTS (
-           SELECT 1 FROM holdfast.unavailable_work u WHERE u.process = 'chaos' AND u.target = job_id)
+           SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'chaos' AND u.target = job_id)
          ORDER BY round, md5(job_id || $2) LIMIT $1::INT8`,
         String(wanted + 2),
         String(process.pid),

@@ -45,7 +45,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await using session = await start();
     const ids = (await addJobs(db, 5, 7n)).sort();
     const first = await session.claim(claimJob, { buckets: [7n] });
-    expect(first.map((work) => [work.process, work.target, work.token])).toEqual([['job', ids[0], 1n]]);
+    expect(first.map((work) => [work.kind, work.target, work.token])).toEqual([['job', ids[0], 1n]]);
     const more = await session.claim(claimJob, { buckets: [7n], wanted: 3 });
     expect(more.map((work) => work.target).sort()).toEqual(ids.slice(1, 4));
     expect((await session.claim(claimJob, { buckets: [7n], wanted: 10 })).map((work) => work.target)).toEqual(
@@ -123,7 +123,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await eventCounts(db, 'job')).toEqual({ started: 300, finished: 300 });
     const perTarget = await rows(
       db,
-      "SELECT count(*) FROM holdfast.work_history WHERE process = 'job' GROUP BY target, event HAVING count(*) > 1",
+      "SELECT count(*) FROM holdfast.work_history WHERE kind = 'job' GROUP BY target, event HAVING count(*) > 1",
     );
     expect(perTarget).toEqual([]);
     expect(await openJobs(db)).toEqual({ jobs: 0n });

@@ -277,7 +277,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       async (tx) => {
         await rows(
           tx,
-          "SELECT token FROM holdfast.work WHERE target = $1 AND process = 'job' FOR UPDATE",
+          "SELECT token FROM holdfast.work WHERE target = $1 AND kind = 'job' FOR UPDATE",
           ids[0]!,
         );
         locked.resolve();
@@ -302,7 +302,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(work?.target).toBe(ids[0]);
     expect(await heldBy(session)).toEqual([ids[0]]);
     const { rows: found } = await direct.execute({
-      text: "SELECT token FROM holdfast.work WHERE target = $1 AND process = 'job'",
+      text: "SELECT token FROM holdfast.work WHERE target = $1 AND kind = 'job'",
       values: [ids[0]!],
     });
     expect(found).toEqual([[String(work!.token)]]);

@@ -29,9 +29,9 @@ import { addJobs, createQueue } from './support.ts';
 
 const id = randomUUID();
 const ids = [id, randomUUID(), randomUUID()];
-const processes = ids.map(() => 'job');
+const kinds = ids.map(() => 'job');
 const tokens = ids.map(() => 1n);
-const keys = { sessionId: id, targets: ids, keyProcesses: processes, keyTargets: ids, keyTokens: tokens };
+const keys = { sessionId: id, targets: ids, keyKinds: kinds, keyTargets: ids, keyTokens: tokens };
 const outcome = { event: 'finished', delayMs: 0n, backoffSeconds: null, cause: null } as const;
 
 const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
@@ -49,7 +49,7 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
             wanted: 2n,
           })!,
   ],
-  ['WorkEnding', () => workEnding.statement({ target: id, process: 'job', token: 1n, sessionId: id })],
+  ['WorkEnding', () => workEnding.statement({ target: id, kind: 'job', token: 1n, sessionId: id })],
   ['WorkHistory', () => workHistory.statement({ target: id })],
   ['HoldClaims', () => holdClaims.statement({ sessionId: id })],
   ['VoidClaims', () => voidClaims.statement({ sessionId: id, claim: 1n })],
@@ -58,9 +58,9 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
     () =>
       claimWork.statement({
         ords: [0n, 1n, 2n],
-        processes,
+        kinds,
         targets: ids,
-        process: 'job',
+        kind: 'job',
         sessionId: id,
         wanted: 2n,
       }),
@@ -70,23 +70,23 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
     () =>
       releaseWork.statement({
         ...outcome,
-        process: 'job',
+        kind: 'job',
         sessionId: id,
-        processes,
+        kinds,
         targets: ids,
         tokens,
         keys: 3n,
       }),
   ],
-  ['HoldWork', () => holdWork.statement({ process: 'job', target: id, sessionId: id, token: 1n })],
-  ['HeldKeys', () => heldKeys.statement({ processes, targets: ids, tokens, sessionId: id })],
-  ['FinishedKeys', () => finishedKeys.statement({ processes, targets: ids, tokens, sessionId: id })],
+  ['HoldWork', () => holdWork.statement({ kind: 'job', target: id, sessionId: id, token: 1n })],
+  ['HeldKeys', () => heldKeys.statement({ kinds, targets: ids, tokens, sessionId: id })],
+  ['FinishedKeys', () => finishedKeys.statement({ kinds, targets: ids, tokens, sessionId: id })],
   ['FenceSession', () => fenceSession.statement({ sessionId: id })],
   ['SealSession', () => sealSession.statement({ sessionId: id })],
   ['Heartbeat', () => heartbeat.statement({ sessionIds: ids })],
   [
     'StartSession',
-    () => startSession.statement({ sessionId: id, component: 'c', runtimeInfo: 'r', intervalMs: 5_000n }),
+    () => startSession.statement({ sessionId: id, component: 'c', instance: 'r', intervalMs: 5_000n }),
   ],
   ['CloseSessions', () => closeSessions.statement({ sessionIds: ids })],
   ['InsertMarker', () => insertMarker.statement({ markerId: id })],
@@ -119,7 +119,7 @@ describe('no hot statement reads a table that grows from end to end', () => {
     await addJobs(db, 10_000);
     await rows(
       db,
-      `INSERT INTO holdfast.session (session_id, component, runtime_info, interval_ms)
+      `INSERT INTO holdfast.session (session_id, component, instance, interval_ms)
        SELECT gen_random_uuid(), 'c', 'r', 5000 FROM generate_series(1, 2000)`,
     );
     await rows(
@@ -127,14 +127,11 @@ describe('no hot statement reads a table that grows from end to end', () => {
       `INSERT INTO holdfast.session_deadline (session_id, deadline, interval_ms)
        SELECT session_id, now() + INTERVAL '1 hour', 5000 FROM holdfast.session`,
     );
+    await rows(db, "INSERT INTO holdfast.work (kind, target, token) SELECT 'job', job_id::TEXT, 1 FROM job");
     await rows(
       db,
-      "INSERT INTO holdfast.work (process, target, token) SELECT 'job', job_id::TEXT, 1 FROM job",
-    );
-    await rows(
-      db,
-      `INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at)
-       SELECT target, process, token, 'finished', gen_random_uuid(), now() FROM holdfast.work`,
+      `INSERT INTO holdfast.ended_work (target, kind, token, event, session_id, started_at)
+       SELECT target, kind, token, 'finished', gen_random_uuid(), now() FROM holdfast.work`,
     );
     await rows(
       db,

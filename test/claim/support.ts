@@ -27,11 +27,11 @@ export async function addJobs(db: Database, count: number, bucket?: bigint): Pro
 }
 
 /** Events of a process, as how often each stands in the history. */
-export async function eventCounts(db: Database, process: string): Promise<Record<string, number>> {
+export async function eventCounts(db: Database, kind: string): Promise<Record<string, number>> {
   const counted = await rows(
     db,
-    'SELECT event, count(*) FROM holdfast.work_history WHERE process = $1 GROUP BY event',
-    process,
+    'SELECT event, count(*) FROM holdfast.work_history WHERE kind = $1 GROUP BY event',
+    kind,
   );
   return Object.fromEntries(counted.map(([event, count]) => [event!, Number(count)]));
 }

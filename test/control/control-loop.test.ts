@@ -33,7 +33,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     { on = db, ...more }: Partial<Parameters<typeof runControlLoop>[1]> & { on?: Database } = {},
   ) =>
     runControlLoop(on, {
-      process: kind,
+      kind: kind,
       parallelism: 4,
       pollIntervalMs: 100,
       retrieve: async (tx, wanted) =>
@@ -41,7 +41,7 @@ describe.each(DRIVERS)('%s', (driver) => {
           await rows(
             tx,
             `SELECT job_id FROM job j WHERE kind = $1 AND NOT done AND NOT EXISTS (
-               SELECT 1 FROM holdfast.unavailable_work u WHERE u.process = $1 AND u.target = j.job_id)
+               SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = $1 AND u.target = j.job_id)
              ORDER BY job_id LIMIT $2::INT8`,
             kind,
             String(wanted + 4),
@@ -62,15 +62,15 @@ describe.each(DRIVERS)('%s', (driver) => {
     await Promise.all(loops.map((loop) => loop.stop()));
     const events = await rows(
       db,
-      "SELECT event, count(*) FROM holdfast.work_history WHERE process = 'drain' GROUP BY event ORDER BY event",
+      "SELECT event, count(*) FROM holdfast.work_history WHERE kind = 'drain' GROUP BY event ORDER BY event",
     );
     expect(events).toEqual([
       ['finished', '30'],
       ['started', '30'],
     ]);
-    expect(
-      await rows(db, "SELECT 1 FROM holdfast.work WHERE process = 'drain' AND holder IS NOT NULL"),
-    ).toEqual([]);
+    expect(await rows(db, "SELECT 1 FROM holdfast.work WHERE kind = 'drain' AND holder IS NOT NULL")).toEqual(
+      [],
+    );
     expect(await rows(db, "SELECT 1 FROM holdfast.session WHERE component = 'drain'")).toEqual([]);
   });
 
@@ -269,7 +269,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test.each([
-    ['process', { process: '' }],
+    ['kind', { kind: '' }],
     ['parallelism', { parallelism: 0 }],
     ['handle', { handle: undefined as never }],
     ['backoff.exponent', { backoff: { exponent: -1 } }],
@@ -282,7 +282,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test('a loop and a janitor without a database are refused by name', () => {
-    const options = { process: 'none', retrieve: () => [], handle: async () => {} };
+    const options = { kind: 'none', retrieve: () => [], handle: async () => {} };
     expect(() => runControlLoop(undefined as never, options)).toThrow(/^db: /);
     expect(() => runJanitor(undefined as never)).toThrow(/^db: /);
   });

@@ -47,7 +47,7 @@ async function startDemo() {
 }
 
 /** The processes that have left a trace in the demo's folder: components in their logs, agents in their folders. */
-async function processes(): Promise<number[]> {
+async function kinds(): Promise<number[]> {
   const names = await readdir(temporary, { recursive: true }).catch(() => []);
   const files = names.filter((name) => /\/logs\/.*\.log$|agent\.json$/.test(name));
   const texts = await Promise.all(
@@ -83,7 +83,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)(
   '%s to the demo leaves no process and no file',
   async (signal) => {
     const { child, exited } = await startDemo();
-    const pids = await processes();
+    const pids = await kinds();
     expect(pids.length).toBeGreaterThanOrEqual(9);
     child.kill(signal);
     expect(await exited).toBe(signal === 'SIGINT' ? 130 : 'SIGKILL');

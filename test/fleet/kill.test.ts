@@ -52,7 +52,7 @@ afterAll(async () => {
 const waitFor: typeof wait = (condition, options) => wait(condition, { timeoutMs: 40_000, ...options });
 const read = <T>(query: (tx: Transaction) => Promise<T>) => db.transact(query, { readOnly: true });
 const heldBy = async ({ pid }: { pid: number }) =>
-  (await read(heldMachines)).filter(({ runtimeInfo }) => runtimeInfo.endsWith(` pid ${pid}`));
+  (await read(heldMachines)).filter(({ instance }) => instance.endsWith(` pid ${pid}`));
 const running = () => waitFor(async () => (await states(db, 2_000))['running'] === 3);
 
 async function livingAgents(): Promise<Map<string, bigint[]>> {
@@ -82,9 +82,9 @@ test('kill -9 of an initializer in the middle of its work heals, and nothing is 
       held.map(({ target, token, sessionId }) => ({ target, token, fromSession: sessionId })),
     ),
   );
-  expect(
-    await read((tx) => finishedPerMachine(tx, { process: 'FleetInitialize', since: new Date(0) })),
-  ).toEqual(names.map((name) => ({ name, finished: 1n })));
+  expect(await read((tx) => finishedPerMachine(tx, { kind: 'FleetInitialize', since: new Date(0) }))).toEqual(
+    names.map((name) => ({ name, finished: 1n })),
+  );
   expect(await read(overlappingWork)).toEqual([]);
   expect([...(await livingAgents()).values()].map((epochs) => epochs.length)).toEqual([1, 1, 1]);
 

@@ -73,7 +73,7 @@ test('provider and database follow the inventory, both ways', async () => {
   await inventory.write(['Not A Name']);
   await waitFor(async () => {
     const counts = await db.transact((tx) => workCounts(tx, { since: new Date(0) }), { readOnly: true });
-    return counts.some(({ process, event }) => process === 'FleetReconcile' && event === 'failed');
+    return counts.some(({ kind, event }) => kind === 'FleetReconcile' && event === 'failed');
   });
   expect((await views(db, provider)).provider).toEqual(['a', 'c', 'd']);
 }, 120_000);
@@ -114,7 +114,7 @@ test('a provisioner lost between creating a machine and saying so leaves nothing
     await next.start(provisioner(cloud, inventory.file));
     await waitFor(async () => (await views(db, cloud)).database.every((line) => line.endsWith(': provided')));
     expect(await cloud.listMachines(never)).toEqual(before);
-    const finished = await finishedPerMachine(db, { process: 'FleetProvision', since: new Date(0) });
+    const finished = await finishedPerMachine(db, { kind: 'FleetProvision', since: new Date(0) });
     expect(finished.every((row) => row.finished <= 1n)).toBe(true);
   }
 }, 120_000);

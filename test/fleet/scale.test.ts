@@ -60,20 +60,20 @@ test('200 machines with three replicas of each component reach running, none ini
   });
 
   const once = names.toSorted().map((name) => ({ name, finished: 1n }));
-  expect(await finishedPerMachine(db, { process: 'FleetInitialize', since: new Date(0) })).toEqual(once);
+  expect(await finishedPerMachine(db, { kind: 'FleetInitialize', since: new Date(0) })).toEqual(once);
   // A machine that a reconciliation adopts before its provisioning has finished need not finish it; none finishes
   // twice, and the provider made each machine once (below).
-  const provisioned = await finishedPerMachine(db, { process: 'FleetProvision', since: new Date(0) });
+  const provisioned = await finishedPerMachine(db, { kind: 'FleetProvision', since: new Date(0) });
   expect(provisioned.map(({ name }) => name)).toEqual(names.toSorted());
   expect(provisioned.filter(({ finished }) => finished > 1n)).toEqual([]);
   expect(await overlappingWork(db)).toEqual([]);
   const counts = await workCounts(db, { since: new Date(0) });
-  expect(counts.filter(({ process }) => process === 'FleetRecover')).toEqual([]);
+  expect(counts.filter(({ kind }) => kind === 'FleetRecover')).toEqual([]);
   // The provider saw one start of each, and another only where the history tells of a try that came to nothing.
   const failed = await rows(
     db,
     `SELECT m.name, count(*) FROM holdfast.work_history AS h JOIN fleet.machine AS m ON m.machine_id::TEXT = h.target
-     WHERE h.process = 'FleetInitialize' AND h.event NOT IN ('started', 'finished') GROUP BY m.name`,
+     WHERE h.kind = 'FleetInitialize' AND h.event NOT IN ('started', 'finished') GROUP BY m.name`,
   );
   const triesOf = new Map(failed.map(([name, count]) => [name!, 1 + Number(count)]));
   const starts = provider.startsByName();

@@ -71,7 +71,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     for (let i = 0; i < 25; i++) {
       await rows(
         db,
-        "INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at, ended_at) VALUES ($1, 'old', 1, 'failed', gen_random_uuid(), now() - INTERVAL '101 days', now() - INTERVAL '100 days')",
+        "INSERT INTO holdfast.ended_work (target, kind, token, event, session_id, started_at, ended_at) VALUES ($1, 'old', 1, 'failed', gen_random_uuid(), now() - INTERVAL '101 days', now() - INTERVAL '100 days')",
         `old-${i}`,
       );
     }
@@ -84,7 +84,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const janitor = runJanitor(db, { intervalMs: 3_600_000, page: 10 });
     const first = await janitor.sweep();
     await janitor.stop();
-    const left = await rows(db, "SELECT count(*) FROM holdfast.work_history WHERE process = 'old'");
+    const left = await rows(db, "SELECT count(*) FROM holdfast.work_history WHERE kind = 'old'");
     expect(left).toEqual([['0']]);
     expect(first.history + first.markers).toBeLessThanOrEqual(26);
     // Claims leave markers of their own, which are new.
@@ -93,7 +93,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(
       await rows(db, 'SELECT marker_id FROM holdfast.commit_marker WHERE marker_id = $1', markerId),
     ).toHaveLength(1);
-    const recent = await rows(db, "SELECT count(*) > 0 FROM holdfast.work_history WHERE process = 'sweep'");
+    const recent = await rows(db, "SELECT count(*) > 0 FROM holdfast.work_history WHERE kind = 'sweep'");
     expect(recent).toEqual([['t']]);
   });
 
@@ -113,7 +113,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('history is kept for good where its retention is Infinity', async () => {
     await rows(
       db,
-      `INSERT INTO holdfast.ended_work (target, process, token, event, session_id, started_at, ended_at)
+      `INSERT INTO holdfast.ended_work (target, kind, token, event, session_id, started_at, ended_at)
        VALUES ('antique', 'keep', 1, 'finished', '00000000-0000-4000-8000-000000000000', '1999-01-01', '1999-01-02')`,
     );
     await using janitor = runJanitor(db, { intervalMs: 3_600_000, historyRetentionMs: Infinity });

@@ -98,7 +98,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     vi.useRealTimers();
     const [row] = await rows(
       db,
-      "SELECT abs(extract(epoch FROM max(at) - now())) < 60 FROM holdfast.work_history WHERE process = 'skewed'",
+      "SELECT abs(extract(epoch FROM max(at) - now())) < 60 FROM holdfast.work_history WHERE kind = 'skewed'",
     );
     expect(row).toEqual(['t']);
   });
@@ -114,8 +114,8 @@ describe.each(DRIVERS)('%s', (driver) => {
   test.each([
     ['component', {}],
     ['component', { component: 'a\0b' }],
-    ['runtimeInfo', { component: 'test', runtimeInfo: { pid: 1 } }],
-    ['runtimeInfo', { component: 'test', runtimeInfo: 'a\0b' }],
+    ['instance', { component: 'test', instance: { pid: 1 } }],
+    ['instance', { component: 'test', instance: 'a\0b' }],
     ['intervalMs', { component: 'test', intervalMs: 99 }],
     ['interval', { component: 'test', interval: 5 }],
   ])('a wrong option of a session is named: %s', async (option, options) => {

@@ -109,7 +109,7 @@ describe.each(DRIVERS)('%s', (driver) => {
         await rows(
           tx,
           `SELECT m.machine_id FROM machine m WHERE NOT m.installed AND m.machine_id LIKE 'fleet-%'
-        AND NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work u WHERE u.process = 'install' AND u.target = m.machine_id)
+        AND NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'install' AND u.target = m.machine_id)
         ORDER BY m.machine_id LIMIT 6`,
         )
       ).map(([id]) => id!);

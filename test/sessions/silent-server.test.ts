@@ -20,7 +20,7 @@ describe('a silent server', () => {
       await using proxy = await startFaultProxy({ url: database.url });
       await using db = await connect({ url: proxy.url, driver, connectTimeoutMs: 1_000 });
       const loop = runControlLoop(db, {
-        process: `silent ${driver}`,
+        kind: `silent ${driver}`,
         intervalMs: 1_000,
         pollIntervalMs: 60_000,
         retrieve: () => [],

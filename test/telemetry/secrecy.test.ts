@@ -102,7 +102,7 @@ describe.each(DRIVERS)('%s, over OTLP/HTTP', (driver) => {
         { maxRetries: 1, name: 'contended' },
       );
       await expect(exhausted).rejects.toThrow(RetriesExhaustedError);
-      await using session = await db.startSession({ component: 'clerk', runtimeInfo: canary });
+      await using session = await db.startSession({ component: 'clerk', instance: canary });
       const [one, two] = await session.workMany('file', 2, () => [`${canary} 1`, `${canary} 2`]);
       await one!.finish((tx) => rows(tx, 'UPDATE note SET amount = 2 WHERE id = $1', canary));
       await two!.fail(undefined, canary);

@@ -19,26 +19,26 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
   afterAll(() => db?.close());
 
-  const processor = `builder ${driver}`;
-  const start = () => db.startSession({ component: 'indexer', processor });
+  const component = `builder ${driver}`;
+  const start = () => db.startSession({ component });
   const counted = (metric: string, attributes: object) => telemetry.value(metric, { ...attributes });
 
-  test('a session start is a span with its statement inside, and is counted by processor', async () => {
-    const before = await counted('holdfast.sessions.started', { processor });
+  test('a session start is a span with its statement inside, and is counted by component', async () => {
+    const before = await counted('holdfast.sessions.started', { component });
     const spans = await telemetry.during(async () => {
       await using session = await start();
-      expect(session.processor).toBe(processor);
+      expect(session.component).toBe(component);
     });
     const started = only(spans, 'start session');
     expect(started.kind).toBe(SpanKind.INTERNAL);
-    expect(started.attributes).toEqual({ 'holdfast.component': 'indexer', 'holdfast.processor': processor });
+    expect(started.attributes).toEqual({ 'holdfast.component': component });
     expect(isChildOf(only(spans, 'StartSession'), started)).toBe(true);
-    expect(await counted('holdfast.sessions.started', { processor })).toBe(before + 1);
+    expect(await counted('holdfast.sessions.started', { component })).toBe(before + 1);
   });
 
   test('claim, finish, fail and cancel are spans around their transactions, and are counted by result', async () => {
     await using session = await start();
-    const by = { processor, process: 'index' };
+    const by = { component, kind: 'index' };
     const spans = await telemetry.during(async () => {
       const [one, two, three] = await session.workMany('index', 3, () => ['1', '2', '3']);
       await one!.finish((tx) => rows(tx, 'SELECT 1'));
@@ -47,8 +47,8 @@ describe.each(DRIVERS)('%s', (driver) => {
     });
     const claim = only(spans, 'claim index');
     expect(claim.attributes).toEqual({
-      'holdfast.process': 'index',
-      'holdfast.processor': processor,
+      'holdfast.work.kind': 'index',
+      'holdfast.component': component,
       'holdfast.work.wanted': 3,
       'holdfast.work.claimed': 3,
     });
@@ -60,24 +60,24 @@ describe.each(DRIVERS)('%s', (driver) => {
     ] as const) {
       expect(only(spans, outer).kind).toBe(SpanKind.INTERNAL);
       expect(isChildOf(only(spans, inner), only(spans, outer))).toBe(true);
-      expect(only(spans, inner).attributes['holdfast.processor']).toBe(processor);
+      expect(only(spans, inner).attributes['holdfast.component']).toBe(component);
       if (statement) expect(isChildOf(only(spans, statement), only(spans, inner))).toBe(true);
     }
     expect(await counted('holdfast.work.started', by)).toBe(3);
     for (const result of ['finished', 'failed', 'canceled'])
       expect(await counted('holdfast.work.ended', { ...by, result })).toBe(1);
-    expect(await counted('holdfast.transactions.started', { processor })).toBeGreaterThanOrEqual(4);
+    expect(await counted('holdfast.transactions.started', { component })).toBeGreaterThanOrEqual(4);
   });
 
   test('the span of lost work says so by code', async () => {
     await using session = await start();
     const work = await session.work('lose', () => ['x']);
-    await rows(db, `UPDATE holdfast.work SET token = token + 1 WHERE process = 'lose'`);
+    await rows(db, `UPDATE holdfast.work SET token = token + 1 WHERE kind = 'lose'`);
     const spans = await telemetry.during(() => expect(work!.finish()).rejects.toThrow(LeaseLostError));
     const finish = only(spans, 'finish lose');
     expect(finish.status).toEqual({ code: SpanStatusCode.ERROR });
     expect(finish.attributes['error.type']).toBe('HOLDFAST_LEASE_LOST');
-    const failed = { processor, 'error.type': 'HOLDFAST_LEASE_LOST' };
+    const failed = { component, 'error.type': 'HOLDFAST_LEASE_LOST' };
     expect(await counted('holdfast.transactions.failed', failed)).toBe(1);
   });
 
@@ -88,8 +88,8 @@ describe.each(DRIVERS)('%s', (driver) => {
     const spans = await telemetry.during(() =>
       trace.getTracer('test').startActiveSpan('caller', async (caller) => {
         const loop = runControlLoop(db, {
-          process: 'paint',
-          processor,
+          kind: 'paint',
+          component,
           parallelism: 2,
           pollIntervalMs: 10,
           retrieve: () => [...todo],
@@ -112,7 +112,10 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(handles.map((span) => span.spanContext().spanId).sort()).toEqual(handled.sort());
     for (const span of handles) {
       expect(isChildOf(span, caller)).toBe(true);
-      expect(span.attributes).toMatchObject({ 'holdfast.process': 'paint', 'holdfast.processor': processor });
+      expect(span.attributes).toMatchObject({
+        'holdfast.work.kind': 'paint',
+        'holdfast.component': component,
+      });
     }
     const threw = handles.find(({ status }) => status.code === SpanStatusCode.ERROR)!;
     expect(threw.attributes['error.type']).toBe('TypeError');

@@ -120,13 +120,9 @@ describe.each(DRIVERS)('canceled by an operator, on %s', (driver) => {
           : session.workMany('other', 2, () => [`a-${n}`, `b-${n}`]);
       await claiming.catch(() => {});
     });
-    const held = await rows(
-      direct,
-      'SELECT process, target FROM holdfast.work WHERE holder = $1',
-      session.id,
-    );
+    const held = await rows(direct, 'SELECT kind, target FROM holdfast.work WHERE holder = $1', session.id);
     const names = (of: readonly (readonly (string | null)[])[]) => of.map((one) => one.join(' of ')).sort();
-    expect(names(held)).toEqual(names(session.held.map(({ process, target }) => [process, target])));
+    expect(names(held)).toEqual(names(session.held.map(({ kind, target }) => [kind, target])));
     expect(held.length).toBeGreaterThan(0);
   });
 });

@@ -26,7 +26,7 @@ const SIZES: readonly (readonly [workers: number, rows: number])[] = FULL
     ];
 const TRANSACTIONS_EACH = FULL ? 12 : 4;
 const LEAST_TRANSACTIONS = FULL ? 100 : 64;
-/** Counted where nothing else runs: beside other test files a server process may have to wait for a processor. */
+/** Counted where nothing else runs: beside other test files a server process may have to wait for a component. */
 const OVERTAKEN_TIMES = FULL ? 6 : undefined;
 const HOUR_MS = 3_600_000;
 

@@ -59,7 +59,7 @@ describeTransact('teeth', (t) => {
     await using session = await db.startSession({ component: 'teeth', intervalMs: 3_600_000 });
     await using work = await session.work('teeth', () => [id]);
     await t.direct.execute({
-      text: 'UPDATE holdfast.work SET token = token + 1 WHERE process = $1 AND target = $2',
+      text: 'UPDATE holdfast.work SET token = token + 1 WHERE kind = $1 AND target = $2',
       values: ['teeth', id],
     });
     const outcome = await work!.transact((tx) => tx.execute(insert(id))).catch(() => 'refused');

@@ -53,10 +53,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const on = (target: string) => [{ target, exclude: [{ group: 'power', key: target }] }];
     const install = (await session.work('install', () => on('m1')))!;
     await expect(other.work('recover', () => on('m1'))).rejects.toThrow(WorkConflictError);
-    const tokens = await rows(
-      db,
-      "SELECT process, holder FROM holdfast.work WHERE target = 'm1' ORDER BY process",
-    );
+    const tokens = await rows(db, "SELECT kind, holder FROM holdfast.work WHERE target = 'm1' ORDER BY kind");
     expect(tokens).toEqual([
       ['group:power', session.id],
       ['install', session.id],
@@ -67,7 +64,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(recover?.target).toBe('m1');
     const history = await rows(
       db,
-      "SELECT process, event FROM holdfast.work_history WHERE target = 'm1' ORDER BY at, event DESC",
+      "SELECT kind, event FROM holdfast.work_history WHERE target = 'm1' ORDER BY at, event DESC",
     );
     expect(history).toEqual([
       ['install', 'started'],
@@ -113,7 +110,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await (await take()).finish();
     await (await take()).cancel();
     await (await take()).fail(undefined, 'x');
-    await rows(db, "UPDATE holdfast.work SET not_before = now() - INTERVAL '1 s' WHERE process = 'tokens'");
+    await rows(db, "UPDATE holdfast.work SET not_before = now() - INTERVAL '1 s' WHERE kind = 'tokens'");
     await (await take()).finish();
     expect(tokens).toEqual([1n, 2n, 3n, 4n]);
   });
@@ -136,8 +133,8 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test.each([
-    ['process', () => session.work('', () => ['a'])],
-    ['process', () => session.work('group:x', () => ['a'])],
+    ['kind', () => session.work('', () => ['a'])],
+    ['kind', () => session.work('group:x', () => ['a'])],
     ['wanted', () => session.workMany('p', 0, () => ['a'])],
     ['retrieve', () => session.work('p', () => [''])],
     ['retrieve', () => session.work('p', undefined as never)],
@@ -145,7 +142,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     ['retrieve', () => session.work('p', () => [undefined] as never)],
     ['retrieve', () => session.work('p', () => [{ target: 'a', exclude: 'b' }] as never)],
     ['retrieve', () => session.work('p', () => [{ target: 'a', exclude: [{ group: 'g' }] }] as never)],
-    ['process', () => session.work('a\0b', () => ['a'])],
+    ['kind', () => session.work('a\0b', () => ['a'])],
     ['retrieve', () => session.work('p', () => ['a\0b'])],
     ['retrieve', () => session.work('p', () => [{ machine: 'a' }] as never)],
     ['body', () => db.transact(undefined as never)],

@@ -174,7 +174,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       await db.transact(refused, { readOnly: true });
       expect([session.held.length, jobs[0]!.ended]).toEqual([held, false]);
       expect(
-        await rows(db, "SELECT 1 FROM holdfast.work WHERE process = 'alone' AND holder IS NOT NULL"),
+        await rows(db, "SELECT 1 FROM holdfast.work WHERE kind = 'alone' AND holder IS NOT NULL"),
       ).toEqual([]);
       // A hook runs outside of it.
       await db.transact(async (tx) => {

@@ -24,7 +24,7 @@ export const claimJob = claim<ClaimJobParams>({
 FROM job AS j
 WHERE j.bucket = ANY($1::INT8[]) AND j.done_by IS NULL
 ORDER BY j.bucket, j.job_id`,
-  process: 'job',
+  kind: 'job',
   limit: 10000,
   operation: 'SELECT',
   collection: 'job',
@@ -45,14 +45,14 @@ export const finishJob = finish<FinishJobParams>({
   name: 'FinishJob',
   text: `UPDATE job SET done_by = $1 WHERE job_id = ANY($2::UUID[])
 RETURNING 1 AS changed`,
-  process: 'job',
+  kind: 'job',
   operation: 'UPDATE',
   collection: 'job',
   params: [
     ['doneBy', text, 'null'],
     ['targets', arrayOf(uuid)],
     ['sessionId', uuid],
-    ['keyProcesses', arrayOf(text)],
+    ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
   ],

@@ -91,7 +91,7 @@ function machineCells({ machines, held }: FleetView): string[] {
     const work = held.find(({ target }) => target === machineId);
     const agent = agentEpoch === null ? '' : ` agent ${agentEpoch}`;
     const hand = work
-      ? styleText('magenta', ` ${work.process.replace('Fleet', '').toLowerCase()} #${work.token}`)
+      ? styleText('magenta', ` ${work.kind.replace('Fleet', '').toLowerCase()} #${work.token}`)
       : '';
     return `${name.padEnd(14)} ${styleText(STATE_STYLES[state] ?? 'white', state.padEnd(10))}${agent}${hand}`;
   });

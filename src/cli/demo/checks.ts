@@ -18,7 +18,7 @@ import type { Killed } from './supervisor.ts';
 export interface TakeOver {
   readonly from: string;
   readonly machine: string;
-  readonly process: string;
+  readonly kind: string;
   readonly afterMs: number;
 }
 
@@ -47,7 +47,7 @@ export async function checkOutcome(
     async (tx) => {
       const [overlaps, initialized, taken, counts, hardware] = await Promise.all([
         overlappingWork(tx),
-        finishedPerMachine(tx, { process: 'FleetInitialize', since }),
+        finishedPerMachine(tx, { kind: 'FleetInitialize', since }),
         takeOvers(tx, { since }),
         workCounts(tx, { since }),
         getHardwareReport(tx, { name: options.machines[0] ?? '' }),
@@ -69,9 +69,9 @@ export async function checkOutcome(
   );
   const matched = matchTakeOvers(killed, read.taken);
   const slowest = Math.max(0, ...matched.takeOvers.map(({ afterMs }) => afterMs));
-  const events = (event: string, process?: string) =>
+  const events = (event: string, kind?: string) =>
     read.counts
-      .filter((row) => row.event === event && (process === undefined || row.process === process))
+      .filter((row) => row.event === event && (kind === undefined || row.kind === kind))
       .reduce((sum, row) => sum + Number(row.events), 0);
   const report = read.hardware?.report;
   const wrong = (names: readonly string[]) => (names.length > 0 ? names.join(', ') : undefined);
@@ -92,9 +92,7 @@ export async function checkOutcome(
     },
     {
       what: 'no machine was worked on by two at once (history, by fencing token)',
-      failure: wrong(
-        read.overlaps.map(({ process, target, token }) => `${process} of ${target} token ${token}`),
-      ),
+      failure: wrong(read.overlaps.map(({ kind, target, token }) => `${kind} of ${target} token ${token}`)),
     },
     {
       what: 'each machine was initialized once (history)',
@@ -139,16 +137,14 @@ function matchTakeOvers(killed: readonly Killed[], taken: readonly TakeOversRow[
   const found: TakeOver[] = [];
   const lost: string[] = [];
   for (const { component, at, isStaged, work } of killed) {
-    for (const { process, target, token } of work) {
-      const next = taken.find(
-        (row) => row.process === process && row.target === target && row.token === token,
-      );
+    for (const { kind, target, token } of work) {
+      const next = taken.find((row) => row.kind === kind && row.target === target && row.token === token);
       // Killed by others at any moment: it may be that nothing was left to be done.
-      if (!next && isStaged) lost.push(`${process} of ${target}, held by ${component}`);
+      if (!next && isStaged) lost.push(`${kind} of ${target}, held by ${component}`);
       if (next)
         found.push({
           from: component,
-          process,
+          kind,
           machine: next.machine ?? target,
           afterMs: next.takenAt.getTime() - at.getTime(),
         });

@@ -24,8 +24,7 @@ export function readFleet(db: Database): Promise<FleetView> {
 }
 
 /** Whether work is held by that process. */
-export const isHeldBy = (held: HeldMachinesRow, child: Child) =>
-  held.runtimeInfo.endsWith(` pid ${child.pid}`);
+export const isHeldBy = (held: HeldMachinesRow, child: Child) => held.instance.endsWith(` pid ${child.pid}`);
 
 /** `3 provided, 11 running` */
 export function countStates(machines: readonly ListMachinesRow[]): string {

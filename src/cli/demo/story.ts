@@ -25,7 +25,7 @@ export interface Stage {
 }
 
 const REFRESH_MS = 150;
-const isReconciling = (held: HeldMachinesRow) => held.process === 'FleetReconcile';
+const isReconciling = (held: HeldMachinesRow) => held.kind === 'FleetReconcile';
 
 /** Resolves when everything has healed and all work has ended. */
 export async function tellStory(stage: Stage): Promise<void> {
@@ -64,13 +64,13 @@ export async function tellStory(stage: Stage): Promise<void> {
 }
 
 /** Waits until a process is at work, by two replicas if there is work for two. Resolves with the busier one. */
-async function holderOf(stage: Stage, process: string): Promise<Child> {
-  return until(stage, `${process} to be held`, ({ held, machines }) => {
+async function holderOf(stage: Stage, kind: string): Promise<Child> {
+  return until(stage, `${kind} to be held`, ({ held, machines }) => {
     const holders = stage.supervisor.children
       .filter((child) => child.state === 'running')
       .map((child) => ({
         child,
-        count: held.filter((work) => work.process === process && isHeldBy(work, child)).length,
+        count: held.filter((work) => work.kind === kind && isHeldBy(work, child)).length,
       }))
       .filter(({ count }) => count > 0)
       .sort((a, b) => b.count - a.count);
@@ -97,12 +97,12 @@ async function killAgent({ db, board, machinesDirectory }: Stage, name: string):
 async function untilTakenOver(stage: Stage): Promise<void> {
   const { db, since, supervisor } = stage;
   for (const killed of await supervisor.killed()) {
-    for (const { process, target, token } of killed.work) {
-      const isIt = (row: { process: string; target: string; token: bigint }) =>
-        row.process === process && row.target === target && row.token === token;
+    for (const { kind, target, token } of killed.work) {
+      const isIt = (row: { kind: string; target: string; token: bigint }) =>
+        row.kind === kind && row.target === target && row.token === token;
       await until(
         stage,
-        `${process} of ${target} to be taken over from ${killed.component}`,
+        `${kind} of ${target} to be taken over from ${killed.component}`,
         async ({ held }) => {
           if (held.some(isIt)) return false;
           if (!killed.isStaged) return true;

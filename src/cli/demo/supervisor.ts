@@ -15,7 +15,7 @@ export interface Killed {
   readonly at: Date;
   /** By the demo, at a moment when what is held needs a successor. */
   readonly isStaged: boolean;
-  readonly work: readonly { readonly process: string; readonly target: string; readonly token: bigint }[];
+  readonly work: readonly { readonly kind: string; readonly target: string; readonly token: bigint }[];
 }
 
 export interface SupervisorOptions {

@@ -13,7 +13,7 @@ export function emitWorkQuery(
   shared: string,
 ): string {
   const params = query.params.map((item) => ({ ...item, ...useType(item.use, imports, runtime, shared) }));
-  const own = params.filter(({ field }) => !isFilledIn(work.kind, field));
+  const own = params.filter(({ field }) => !isFilledIn(work.command, field));
   const base = pascalCase(query.source.name);
   const nullable = (ts: string, may: boolean) => (may && ts !== 'unknown' ? `${ts} | null` : ts);
   const fields = own.map((p) => `  readonly ${propertyName(p.field)}: ${nullable(p.ts, p.nullable)};\n`);
@@ -22,7 +22,7 @@ export function emitWorkQuery(
   const entries = [
     `name: ${stringLiteral(query.source.name)}`,
     `text: ${stringLiteral(work.text)}`,
-    `process: ${stringLiteral(work.process)}`,
+    `kind: ${stringLiteral(work.kind)}`,
     ...(work.limit === undefined ? [] : [`limit: ${work.limit}`]),
     `operation: ${stringLiteral(query.operation)}`,
     ...(query.collection === undefined ? [] : [`collection: ${stringLiteral(query.collection)}`]),
@@ -31,7 +31,7 @@ export function emitWorkQuery(
   return [
     own.length > 0 ? `export interface ${type} {\n${fields.join('')}}\n\n` : '',
     docComment(query.source.doc),
-    `export const ${identifier(camelCase(query.source.name))} = ${imports.value(runtime, work.kind)}<${type}>({\n`,
+    `export const ${identifier(camelCase(query.source.name))} = ${imports.value(runtime, work.command)}<${type}>({\n`,
     ...entries.map((entry) => `  ${entry},\n`),
     '});\n',
   ].join('');

@@ -24,7 +24,7 @@ export interface Component {
 }
 
 /** A control loop of a component: what differs from one to the next. */
-export type LoopOptions = Pick<ControlLoopOptions, 'process' | 'retrieve' | 'handle'> & {
+export type LoopOptions = Pick<ControlLoopOptions, 'kind' | 'retrieve' | 'handle'> & {
   readonly parallelism?: number;
 };
 
@@ -41,13 +41,12 @@ export function runComponent(
   const running: ControlLoop[] = loops.map((loop) =>
     runControlLoop(db, {
       component: name,
-      processor: name,
       parallelism: options.parallelism,
       intervalMs: options.sessionIntervalMs,
       pollIntervalMs: options.pollIntervalMs,
       backoff: BACKOFF,
       onError: (error, during) =>
-        options.log.warn({ err: error, process: loop.process, during }, 'survived an error'),
+        options.log.warn({ err: error, kind: loop.kind, during }, 'survived an error'),
       ...loop,
     }),
   );

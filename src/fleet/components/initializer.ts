@@ -14,7 +14,7 @@ export function runInitializer(db: Database, options: InitializerOptions): Compo
   const { provider } = options;
   return runComponent(db, 'initializer', options, [
     {
-      process: INITIALIZE,
+      kind: INITIALIZE,
       retrieve: async (tx, wanted) =>
         exclusively(await machinesToInitialize(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: async (work, signal) => {

@@ -18,7 +18,7 @@ export function runInstaller(db: Database, options: InstallerOptions): Component
   const bounds = { silentMs: BigInt(options.silentMs), retryMs: BigInt(options.retryMs) };
   return runComponent(db, 'installer', options, [
     {
-      process: INSTALL,
+      kind: INSTALL,
       retrieve: async (tx, wanted) =>
         exclusively(await machinesToInstall(tx, { ...bounds, ...startAt(wanted) })),
       handle: async (work) => {

@@ -117,7 +117,7 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
 
   return runComponent(db, 'provisioner', options, [
     {
-      process: RECONCILE,
+      kind: RECONCILE,
       parallelism: 1,
       retrieve: async (tx) =>
         (await reconciliationDue(tx, { provider: provider.name, intervalMs: BigInt(intervalMs) })).due
@@ -126,13 +126,13 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
       handle: reconcile,
     },
     {
-      process: PROVISION,
+      kind: PROVISION,
       retrieve: async (tx, wanted) =>
         exclusively(await machinesToProvision(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: provision,
     },
     {
-      process: RETIRE,
+      kind: RETIRE,
       retrieve: async (tx, wanted) =>
         exclusively(await machinesToRetire(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: retire,

@@ -25,7 +25,7 @@ export function runRecoverer(db: Database, options: RecovererOptions): Component
   };
   return runComponent(db, 'recoverer', options, [
     {
-      process: RECOVER,
+      kind: RECOVER,
       retrieve: async (tx, wanted) =>
         exclusively(await machinesToRecover(tx, { provider: provider.name, ...bounds, ...startAt(wanted) })),
       handle: async (work, signal) => {

@@ -38,7 +38,7 @@ JOIN fleet.machine AS m ON m.machine_id = p.machine_id
 LEFT JOIN fleet.machine_agent_started AS a ON a.machine_id = p.machine_id
 LEFT JOIN fleet.machine_missing AS x ON x.machine_id = p.machine_id
 LEFT JOIN fleet.machine_unwanted AS u ON u.machine_id = p.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetInitialize' AND w.target = p.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetInitialize' AND w.target = p.machine_id::TEXT
 WHERE p.provider = $1 AND a.machine_id IS NULL AND x.machine_id IS NULL AND u.machine_id IS NULL
   AND w.target IS NULL
 ORDER BY p.machine_id < $2::UUID, p.machine_id
@@ -77,7 +77,7 @@ JOIN fleet.machine_provided AS p ON p.machine_id = a.machine_id
 LEFT JOIN fleet.machine_agent_heartbeat AS h ON h.machine_id = a.machine_id
 LEFT JOIN fleet.machine_missing AS x ON x.machine_id = a.machine_id
 LEFT JOIN fleet.machine_unwanted AS u ON u.machine_id = a.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetRecover' AND w.target = a.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetRecover' AND w.target = a.machine_id::TEXT
 WHERE p.provider = $1 AND x.machine_id IS NULL AND u.machine_id IS NULL AND w.target IS NULL
   AND ((h.machine_id IS NULL AND a.agent_started_at <= now() - $2::INT8 * INTERVAL '1 millisecond')
     OR h.agent_heartbeat_at <= now() - $3::INT8 * INTERVAL '1 millisecond')

@@ -15,36 +15,36 @@ export const databaseTime = one<NoParams, DatabaseTimeRow>({
 });
 
 export interface HeldMachinesRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly token: bigint;
   readonly sessionId: string;
   readonly startedAt: Date | null;
   readonly component: string;
-  readonly runtimeInfo: string;
+  readonly instance: string;
   readonly machine: string | null;
 }
 
 /** What living sessions of the fleet's components hold now, with the machine's name where it is one. */
 export const heldMachines = many<NoParams, HeldMachinesRow>({
   name: 'HeldMachines',
-  text: `SELECT w.process, w.target, w.token, w.session_id, w.started_at, s.component, s.runtime_info, m.name AS machine
+  text: `SELECT w.kind, w.target, w.token, w.session_id, w.started_at, s.component, s.instance, m.name AS machine
 FROM holdfast.active_work AS w
 JOIN holdfast.session AS s ON s.session_id = w.session_id
 LEFT JOIN fleet.machine AS m ON m.machine_id::TEXT = w.target
-WHERE w.process LIKE 'Fleet%'
-ORDER BY w.started_at, w.process, w.target`,
+WHERE w.kind LIKE 'Fleet%'
+ORDER BY w.started_at, w.kind, w.target`,
   operation: 'SELECT',
   collection: 'holdfast.active_work',
   params: [],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['token', int8],
     ['sessionId', uuid],
     ['startedAt', timestamptz, 'null'],
     ['component', text],
-    ['runtimeInfo', text],
+    ['instance', text],
     ['machine', text, 'null'],
   ],
 });
@@ -54,7 +54,7 @@ export interface TakeOversParams {
 }
 
 export interface TakeOversRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly machine: string | null;
   readonly token: bigint;
@@ -69,19 +69,19 @@ export interface TakeOversRow {
  */
 export const takeOvers = many<TakeOversParams, TakeOversRow>({
   name: 'TakeOvers',
-  text: `SELECT a.process, a.target, m.name AS machine, a.token, a.session_id AS from_session, s.session_id AS to_session,
+  text: `SELECT a.kind, a.target, m.name AS machine, a.token, a.session_id AS from_session, s.session_id AS to_session,
   s.at AS taken_at
 FROM holdfast.work_history AS a
 JOIN holdfast.work_history AS s
-  ON s.target = a.target AND s.process = a.process AND s.token = a.token + 1 AND s.event = 'started'
+  ON s.target = a.target AND s.kind = a.kind AND s.token = a.token + 1 AND s.event = 'started'
 LEFT JOIN fleet.machine AS m ON m.machine_id::TEXT = a.target
-WHERE a.event = 'abandoned' AND a.process LIKE 'Fleet%' AND s.at >= $1
+WHERE a.event = 'abandoned' AND a.kind LIKE 'Fleet%' AND s.at >= $1
 ORDER BY s.at, a.target`,
   operation: 'SELECT',
   collection: 'holdfast.work_history',
   params: [['since', timestamptz]],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['machine', text, 'null'],
     ['token', int8],
@@ -92,7 +92,7 @@ ORDER BY s.at, a.target`,
 });
 
 export interface OverlappingWorkRow {
-  readonly process: string;
+  readonly kind: string;
   readonly target: string;
   readonly token: bigint;
 }
@@ -100,26 +100,26 @@ export interface OverlappingWorkRow {
 /** Claims that began before the claim with the token below had ended: there must be none, ever. */
 export const overlappingWork = many<NoParams, OverlappingWorkRow>({
   name: 'OverlappingWork',
-  text: `SELECT n.process, n.target, n.token
+  text: `SELECT n.kind, n.target, n.token
 FROM holdfast.work_history AS n
-WHERE n.event = 'started' AND n.token > 1 AND n.process LIKE 'Fleet%'
+WHERE n.event = 'started' AND n.token > 1 AND n.kind LIKE 'Fleet%'
   AND NOT EXISTS (
     SELECT 1 FROM holdfast.work_history AS e
-    WHERE e.target = n.target AND e.process = n.process AND e.token = n.token - 1
+    WHERE e.target = n.target AND e.kind = n.kind AND e.token = n.token - 1
       AND e.event <> 'started' AND e.at <= n.at)
-ORDER BY n.process, n.target, n.token`,
+ORDER BY n.kind, n.target, n.token`,
   operation: 'SELECT',
   collection: 'holdfast.work_history',
   params: [],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['target', text],
     ['token', int8],
   ],
 });
 
 export interface FinishedPerMachineParams {
-  readonly process: string;
+  readonly kind: string;
   readonly since: Date;
 }
 
@@ -134,13 +134,13 @@ export const finishedPerMachine = many<FinishedPerMachineParams, FinishedPerMach
   text: `SELECT m.name, count(h.token) AS finished
 FROM fleet.machine AS m
 LEFT JOIN holdfast.work_history AS h
-  ON h.target = m.machine_id::TEXT AND h.process = $1 AND h.event = 'finished' AND h.at >= $2
+  ON h.target = m.machine_id::TEXT AND h.kind = $1 AND h.event = 'finished' AND h.at >= $2
 GROUP BY m.name
 ORDER BY m.name`,
   operation: 'SELECT',
   collection: 'fleet.machine',
   params: [
-    ['process', text],
+    ['kind', text],
     ['since', timestamptz],
   ],
   columns: [
@@ -154,24 +154,24 @@ export interface WorkCountsParams {
 }
 
 export interface WorkCountsRow {
-  readonly process: string;
+  readonly kind: string;
   readonly event: string;
   readonly events: bigint;
 }
 
-/** What happened since a time, by process and event. */
+/** What happened since a time, by kind and event. */
 export const workCounts = many<WorkCountsParams, WorkCountsRow>({
   name: 'WorkCounts',
-  text: `SELECT process, event, count(*) AS events
+  text: `SELECT kind, event, count(*) AS events
 FROM holdfast.work_history
-WHERE process LIKE 'Fleet%' AND at >= $1
-GROUP BY process, event
-ORDER BY process, event`,
+WHERE kind LIKE 'Fleet%' AND at >= $1
+GROUP BY kind, event
+ORDER BY kind, event`,
   operation: 'SELECT',
   collection: 'holdfast.work_history',
   params: [['since', timestamptz]],
   columns: [
-    ['process', text],
+    ['kind', text],
     ['event', text],
     ['events', int8],
   ],

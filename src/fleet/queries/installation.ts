@@ -26,7 +26,7 @@ LEFT JOIN fleet.machine_os_installation_request AS q ON q.machine_id = m.machine
 LEFT JOIN fleet.machine_os_installation_report AS o ON o.machine_id = m.machine_id
 LEFT JOIN fleet.machine_missing AS x ON x.machine_id = m.machine_id
 LEFT JOIN fleet.machine_unwanted AS u ON u.machine_id = m.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetInstall' AND w.target = m.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetInstall' AND w.target = m.machine_id::TEXT
 WHERE m.os_image IS NOT NULL AND x.machine_id IS NULL AND u.machine_id IS NULL AND w.target IS NULL
   AND h.agent_heartbeat_at > now() - $1::INT8 * INTERVAL '1 millisecond'
   AND (q.os_image IS DISTINCT FROM m.os_image

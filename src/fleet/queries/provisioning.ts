@@ -216,7 +216,7 @@ FROM fleet.machine AS m
 LEFT JOIN fleet.machine_provided AS p ON p.machine_id = m.machine_id
 LEFT JOIN fleet.machine_missing AS x ON x.machine_id = m.machine_id
 LEFT JOIN fleet.machine_unwanted AS u ON u.machine_id = m.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetProvision' AND w.target = m.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetProvision' AND w.target = m.machine_id::TEXT
 WHERE m.provider = $1 AND (p.machine_id IS NULL OR x.machine_id IS NOT NULL)
   AND u.machine_id IS NULL AND w.target IS NULL
 ORDER BY m.machine_id < $2::UUID, m.machine_id
@@ -273,7 +273,7 @@ export const machinesToRetire = many<MachinesToRetireParams, MachinesToRetireRow
   text: `SELECT u.machine_id
 FROM fleet.machine_unwanted AS u
 JOIN fleet.machine AS m ON m.machine_id = u.machine_id
-LEFT JOIN holdfast.unavailable_work AS w ON w.process = 'FleetRetire' AND w.target = u.machine_id::TEXT
+LEFT JOIN holdfast.unavailable_work AS w ON w.kind = 'FleetRetire' AND w.target = u.machine_id::TEXT
 WHERE m.provider = $1 AND w.target IS NULL
 ORDER BY u.machine_id < $2::UUID, u.machine_id
 LIMIT $3::INT8`,

@@ -9,7 +9,7 @@ test('a test database is migrated, and what is written in one is not seen in ano
   await using two = await createTestDatabase();
   await withAdmin(one.url, (client) =>
     client.query(
-      "INSERT INTO holdfast.session (session_id, component, runtime_info, interval_ms) VALUES (gen_random_uuid(), 'c', 'r', 1)",
+      "INSERT INTO holdfast.session (session_id, component, instance, interval_ms) VALUES (gen_random_uuid(), 'c', 'r', 1)",
     ),
   );
   const [inOne, inTwo] = await Promise.all(

@@ -1,2 +1,2 @@
--- name: A :claim process=install
+-- name: A :claim kind=install
 SELECT machine_id FROM machine;

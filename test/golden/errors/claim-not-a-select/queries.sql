@@ -1,14 +1,14 @@
--- name: A :claim process=install
+-- name: A :claim kind=install
 DELETE FROM machine RETURNING machine_id AS target;
 
--- name: B :finish process=install
+-- name: B :finish kind=install
 SELECT machine_id FROM machine;
 
--- name: C :claim process=group:x
+-- name: C :claim kind=group:x
 SELECT machine_id AS target FROM machine;
 
--- name: D :claim process=install colour=red
+-- name: D :claim kind=install colour=red
 SELECT machine_id AS target FROM machine;
 
--- name: E :claim process=install
+-- name: E :claim kind=install
 SELECT machine_id AS target FROM machine WHERE nosuch = @rack;

@@ -1,2 +1,2 @@
--- name: A :many process=install
+-- name: A :many kind=install
 SELECT machine_id AS target FROM machine;

@@ -7,7 +7,7 @@ CREATE SCHEMA IF NOT EXISTS holdfast;
 CREATE TABLE IF NOT EXISTS holdfast.session (
   session_id UUID NOT NULL PRIMARY KEY,
   component TEXT NOT NULL,
-  runtime_info TEXT NOT NULL,
+  instance TEXT NOT NULL,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   interval_ms INT8 NOT NULL CHECK (interval_ms > 0),
   -- Claims in one statement are numbered by their session. One up to this number that has not taken effect never
@@ -24,19 +24,19 @@ CREATE TABLE IF NOT EXISTS holdfast.session_deadline (
 
 -- Liveness for anyone's SQL: join it, or test with EXISTS.
 CREATE OR REPLACE VIEW holdfast.live_session AS
-  SELECT s.session_id, s.component, s.runtime_info, s.created_at, s.interval_ms, d.deadline
+  SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline
   FROM holdfast.session AS s
   JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
   WHERE d.deadline > now();
--- Exclusive work. One row per (process, target) that was ever claimed; it is never deleted, so the token
+-- Exclusive work. One row per (kind, target) that was ever claimed; it is never deleted, so the token
 -- in it only grows. A row is free when holder is null or the holder's session is gone or past its deadline.
--- Lock keys of exclusion groups are rows too; their process is 'group:' and the group's name.
+-- Lock keys of exclusion groups are rows too; their kind is 'group:' and the group's name.
 --
 -- Hot: written when work is claimed and when it ends, so it has no secondary index, and half of each page is left
 -- free: the second write then stays beside the first and touches no index (PostgreSQL).
 CREATE TABLE IF NOT EXISTS holdfast.work (
   target TEXT NOT NULL,
-  process TEXT NOT NULL,
+  kind TEXT NOT NULL,
   token INT8 NOT NULL,
   holder UUID,
   -- When the claim with this token began.
@@ -49,38 +49,38 @@ CREATE TABLE IF NOT EXISTS holdfast.work (
   -- Who held it when it was taken over; null when it was free. Guards the take-over, see ClaimWork.
   taken_from UUID,
   backoff_cause TEXT,
-  PRIMARY KEY (target, process)
+  PRIMARY KEY (target, kind)
 ) WITH (fillfactor = 50);
 
 -- Claims that have ended, one row each, start and end: written once, in the commit that ends it. No foreign keys,
 -- so it outlives its target and its session.
 CREATE TABLE IF NOT EXISTS holdfast.ended_work (
   target TEXT NOT NULL,
-  process TEXT NOT NULL,
+  kind TEXT NOT NULL,
   token INT8 NOT NULL,
   session_id UUID NOT NULL,
   started_at TIMESTAMPTZ NOT NULL,
   ended_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   event TEXT NOT NULL CHECK (event IN ('finished', 'failed', 'canceled', 'abandoned')),
   cause TEXT,
-  PRIMARY KEY (target, process, token)
+  PRIMARY KEY (target, kind, token)
 );
 
 -- What happened, once each: every claim that was made, under way or over, and every end.
 CREATE OR REPLACE VIEW holdfast.work_history AS
-  SELECT e.target, e.process, e.token, 'started' AS event, e.session_id, e.started_at AS at, NULL::TEXT AS cause
+  SELECT e.target, e.kind, e.token, 'started' AS event, e.session_id, e.started_at AS at, NULL::TEXT AS cause
   FROM holdfast.ended_work AS e
   UNION ALL
-  SELECT e.target, e.process, e.token, e.event, e.session_id, e.ended_at, e.cause
+  SELECT e.target, e.kind, e.token, e.event, e.session_id, e.ended_at, e.cause
   FROM holdfast.ended_work AS e
   UNION ALL
-  SELECT w.target, w.process, w.token, 'started', w.holder, w.started_at, NULL::TEXT
+  SELECT w.target, w.kind, w.token, 'started', w.holder, w.started_at, NULL::TEXT
   FROM holdfast.work AS w
-  WHERE w.holder IS NOT NULL AND w.process NOT LIKE 'group:%';
+  WHERE w.holder IS NOT NULL AND w.kind NOT LIKE 'group:%';
 
 -- Work that a live session holds now.
 CREATE OR REPLACE VIEW holdfast.active_work AS
-  SELECT w.process, w.target, w.holder AS session_id, w.token, w.started_at
+  SELECT w.kind, w.target, w.holder AS session_id, w.token, w.started_at
   FROM holdfast.work AS w
   JOIN holdfast.session AS s ON s.session_id = w.holder
   JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
@@ -88,7 +88,7 @@ CREATE OR REPLACE VIEW holdfast.active_work AS
 
 -- What a claim would refuse now: held by a live session, or backing off. For NOT EXISTS in retrievals.
 CREATE OR REPLACE VIEW holdfast.unavailable_work AS
-  SELECT w.process, w.target
+  SELECT w.kind, w.target
   FROM holdfast.work AS w
   LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder

@@ -4,7 +4,7 @@ import { claim, int4, int8, type NoParams, uuid } from '../../../../../src/query
 export const claimInstall = claim<NoParams>({
   name: 'ClaimInstall',
   text: 'SELECT m.machine_id AS target, m.rack FROM machine AS m WHERE m.installed_at IS NULL LIMIT $1 * 2',
-  process: "it's-here",
+  kind: "it's-here",
   operation: 'SELECT',
   collection: 'machine',
   params: [

@@ -9,7 +9,7 @@ export interface ClaimInstallParams {
 export const claimInstall = claim<ClaimInstallParams>({
   name: 'ClaimInstall',
   text: 'SELECT machine_id AS target FROM machine WHERE rack = $1 AND installed_at IS NULL ORDER BY machine_id',
-  process: 'install',
+  kind: 'install',
   limit: 10000,
   operation: 'SELECT',
   collection: 'machine',

@@ -10,7 +10,7 @@ export const noteInstall = finish<NoteInstallParams>({
   name: 'NoteInstall',
   text: `UPDATE machine SET rack = $1 WHERE slot = $2::NUMERIC AND machine_id = ANY($3::UUID[])
 RETURNING 1 AS changed`,
-  process: 'install',
+  kind: 'install',
   operation: 'UPDATE',
   collection: 'machine',
   params: [
@@ -18,7 +18,7 @@ RETURNING 1 AS changed`,
     ['slot', numeric],
     ['targets', arrayOf(uuid)],
     ['sessionId', uuid],
-    ['keyProcesses', arrayOf(text)],
+    ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
   ],

@@ -5,13 +5,13 @@ export const finishInstall = finish<NoParams>({
   name: 'FinishInstall',
   text: `UPDATE machine SET installed_at = now() WHERE machine_id = ANY($1::UUID[])
 RETURNING 1 AS changed`,
-  process: 'install',
+  kind: 'install',
   operation: 'UPDATE',
   collection: 'machine',
   params: [
     ['targets', arrayOf(uuid)],
     ['sessionId', uuid],
-    ['keyProcesses', arrayOf(text)],
+    ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
   ],
@@ -25,14 +25,14 @@ export interface NoteInstallParams {
 export const noteInstall = finish<NoteInstallParams>({
   name: 'NoteInstall',
   text: 'UPDATE machine SET rack = $1 WHERE machine_id::TEXT = ANY($2::TEXT[]) RETURNING machine_id',
-  process: 'install',
+  kind: 'install',
   operation: 'UPDATE',
   collection: 'machine',
   params: [
     ['rack', text],
     ['targets', arrayOf(text)],
     ['sessionId', uuid],
-    ['keyProcesses', arrayOf(text)],
+    ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
   ],
