@@ -73,6 +73,16 @@ SELECT CAST(CASE WHEN EXISTS (
     WHERE kind = @kind AND target = @target AND holder = @session_id AND token = @token)
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held;
 
+-- name: SealWork :one
+-- The same proof once more, in the message of the COMMIT: by primary key, and with a lock. An end or a take-over
+-- writes this row, so either it waits until this transaction has committed, or this statement meets it: it fails
+-- with a serialization failure, or (READ COMMITTED) reads the new row and raises.
+SELECT CAST(CASE WHEN EXISTS (
+    SELECT 1 FROM holdfast.work
+    WHERE kind = @kind AND target = @target AND holder = @session_id AND token = @token
+    FOR NO KEY UPDATE)
+  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held;
+
 -- name: ReleaseWork :one
 -- Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
 -- (kind, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every

@@ -154,6 +154,40 @@ export const holdWork = one<HoldWorkParams, HoldWorkRow>({
   columns: [['held', int8]],
 });
 
+export interface SealWorkParams {
+  readonly kind: string;
+  readonly target: string;
+  readonly sessionId: string;
+  readonly token: bigint;
+}
+
+export interface SealWorkRow {
+  readonly held: bigint;
+}
+
+/**
+ * The same proof once more, in the message of the COMMIT: by primary key, and with a lock. An end or a take-over
+ * writes this row, so either it waits until this transaction has committed, or this statement meets it: it fails
+ * with a serialization failure, or (READ COMMITTED) reads the new row and raises.
+ */
+export const sealWork = one<SealWorkParams, SealWorkRow>({
+  name: 'SealWork',
+  text: `SELECT CAST(CASE WHEN EXISTS (
+    SELECT 1 FROM holdfast.work
+    WHERE kind = $1 AND target = $2 AND holder = $3 AND token = $4
+    FOR NO KEY UPDATE)
+  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held`,
+  operation: 'SELECT',
+  collection: 'holdfast.work',
+  params: [
+    ['kind', text],
+    ['target', text],
+    ['sessionId', uuid],
+    ['token', int8],
+  ],
+  columns: [['held', int8]],
+});
+
 export interface ReleaseWorkParams {
   readonly kind: string;
   readonly event: string;
@@ -456,6 +490,7 @@ ORDER BY target, kind`,
 export const bind = bindAll({
   claimWork,
   holdWork,
+  sealWork,
   releaseWork,
   workHistory,
   activeWork,

@@ -10,7 +10,7 @@ import { type DriverConnection, hidesOutcome, leaveClaimMode } from '../database
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';
-import type { Fence } from './fence.ts';
+import type { Fence, Seal } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
 import { Hooks, type Outcome } from './hooks.ts';
 
@@ -19,6 +19,11 @@ export type CommitOutcome =
   | { readonly kind: 'committed'; readonly connectionIdle: boolean }
   | { readonly kind: 'not-committed'; readonly error: unknown; readonly connectionIdle: boolean }
   | { readonly kind: 'ambiguous'; readonly error: unknown };
+
+export interface Proofs {
+  readonly fences: number;
+  readonly seals: readonly Seal[];
+}
 
 export interface AttemptSettings {
   readonly beginText: string;
@@ -46,6 +51,8 @@ export class Attempt {
   readonly #settings: AttemptSettings;
   readonly #observer: TransactionObserver;
   readonly #fences: Fence[] = [];
+  /** Never changed in place, so that a savepoint can remember it. */
+  #seals: readonly Seal[] = [];
   readonly #pending = new Set<Promise<unknown>>();
   #opened: Promise<void> = Promise.resolve();
   #ended = false;
@@ -70,7 +77,7 @@ export class Attempt {
     if (!begun) flight.push(this.#begin());
     else if (this.#settings.renewText) flight.push(this.#connection.sendSimple(this.#settings.renewText));
     if (fence) {
-      this.#fences.push(fence);
+      this.#enter(fence);
       if (!this.#settings.stale) flight.push(this.#prove(fence));
     }
     this.#opened = this.#settleFlight(flight);
@@ -101,9 +108,25 @@ export class Attempt {
   async addFence(fence: Fence): Promise<void> {
     if (this.#fences.includes(fence)) return;
     fence.assertAlive();
-    this.#fences.push(fence);
+    this.#enter(fence);
     if (this.#settings.stale) return;
     await this.#track(() => this.#prove(fence));
+  }
+
+  #enter(fence: Fence): void {
+    this.#fences.push(fence);
+    if (this.#settings.sealFences && fence.seal)
+      this.seal({ owner: fence, statement: fence.seal, translate: (error) => fence.translate(error) });
+  }
+
+  /** Sends the seal together with COMMIT, instead of an earlier one of the same owner. */
+  seal(seal: Seal): void {
+    this.unseal(seal.owner);
+    this.#seals = [...this.#seals, seal];
+  }
+
+  unseal(owner: object): void {
+    this.#seals = this.#seals.filter((seal) => seal.owner !== owner);
   }
 
   /**
@@ -190,19 +213,20 @@ export class Attempt {
     return this.#track(() => this.#connection.sendSimple(text));
   }
 
-  /** How many sessions it proves. */
-  get fences(): number {
-    return this.#fences.length;
+  /** What it proves now: to be given to `rollbackTo`. */
+  get proofs(): Proofs {
+    return { fences: this.#fences.length, seals: this.#seals };
   }
 
-  /** Rolls back to a savepoint; what failed since then no longer counts, nor do the fences beyond that many. */
-  async rollbackTo(savepoint: string, fences: number): Promise<void> {
+  /** Rolls back to a savepoint; what failed since then no longer counts, and it proves what it did then. */
+  async rollbackTo(savepoint: string, proofs: Proofs): Promise<void> {
     await this.drain();
     // A part that outlives its transaction must not touch a connection that is somebody else's by now.
     if (this.#closed) throw this.#closed;
     await this.#connection.sendSimple(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
     this.#poison = undefined;
-    this.#fences.length = fences;
+    this.#fences.length = proofs.fences;
+    this.#seals = proofs.seals;
   }
 
   /** Throws when a fence is known to fail. */
@@ -240,11 +264,10 @@ export class Attempt {
     this.#decision = Promise.withResolvers();
     if (this.#connection.dead)
       return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
-    const { restartSavepoint, sealFences, marker, readOnly } = this.#settings;
-    const sealed = sealFences && !readOnly ? this.#fences.filter(({ seal }) => seal) : [];
-    const seals = sealed.map(({ seal }) => seal!);
-    const before = [...seals, ...(marker && !readOnly ? [marker] : [])].map((statement) =>
-      this.#connection.send(statement),
+    const { restartSavepoint, marker, readOnly } = this.#settings;
+    const seals = readOnly ? [] : this.#seals;
+    const before = [...seals.map(({ statement }) => statement), ...(marker && !readOnly ? [marker] : [])].map(
+      (statement) => this.#connection.send(statement),
     );
     const release = restartSavepoint
       ? this.#connection.sendSimple('RELEASE SAVEPOINT cockroach_restart')
@@ -267,7 +290,7 @@ export class Attempt {
       if (result.status === 'rejected' && result.reason instanceof DatabaseError)
         return isAmbiguous(result.reason)
           ? ambiguous(result.reason)
-          : notCommitted(sealed[i]?.translate(result.reason) ?? result.reason);
+          : notCommitted(seals[i]?.translate(result.reason) ?? result.reason);
     }
     // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
     const deciding = results[before.length]!;

@@ -1,6 +1,18 @@
 import type { Statement } from '../query/index.ts';
 
 /**
+ * A statement that is sent together with COMMIT. It raises on the server, so that nothing commits, when what it
+ * proves is no longer so.
+ */
+export interface Seal {
+  /** Whose proof it is: a transaction sends one seal for each owner. */
+  readonly owner: object;
+  readonly statement: Statement;
+  /** Turns what the statement raised into the error for the caller; undefined if it is another error. */
+  translate(error: unknown): Error | undefined;
+}
+
+/**
  * What every attempt of a transaction must prove, besides being serializable. A session is one; the core of
  * `transact` knows only this.
  */

@@ -1,9 +1,9 @@
 export { retryDelayMs } from './backoff.ts';
 export { classify, sqlStateOf, type Verdict } from './classify.ts';
-export type { Fence } from './fence.ts';
+export type { Fence, Seal } from './fence.ts';
 export { refuseLeftovers } from './forbidden.ts';
 export { type TransactOptions, transactOptionsSchema } from './options.ts';
-export { isPart, onOutcome } from './outcome.ts';
+export { isPart, onOutcome, seal, unseal } from './outcome.ts';
 export type { TransactContext } from './run.ts';
 export type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
 export { Transactor } from './transactor.ts';

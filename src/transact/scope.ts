@@ -10,7 +10,7 @@ import { promised, remember, rememberedIf } from '../query/remembered.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './classify.ts';
-import type { Fence } from './fence.ts';
+import type { Fence, Seal } from './fence.ts';
 import type { Hook, Outcome } from './hooks.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
 import { limitPart } from './part-limits.ts';
@@ -105,6 +105,17 @@ export class Scope implements Transaction {
     return this.#context.attempt.has(fence);
   }
 
+  /** Sends the seal together with the COMMIT of the whole; a part that is rolled back alone takes it back. */
+  seal(seal: Seal): void {
+    if (this.closed) throw closed();
+    this.#context.attempt.seal(seal);
+  }
+
+  unseal(owner: object): void {
+    if (this.closed) throw closed();
+    this.#context.attempt.unseal(owner);
+  }
+
   onCommit(hook: () => void | Promise<void>): void {
     this.onOutcome(['committed'], () => hook());
   }
@@ -168,7 +179,7 @@ export class Scope implements Transaction {
     if (attempt.busy) await attempt.drain();
     attempt.throwIfPoisoned();
     const savepoint = `hf_${this.#depth}_${this.#parts++}`;
-    const { fences } = attempt;
+    const { proofs } = attempt;
     try {
       void attempt.control(`SAVEPOINT ${savepoint}`).catch(() => {});
       this.#part = scope;
@@ -187,7 +198,7 @@ export class Scope implements Transaction {
         throw error;
       }
       try {
-        await attempt.rollbackTo(savepoint, fences);
+        await attempt.rollbackTo(savepoint, proofs);
       } catch (failure) {
         attempt.poisonAnew(failure);
         throw error;

@@ -8,16 +8,18 @@ import {
   SessionExpiredError,
   WorkEndedError,
 } from '../base/index.ts';
-import { holdWork, releaseWork, workEnding } from '../queries/work.ts';
+import { holdWork, releaseWork, sealWork, workEnding } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import { raised } from '../sessions/index.ts';
 import { COMPONENT, inSpan, KIND } from '../telemetry/index.ts';
 import {
   isPart,
   onOutcome,
+  seal,
   type Transaction,
   type TransactionBody,
   type TransactOptions,
+  unseal,
 } from '../transact/index.ts';
 import { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import type { Claimed } from './claim.ts';
@@ -110,7 +112,10 @@ export class Work {
     const proof = { kind, target, token, sessionId: this.#session.id };
     try {
       return await this.#session.transact(
-        (tx, info) => together(this.#proof(holdWork(tx, proof)), () => body(tx, info)),
+        (tx, info) => {
+          seal(tx, { owner: this, statement: sealWork.statement(proof), translate: this.#translate });
+          return together(this.#proof(holdWork(tx, proof)), () => body(tx, info));
+        },
         { name: `${kind} checkpoint`, ...options },
       );
     } catch (error) {
@@ -187,6 +192,7 @@ export class Work {
           if (outcome === 'committed') this.#ended(event);
           else if (returned) this.#reopen();
         });
+        unseal(tx, this);
         const release = this.#proof(this.#release(tx, event, outcome));
         value = await together(release, async () => body?.(tx, info) as T);
         return value as T;
@@ -256,12 +262,16 @@ export class Work {
     try {
       await sent;
     } catch (error) {
-      if (!raised(error, LEASE_LOST)) throw error;
-      throw new LeaseLostError(
-        `${this.kind} of ${this.target} is no longer held with token ${this.token}: it was taken over`,
-      );
+      throw this.#translate(error) ?? error;
     }
   }
+
+  readonly #translate = (error: unknown): Error | undefined =>
+    raised(error, LEASE_LOST)
+      ? new LeaseLostError(
+          `${this.kind} of ${this.target} is no longer held with token ${this.token}: it has ended or was taken over`,
+        )
+      : undefined;
 
   #lose(error: LeaseLostError): void {
     this.#lost = error;
@@ -303,6 +313,7 @@ export class Work {
     const follow = (tx: Transaction) => {
       followed = true;
       joined = isPart(tx);
+      for (const work of works) unseal(tx, work);
       onOutcome(tx, (outcome) => {
         if (outcome === 'committed') ended();
         else if (returned) for (const work of works) work.#reopen();

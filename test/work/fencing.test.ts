@@ -8,7 +8,7 @@ import {
   type Work,
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 // The worker here believes itself alive all the time: its local clock never says otherwise. What refuses it is
@@ -23,6 +23,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     database = await createTestDatabase();
     db = await connect({ url: database.url, driver });
     await rows(db, 'CREATE TABLE machine (machine_id TEXT PRIMARY KEY, owner TEXT NOT NULL)');
+    await rows(db, 'CREATE TABLE note (note_id TEXT PRIMARY KEY)');
   });
   afterAll(() => db?.close());
   beforeEach(async () => {
@@ -156,6 +157,69 @@ describe.each(DRIVERS)('%s', (driver) => {
     takenOver.resolve();
     await expect(late).rejects.toThrow(SessionExpiredError);
     expect(await rows(db, 'SELECT 1 FROM machine WHERE machine_id = $1', `${target}-blind`)).toEqual([]);
+  });
+
+  const endings: [string, (work: Work) => Promise<unknown>][] = [
+    ['failed', (work) => work.fail({ initialMs: 1 }, 'timed out')],
+    ['canceled', (work) => work.cancel()],
+    ['finished', (work) => work.finish()],
+  ];
+  test.each(endings)(
+    'a slow transaction of a work that its own session %s meanwhile never commits',
+    async (_, end) => {
+      await using session = await start();
+      const work = await take(session);
+      const begun = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      const late = work.transact(async (tx) => {
+        await rows(tx, 'SELECT 1');
+        begun.resolve();
+        await ended.promise;
+        // Nobody reads this table: the token alone keeps the transaction from committing.
+        await rows(tx, 'INSERT INTO note VALUES ($1)', target);
+      });
+      late.catch(() => {});
+      await begun.promise;
+      await end(work);
+      await using heirSession = await start();
+      await waitFor(
+        async () =>
+          (await rows(db, 'SELECT 1 FROM holdfast.unavailable_work WHERE target = $1', target)).length === 0,
+      );
+      await (await take(heirSession)).finish(own('heir'));
+      ended.resolve();
+      await expect(late).rejects.toThrow(LeaseLostError);
+      expect(await rows(db, 'SELECT 1 FROM note WHERE note_id = $1', target)).toEqual([]);
+      expect(work.signal.aborted).toBe(true);
+    },
+  );
+
+  test('a transaction of a work commits with the end that its own body makes of it, and not without it', async () => {
+    await using session = await start();
+    const work = await take(session);
+    const undone = new Error('undone');
+    await expect(
+      work.transact(async () => {
+        await work.finish(own('me'));
+        throw undone;
+      }),
+    ).rejects.toBe(undone);
+    expect([work.ended, await owner()]).toEqual([false, 'nobody']);
+    // A part that was rolled back takes the end back, and the token is proven at the commit again.
+    await expect(
+      work.transact(async (tx) => {
+        const part = tx.transact(async () => {
+          await work.finish();
+          throw undone;
+        });
+        await expect(part).rejects.toBe(undone);
+        await rows(db, 'UPDATE holdfast.work SET token = token + 1 WHERE target = $1', target);
+        await own('zombie')(tx);
+      }),
+    ).rejects.toThrow(LeaseLostError);
+    await rows(db, 'UPDATE holdfast.work SET token = token - 1 WHERE target = $1', target);
+    await work.transact(() => work.finish(own('me')));
+    expect([work.ended, await owner()]).toEqual([true, 'me']);
   });
 
   test('a heartbeat never revives a session past its deadline', async () => {
