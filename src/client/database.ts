@@ -7,7 +7,14 @@ import {
   LEAST_PATIENCE_MS,
   within,
 } from '../base/index.ts';
-import { ambiguousIfApplied, type Engine, leaveClaimMode, type Pool, runGuarded } from '../database/index.ts';
+import {
+  ambiguousIfApplied,
+  type Engine,
+  leaveClaimMode,
+  noteState,
+  type Pool,
+  runGuarded,
+} from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -92,6 +99,7 @@ export class Database implements Executor {
     try {
       return await pool.use({}, (connection) => {
         leaveClaimMode(connection);
+        noteState(connection, engine, statement.text);
         return telemetry.statement(statement, connection, () => connection.send(statement));
       });
     } catch (error) {
@@ -101,16 +109,9 @@ export class Database implements Executor {
 
   /**
    * Runs statements whose own conditions make them right whatever runs beside them, each on its own, in one
-   * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures.
+   * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures. A statement
+   * that is not answered within so many milliseconds is given up.
    */
-  readonly guarded: Executor = {
-    execute: (statement) => {
-      const { pool, engine, telemetry } = this.#parts;
-      return telemetry.statement(statement, undefined, () => runGuarded(pool, engine, [statement]));
-    },
-  };
-
-  /** `guarded`, where a statement that is not answered within so many milliseconds is given up. */
   guardedWithin(ms: number): Executor {
     const { pool, engine, telemetry } = this.#parts;
     return {

@@ -12,14 +12,9 @@ export interface Engine {
 export interface Capabilities {
   /** SAVEPOINT cockroach_restart renews the transaction; RELEASE of it is the real commit. */
   readonly restartSavepoint: boolean;
-  readonly skipLocked: boolean;
-  /** AS OF SYSTEM TIME. */
-  readonly staleReads: boolean;
   /** A row lock taken on a row that was deleted since the snapshot fails: see SealSession. */
   readonly lockDetectsDelete: boolean;
   readonly transactionTimeout: boolean;
-  readonly cursors: boolean;
-  readonly advisoryLocks: boolean;
 }
 
 /** Reads the version text of `SELECT version()`. */
@@ -36,12 +31,8 @@ export function engineOf(versionText: string): Engine {
     versionText,
     capabilities: {
       restartSavepoint: isCockroach,
-      skipLocked: isCockroach ? atLeast(22, 2) : true,
-      staleReads: isCockroach,
       lockDetectsDelete: !isCockroach,
       transactionTimeout: isCockroach ? atLeast(23, 2) : atLeast(17, 0),
-      cursors: isCockroach ? atLeast(23, 1) : true,
-      advisoryLocks: !isCockroach,
     },
   };
 }

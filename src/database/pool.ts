@@ -5,6 +5,7 @@ import {
   LONGEST_TIMER_MS,
   PoolTimeoutError,
 } from '../base/index.ts';
+import { resetState } from './connection-state.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
 import { isStalePlan } from './stale-plan.ts';
@@ -123,6 +124,7 @@ export class Pool {
   release(connection: DriverConnection): void {
     if (!this.#busy.delete(connection)) return;
     if (connection.inTransaction) connection.destroy(new Error(LEFT_OPEN));
+    else resetState(connection);
     if (connection.dead || this.#closed) {
       void connection.close();
       this.#settle();

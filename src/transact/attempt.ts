@@ -6,7 +6,13 @@ import {
   RolledBackError,
   TransactionClosedError,
 } from '../base/index.ts';
-import { type DriverConnection, hidesOutcome, leaveClaimMode } from '../database/index.ts';
+import {
+  type DriverConnection,
+  type Engine,
+  hidesOutcome,
+  leaveClaimMode,
+  noteState,
+} from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';
@@ -31,6 +37,7 @@ export interface AttemptSettings {
   readonly renewText: string | undefined;
   readonly restartSavepoint: boolean;
   readonly sealFences: boolean;
+  readonly engine: Engine;
   readonly allowDdl: boolean;
   readonly readOnly: boolean;
   readonly marker: Statement | undefined;
@@ -195,6 +202,7 @@ export class Attempt {
       for (const statement of statements) {
         assertStatement(statement);
         refuseForbidden(statement.text, this.#settings.allowDdl);
+        noteState(this.#connection, this.#settings.engine, statement.text);
       }
       this.assertAlive();
     } catch (error) {

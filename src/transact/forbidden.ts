@@ -1,16 +1,19 @@
 import { ForbiddenStatementError } from '../base/index.ts';
 import { refuseCopyStreams } from '../database/index.ts';
 import { byText } from '../query/by-text.ts';
-import { type Outlasting, outlasting } from './outlasting.ts';
-import { type RunStatement, runStatement } from './run-statement.ts';
+import { wordsOf } from '../query/words.ts';
 
 const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'PREPARE']);
 const SAVEPOINT = new Set(['SAVEPOINT', 'RELEASE']);
 const DDL = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'GRANT', 'REVOKE', 'COMMENT', 'REINDEX']);
+const SETTINGS = new Set(['SET', 'RESET', 'DISCARD', 'LISTEN', 'UNLISTEN', 'DEALLOCATE', 'LOAD']);
+/** SET with one of these ends with the transaction. */
+const PASSING = new Set(['LOCAL', 'TRANSACTION', 'CONSTRAINTS']);
 
 /**
- * Throws ForbiddenStatementError for what would end or break the transaction that the helper manages, and for what
- * would outlive it and can be told by the statement's words: a setting, a cursor, a temporary table, a lock.
+ * Throws ForbiddenStatementError for a statement that begins, ends or divides the transaction, for a setting that
+ * would outlive it, and for DDL unless it is allowed. Looks at the first words alone; what else may stay with the
+ * connection is reset when the connection comes back, see `noteState`.
  */
 export function refuseForbidden(text: string, allowDdl: boolean): void {
   refuseCopyStreams(text);
@@ -19,10 +22,7 @@ export function refuseForbidden(text: string, allowDdl: boolean): void {
   throw new ForbiddenStatementError(complaint);
 }
 
-/**
- * Throws ForbiddenStatementError for what would leave something behind on a connection that others use next: an open
- * transaction, a setting, a cursor, a temporary table, a lock.
- */
+/** Throws ForbiddenStatementError for transaction control and settings outside of a transaction. */
 export function refuseLeftovers(text: string): void {
   refuseCopyStreams(text);
   const complaint = aloneComplaint(text);
@@ -30,33 +30,33 @@ export function refuseLeftovers(text: string): void {
 }
 
 const insideComplaint = byText((text) => {
-  const statement = runStatement(text);
-  return (
-    statement && (controls(statement) ?? outlives(outlasting(statement, true)) ?? changesSchema(statement))
-  );
+  const [word = '', second = '', third = ''] = firstWords(text);
+  const toSavepoint = word === 'ROLLBACK' && (second === 'TO' || third === 'TO');
+  if (toSavepoint || SAVEPOINT.has(word))
+    return `${toSavepoint ? 'ROLLBACK TO' : word} inside a transaction callback: a failure behind a savepoint of one's own fails the whole all the same; use tx.transact(...), which is a savepoint`;
+  if (CONTROL.has(word))
+    return `${word} inside a transaction callback: the helper begins and ends the transaction; return or throw instead`;
+  if (SETTINGS.has(word) && !(word === 'SET' && PASSING.has(second)))
+    return `${word} would outlive the transaction, on a connection that others use next: use SET LOCAL, or ALTER ROLE ... SET`;
+  if (DDL.has(word))
+    return `DDL (${word}) inside a transaction callback: on CockroachDB it may commit early; pass allowDdl: true if it is meant`;
+  return undefined;
 });
 
 const aloneComplaint = byText((text) => {
-  const statement = runStatement(text);
-  if (!statement) return undefined;
-  const left = outlasting(statement, false);
-  if (!left && !CONTROL.has(statement.word) && !SAVEPOINT.has(statement.word)) return undefined;
-  return `${left?.what ?? statement.word} on its own would stay with a connection that others use next: ${left?.alone ?? 'use db.transact'}`;
+  const [word = '', second = ''] = firstWords(text);
+  // CockroachDB's SET CLUSTER SETTING is the server's, not the connection's.
+  const stays = SETTINGS.has(word) && !(word === 'SET' && second === 'CLUSTER');
+  if (!stays && !CONTROL.has(word) && !SAVEPOINT.has(word)) return undefined;
+  const instead = stays ? 'use db.transact with SET LOCAL, or ALTER ROLE ... SET' : 'use db.transact';
+  return `${word} on its own would stay with a connection that others use next: ${instead}`;
 });
 
-function controls({ word, words }: RunStatement): string | undefined {
-  const back = word === 'ROLLBACK' && (words[1] === 'TO' || words[2] === 'TO');
-  if (back || SAVEPOINT.has(word))
-    return `${back ? 'ROLLBACK TO' : word} inside a transaction callback: a failure behind a savepoint of one's own fails the whole all the same; use tx.transact(...), which is a savepoint`;
-  if (CONTROL.has(word))
-    return `${word} inside a transaction callback: the helper begins and ends the transaction; return or throw instead`;
-  return undefined;
-}
-
-const outlives = (left: Outlasting | undefined) =>
-  left && `${left.what} would outlive the transaction, on a connection that others use next: ${left.inside}`;
-
-function changesSchema({ word, into }: RunStatement): string | undefined {
-  if (!DDL.has(word) && into === undefined) return undefined;
-  return `DDL (${into === undefined ? word : 'SELECT INTO'}) inside a transaction callback: on CockroachDB it may commit early; pass allowDdl: true if it is meant`;
+function firstWords(text: string): string[] {
+  const words: string[] = [];
+  for (const word of wordsOf(text)) {
+    if (word === ';' && words.length === 0) continue;
+    if (words.push(word) === 3) break;
+  }
+  return words;
 }

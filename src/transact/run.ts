@@ -209,6 +209,7 @@ export class Run<T> {
         renewText: renewText(this.#shared.engine, limits),
         restartSavepoint,
         sealFences: needsSeal(this.#shared.engine, this.#options),
+        engine: this.#shared.engine,
         allowDdl: this.#options.allowDdl ?? false,
         readOnly,
         stale: this.#options.asOf !== undefined,

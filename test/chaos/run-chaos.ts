@@ -107,7 +107,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 /** Those of the crew that hold work now, by the pid that a session gives as its runtime info. */
 async function holders(db: Database, crew: readonly Child[]): Promise<Child[]> {
   const holding = await rows(
-    db.guarded,
+    db.guardedWithin(60_000),
     'SELECT s.instance FROM holdfast.active_work AS w JOIN holdfast.session AS s ON s.session_id = w.session_id',
   );
   const names = holding.map(([info]) => info!);

@@ -66,6 +66,6 @@ describe.runIf(testEngine() === 'postgresql').each(DRIVERS)('claim mode on %s', 
       ['enable_seqscan', 'on'],
       ['plan_cache_mode', 'auto'],
     ])
-      expect((await db.guarded.execute(sql(`SHOW ${setting}`))).rows).toEqual([[value]]);
+      expect((await db.guardedWithin(60_000).execute(sql(`SHOW ${setting}`))).rows).toEqual([[value]]);
   });
 });

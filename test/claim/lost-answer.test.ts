@@ -331,7 +331,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const claiming = session.claim(claimJob, { buckets });
     claiming.catch(() => {});
     await struck.struck;
-    await closeSessions(direct.guarded, { sessionIds: [session.id] });
+    await closeSessions(direct.guardedWithin(60_000), { sessionIds: [session.id] });
     const outcome = await claiming.catch((error: unknown) => error);
     // Settled before it was evicted, or not.
     if (Array.isArray(outcome))

@@ -5,7 +5,7 @@ import { batch, exec, insertRows, insertRowsReturning, one, sendBatch, text } fr
 import { dropReply } from '../../src/testing/index.ts';
 import { rows, sql } from '../support/sql.ts';
 import { unhandledDuring } from '../support/stray-errors.ts';
-import { add, cockroach, describeTransact, insert, read } from './fixture.ts';
+import { add, describeTransact, insert } from './fixture.ts';
 
 const oneId = { params: [['id', text]], columns: [] } as const;
 const addAccount = exec<{ id: string }>({
@@ -406,8 +406,6 @@ describeTransact('callback', (t) => {
     'CREATE TABLE sneaky (a INT8)',
     'DROP TABLE account',
     'TRUNCATE account',
-    'SELECT 1 AS a INTO sneaky',
-    'EXPLAIN ANALYZE CREATE TABLE sneaky AS SELECT 1 AS a',
     'COPY account FROM STDIN',
   ])('line 17: %j inside of the callback is refused before it is sent', async (text) => {
     const sent = await t.sent(() =>
@@ -458,7 +456,7 @@ describeTransact('callback', (t) => {
       ];
       const sent = await t.sent(async () => {
         await expect(t.db.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
-        await expect(t.db.guarded.execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
+        await expect(t.db.guardedWithin(60_000).execute(sql(text))).rejects.toThrow(ForbiddenStatementError);
         await expect(session.execute(sql(text))).rejects.toThrow(/COPY .* use a `:copyfrom` query/);
         await expect(session.batch(both)).rejects.toThrow(ForbiddenStatementError);
         await expect(t.db.transact((tx) => tx.batch(both))).rejects.toThrow(ForbiddenStatementError);
@@ -472,11 +470,5 @@ describeTransact('callback', (t) => {
     await t.db.transact((tx) => tx.execute(sql(`CREATE TABLE ${table} (a INT8)`)), { allowDdl: true });
     expect((await t.direct.execute(sql(`SELECT count(*) FROM ${table}`))).rows).toEqual([['0']]);
     await t.db.transact((tx) => tx.execute(sql(`DROP TABLE ${table}`)), { allowDdl: true });
-    if (!cockroach) {
-      await t.db.transact((tx) => tx.execute(sql(`SELECT 1 AS a INTO ${table}`)), { allowDdl: true });
-      expect(await rows(t.direct, `SELECT a FROM ${table}`)).toEqual([['1']]);
-      await t.direct.execute(sql(`DROP TABLE ${table}`));
-    }
-    expect(cockroach || (await t.direct.execute(read('x'))).rows.length === 0).toBe(true);
   });
 });

@@ -7,7 +7,8 @@ import { sql } from '../support/sql.ts';
 import { cockroach, describeTransact, insert, isStatement, read } from './fixture.ts';
 
 describeTransact('liveness', (t) => {
-  const takeOver = (sessionId: string) => closeSessions(t.direct.guarded, { sessionIds: [sessionId] });
+  const takeOver = (sessionId: string) =>
+    closeSessions(t.direct.guardedWithin(60_000), { sessionIds: [sessionId] });
 
   /** Changes with every write of the session's row in that table, by whatever transaction. */
   const version = async (table: string, sessionId: string) => {

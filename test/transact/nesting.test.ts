@@ -170,7 +170,8 @@ describeTransact('nesting', (t) => {
     expect(await rows(t.direct, 'SELECT id FROM account')).toEqual([]);
   });
 
-  const takeOver = (sessionId: string) => closeSessions(t.direct.guarded, { sessionIds: [sessionId] });
+  const takeOver = (sessionId: string) =>
+    closeSessions(t.direct.guardedWithin(60_000), { sessionIds: [sessionId] });
 
   test('line 33: a part is fenced by its own session, before its callback runs, also where nothing else is fenced', async () => {
     const session = await t.db.startSession({ component: 'l33p', intervalMs: 60_000 });

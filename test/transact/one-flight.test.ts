@@ -38,7 +38,7 @@ describeTransact('one flight', (t) => {
 
   test('a dead session’s statement is rolled back by the server, though its COMMIT was sent', async () => {
     const { session } = await open();
-    await closeSessions(t.direct.guarded, { sessionIds: [session.id] });
+    await closeSessions(t.direct.guardedWithin(60_000), { sessionIds: [session.id] });
     const sent = await t.sent(() =>
       expect(session.execute(insert('dead'))).rejects.toThrow(SessionExpiredError),
     );

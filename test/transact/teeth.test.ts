@@ -34,7 +34,7 @@ describeTransact('teeth', (t) => {
   const deadSessionIsRefused = async (id: string) => {
     const db = await t.open({ pool: { max: 2 } });
     await using session = await db.startSession({ component: 'teeth', intervalMs: 3_600_000 });
-    await closeSessions(t.direct.guarded, { sessionIds: [session.id] });
+    await closeSessions(t.direct.guardedWithin(60_000), { sessionIds: [session.id] });
     const outcome = await session.transact((tx) => tx.execute(insert(id))).catch(() => 'refused');
     expect(await t.value(id)).toBe(outcome === 'refused' ? undefined : 1);
     return outcome === 'refused';
@@ -46,7 +46,7 @@ describeTransact('teeth', (t) => {
     const outcome = await session
       .transact(async (tx) => {
         await tx.execute(read('other'));
-        await closeSessions(t.direct.guarded, { sessionIds: [session.id] });
+        await closeSessions(t.direct.guardedWithin(60_000), { sessionIds: [session.id] });
         await t.value(id);
         await tx.execute(insert(id));
       })
