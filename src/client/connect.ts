@@ -11,10 +11,10 @@ import {
   withEnvironment,
   withTls,
 } from '../database/index.ts';
+import { HEARTBEAT_CONNECTIONS } from '../sessions/index.ts';
 import { openTelemetry } from '../telemetry/index.ts';
 import { Database } from './database.ts';
 
-const HEART_CONNECTIONS = 2;
 const CLOSE_WITHIN_MS = 30_000;
 
 /**
@@ -58,18 +58,21 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   };
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);
-  const heartPool = new Pool(implementation, address, { ...settings, max: HEART_CONNECTIONS });
+  const heartbeatPool = new Pool(implementation, address, { ...settings, max: HEARTBEAT_CONNECTIONS });
   try {
     const engine = await detectEngine(main);
     const telemetry = openTelemetry({
       system: engine.system,
       namespace: address.database,
       hosts: address.hosts,
-      pools: observedPools(address, { main: [main, settings.max], heart: [heartPool, HEART_CONNECTIONS] }),
+      pools: observedPools(address, {
+        main: [main, settings.max],
+        heartbeats: [heartbeatPool, HEARTBEAT_CONNECTIONS],
+      }),
     });
     return new Database({
       pool: main,
-      heartPool,
+      heartbeatPool,
       engine,
       telemetry,
       url: withTls(url, tls),

@@ -18,7 +18,7 @@ import {
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
-import { Heart, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
+import { Heartbeats, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
 import { COMPONENT, inSpan, type Telemetry } from '../telemetry/index.ts';
 import {
@@ -35,7 +35,7 @@ import { SessionStatements } from './session-statements.ts';
 export interface DatabaseParts {
   readonly pool: Pool;
   /** For heartbeats alone, so that busy transactions cannot starve them. */
-  readonly heartPool: Pool;
+  readonly heartbeatPool: Pool;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
   readonly url: string;
@@ -51,7 +51,7 @@ export interface DatabaseParts {
 export class Database implements Executor {
   readonly #parts: DatabaseParts;
   readonly #transactor: Transactor;
-  readonly #heart: Heart;
+  readonly #heartbeats: Heartbeats;
   readonly #sessions = new Map<string, Session>();
   readonly #starting = new Set<Promise<Session>>();
   #deletion: { readonly ids: string[]; readonly done: Promise<unknown> } | undefined;
@@ -61,7 +61,7 @@ export class Database implements Executor {
   constructor(parts: DatabaseParts) {
     this.#parts = parts;
     this.#transactor = new Transactor(parts.pool, parts.engine, parts.telemetry);
-    this.#heart = new Heart(parts.heartPool, parts.engine);
+    this.#heartbeats = new Heartbeats(parts.heartbeatPool, parts.engine);
   }
 
   /** Which server this is and what it can do. */
@@ -81,7 +81,7 @@ export class Database implements Executor {
 
   /** Connections by state, and heartbeat statements sent so far. */
   get stats() {
-    return { ...this.#parts.pool.stats, heartbeats: this.#heart.beats };
+    return { ...this.#parts.pool.stats, heartbeats: this.#heartbeats.sent };
   }
 
   /**
@@ -172,7 +172,7 @@ export class Database implements Executor {
       await this.#deleteSession(sessionId).catch(() => {});
       throw new DatabaseClosedError();
     }
-    this.#heart.add(live);
+    this.#heartbeats.add(live);
     this.#parts.telemetry.sessionStarted(live.component);
     const session = new Session(live, this.#host);
     this.#sessions.set(session.id, session);
@@ -210,15 +210,15 @@ export class Database implements Executor {
   }
 
   async #close(): Promise<void> {
-    const { pool, heartPool, closeTimeoutMs } = this.#parts;
+    const { pool, heartbeatPool, closeTimeoutMs } = this.#parts;
     const until = performance.now() + closeTimeoutMs;
     const leftMs = () => Math.max(0, until - performance.now());
     await within(leftMs(), Promise.allSettled([...this.#starting]));
     const sessions = [...this.#sessions.values()].map((session) => session.close());
     await within(leftMs(), Promise.allSettled(sessions));
-    await within(leftMs(), this.#heart.stop());
+    await within(leftMs(), this.#heartbeats.stop());
     await within(leftMs(), this.#transactor.close());
-    await Promise.all([pool.close(leftMs()), heartPool.close(leftMs())]);
+    await Promise.all([pool.close(leftMs()), heartbeatPool.close(leftMs())]);
     await this.#parts.onClose();
   }
 
@@ -255,7 +255,7 @@ export class Database implements Executor {
       }),
     refuseInside: (action) => this.#transactor.refuseInside(action),
     close: async (live) => {
-      this.#heart.remove(live);
+      this.#heartbeats.remove(live);
       this.#sessions.delete(live.id);
       await this.#deleteSession(live.id);
     },

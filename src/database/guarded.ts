@@ -24,6 +24,20 @@ export async function sendGuarded(
   return inOneFlight(connection, cockroach ? 'BEGIN' : 'BEGIN ISOLATION LEVEL READ COMMITTED', statements);
 }
 
+/**
+ * A guarded statement that overload must stop last: on CockroachDB with priority HIGH, so that it waits for no other
+ * transaction.
+ */
+export function sendUrgent(
+  connection: DriverConnection,
+  engine: Engine,
+  statement: Statement,
+): Promise<RawResult> {
+  return engine.system === 'cockroachdb'
+    ? inOneFlight(connection, 'BEGIN PRIORITY HIGH', [statement])
+    : sendGuarded(connection, engine, statement);
+}
+
 /** A transaction in one flight: all or none. The last statement's result, or the first failure. */
 async function inOneFlight(
   connection: DriverConnection,

@@ -6,7 +6,7 @@ export type { Driver, DriverConnection, DriverOptions, DriverTls } from './drive
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
 export { type Capabilities, detectEngine, type Engine, engineOf } from './engine.ts';
-export { runClaims, runGuarded, sendGuarded } from './guarded.ts';
+export { runClaims, runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';
 export { type ConnectOptions, connectOptionsSchema, withEnvironment } from './options.ts';
 export { type AcquireOptions, Pool, type PoolOptions, type UseOptions } from './pool.ts';

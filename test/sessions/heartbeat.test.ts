@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect, type Database, type Session, SessionExpiredError } from '../../src/index.ts';
+import { delay, stall, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { killConnections } from '../support/kill-connections.ts';
 import { rows } from '../support/sql.ts';
@@ -74,6 +75,37 @@ describe.each(DRIVERS)('%s', (driver) => {
     await blocker;
     await expect(session.transact((tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
     await session.close();
+  });
+
+  test('heartbeats that are all answered late keep their session, on the connection that they were sent on', async () => {
+    await using proxy = await startFaultProxy({ url: database.url });
+    await using slow = await connect({ url: proxy.url, driver });
+    await using session = await slow.startSession({ component: 'slow', intervalMs: 3_000 });
+    const late = proxy.inject({
+      direction: 'to-server',
+      at: ({ sql: text }) => /UPDATE holdfast.session_deadline/.test(text ?? ''),
+      action: delay(900),
+      times: Infinity,
+    });
+    // More than an interval's worth: none of them is answered within a quarter of it.
+    await waitFor(() => late.strikes >= 4 || session.expired, { timeoutMs: 20_000 });
+    expect(session.expired).toBe(false);
+    expect(await session.transact((tx) => rows(tx, 'SELECT 1'))).toEqual([['1']]);
+  });
+
+  test('beside a heartbeat on a connection that has fallen silent another one is sent on a new connection', async () => {
+    await using proxy = await startFaultProxy({ url: database.url });
+    await using db = await connect({ url: proxy.url, driver });
+    await using session = await db.startSession({ component: 'silent', intervalMs: 3_000 });
+    const silent = proxy.inject({
+      direction: 'to-client',
+      at: ({ tag }) => tag?.startsWith('UPDATE') ?? false,
+      action: stall(),
+    });
+    await silent.struck;
+    const { heartbeats } = db.stats;
+    await waitFor(() => db.stats.heartbeats >= heartbeats + 4 || session.expired, { timeoutMs: 20_000 });
+    expect(session.expired).toBe(false);
   });
 
   test('a process that was stopped past its deadline finds itself expired at its first look', async () => {

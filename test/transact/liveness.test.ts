@@ -184,9 +184,9 @@ describeTransact('liveness', (t) => {
     }
   });
 
-  test('line 35: fifty open transactions through a hundred beats of the session’s own heart need no retry', async () => {
+  test('line 35: fifty open transactions through a hundred beats of the session’s own heartbeats need no retry', async () => {
     const db = await t.open({ pool: { max: 50 } });
-    // The heart beats by this clock, which is moved on only while no beat is on its way. The server counts real time: it
+    // Heartbeats go by this clock, which is moved on only while none is under way. The server counts real time: it
     // ends a transaction that waits an interval for its next statement, so that is longer than a busy host needs here.
     using clock = new FakeClock();
     /** Timers without delay fire, as postgres.js has them when it connects; the time stays. */
@@ -245,7 +245,7 @@ describeTransact('liveness', (t) => {
       });
       await clock.advance(session.intervalMs / 2 + 1);
       await settled(beaten);
-      // The answer is on its way to the heart; one that is asked for later comes later.
+      // The answer is on its way; one that is asked for later comes later.
       await settled(t.db.execute(sql('SELECT 1')));
     }
     expect(beats).toBe(100);
