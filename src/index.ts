@@ -4,15 +4,7 @@
  */
 
 export * from './base/index.ts';
-export { connect, Database, type Retrieve, Session } from './client/index.ts';
-export {
-  type ControlLoop,
-  type ControlLoopOptions,
-  type Handle,
-  type LoopPhase,
-  type LoopState,
-  runControlLoop,
-} from './control/index.ts';
+export { connect, Database } from './client/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export {
   type CountPending,
@@ -35,18 +27,39 @@ export {
 } from './migrate/index.ts';
 export { listSessions } from './queries/sessions.ts';
 export { activeWork, workHistory } from './queries/work.ts';
-export type { CompiledQuery, Executor, RawResult, Statement } from './query/index.ts';
+export type {
+  BoundChange,
+  BoundClaim,
+  ClaimQuery,
+  CompiledQuery,
+  Executor,
+  FinishQuery,
+  RawResult,
+  Statement,
+  StepQuery,
+} from './query/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
 export {
   type Backoff,
   bucketOf,
   type Candidate,
+  type CandidateSource,
+  type Candidates,
+  type ControlLoop,
+  type ControlLoopOptions,
   type ExclusionKey,
-  type RotatingSlice,
-  rotatingSlice,
-  type SharedSlice,
-  sharedSlice,
-  type Work,
+  type FailOptions,
+  type FinishOptions,
+  type Handle,
+  type LoopPhase,
+  type LoopState,
+  type ParkUntil,
+  type RotatingSource,
+  rotating,
+  runControlLoop,
+  Session,
+  type Source,
+  Work,
   type WorkResult,
 } from './work/index.ts';

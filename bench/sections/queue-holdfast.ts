@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { claimJob, finishJob, insertJob, openJobs } from '../../examples/queue/generated/job.ts';
-import { bucketOf, connect, rotatingSlice, sharedSlice, type Work } from '../../src/index.ts';
+import { bucketOf, connect, rotating, type Work } from '../../src/index.ts';
 import { type OpenQueue, type QueueSystem, stopwatch } from './queue-system.ts';
 
 export const BUCKETS = 64;
@@ -23,45 +23,48 @@ export function holdfastQueue(
     const claimTimes: number[] = [];
     const params = { doneBy: 'bench' };
 
-    const shared = sharedSlice(BUCKETS, async (buckets, wanted) => {
-      const before = performance.now();
-      const found = await session.claim(claimJob, { buckets, wanted });
-      claimTimes.push(performance.now() - before);
-      return found;
-    });
+    const shared = rotating(BUCKETS, (buckets) => claimJob.with({ buckets }));
     async function sharingWorker(watch: ReturnType<typeof stopwatch>) {
       watch.start();
       while (!watch.over) {
-        const works = await shared.take();
-        await session.finish(finishJob, works, params, { share: true });
+        const before = performance.now();
+        const works = await session.claim(shared);
+        claimTimes.push(performance.now() - before);
+        await session.finish(works, finishJob.with(params));
         watch.count(works.length);
       }
     }
 
     async function worker(watch: ReturnType<typeof stopwatch>) {
-      const slice = rotatingSlice(BUCKETS);
+      const source = rotating(BUCKETS, (buckets) => claimJob.with({ buckets }));
+      const change = finishJob.with(params);
+      watch.start();
+      while (!watch.over) {
+        const before = performance.now();
+        const works = await session.claim(source, { wanted: batch });
+        claimTimes.push(performance.now() - before);
+        await session.finish(works, change);
+        watch.count(works.length);
+      }
+    }
+
+    async function fusedWorker(watch: ReturnType<typeof stopwatch>) {
+      const change = finishJob.with(params);
+      const buckets = Array.from({ length: BUCKETS }, (_, i) => BigInt(i));
+      let at = Math.floor(Math.random() * BUCKETS);
       let works: readonly Work[] = [];
       watch.start();
       while (!watch.over) {
+        const next = claimJob.with({ buckets: [buckets[at]!] });
         const done = works;
-        works = await slice.take(async (buckets) => {
-          const next = { query: claimJob, params: { buckets, wanted: batch } };
-          const before = performance.now();
-          const held = done.filter((work) => !work.ended);
-          const found =
-            mode === 'fused' && held.length > 0
-              ? await session.finishAndClaim({ query: finishJob, works: held, params }, next)
-              : await session.claim(claimJob, next.params);
-          if (mode !== 'fused') claimTimes.push(performance.now() - before);
-          return found;
-        }, batch);
-        if (mode === 'fused') watch.count(done.length);
-        else {
-          await session.finish(finishJob, works, params);
-          watch.count(works.length);
-        }
+        works =
+          done.length > 0
+            ? await session.finish(done, change, { claim: next, wanted: batch })
+            : await session.claim(next, { wanted: batch });
+        watch.count(done.length);
+        if (works.length < batch) at = (at + 1) % BUCKETS;
       }
-      if (mode === 'fused') await session.finish(finishJob, works, params);
+      await session.finish(works, change);
     }
 
     return {
@@ -81,7 +84,7 @@ export function holdfastQueue(
       },
       async run(jobs, workers) {
         const watch = stopwatch(jobs);
-        const run = mode === 'shared' ? sharingWorker : worker;
+        const run = { shared: sharingWorker, fused: fusedWorker, 'claim and finish': worker }[mode];
         await Promise.all(Array.from({ length: workers }, () => run(watch)));
         return watch.rate;
       },

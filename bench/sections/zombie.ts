@@ -34,13 +34,13 @@ async function holdfast(server: BenchServer): Promise<ZombieVerdict> {
   const stalled = await db.startSession({ component: 'stalled', intervalMs: 60_000 });
   const heir = await db.startSession({ component: 'heir', intervalMs: 60_000 });
   await insertJob(db, [{ jobId: randomUUID(), bucket: 0n }]);
-  const lost = await stalled.claim(claimJob, { buckets: [0n] });
+  const lost = await stalled.claim(claimJob.with({ buckets: [0n] }));
   await server.run(
     url,
     `UPDATE holdfast.session_deadline SET deadline = now() WHERE session_id = '${stalled.id}'`,
   );
-  await heir.claim(claimJob, { buckets: [0n] });
-  const refused = await stalled.finish(finishJob, lost, { doneBy: 'stalled' }).then(
+  await heir.claim(claimJob.with({ buckets: [0n] }));
+  const refused = await stalled.finish(lost, finishJob.with({ doneBy: 'stalled' })).then(
     () => undefined,
     (error: { code?: string }) => error.code,
   );

@@ -26,7 +26,10 @@ WITH orphan AS (
   LIMIT @page::INT8
 ), freed AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = w.holder
+  SET holder = NULL, taken_from = w.holder, failures = COALESCE(w.failures, 0) + 1, woken = NULL,
+    not_before = CASE WHEN COALESCE(w.failures, 0) < 1 THEN NULL
+      ELSE w.started_at + LEAST(64, power(2::FLOAT8, LEAST(w.failures, 6)::FLOAT8)) * INTERVAL '1 second' END,
+    backoff_cause = 'abandoned'
   FROM orphan AS o
   WHERE w.kind = o.kind AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
   RETURNING w.kind, w.target, w.token, w.started_at, w.taken_from
@@ -48,15 +51,18 @@ WHERE (target, kind, token) IN (
 );
 
 -- name: CountWork :many
--- Gauges by kind: work held by live sessions, and targets backing off. Reads the work table from end to end, for
+-- Gauges by kind: work held by live sessions, and targets that back off, are parked or quarantined. Reads the work table from end to end, for
 -- the same reason as CloseAbandonedWork: run it seldom.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT w.kind,
   sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS "active!",
-  sum(CASE WHEN w.not_before > now() THEN 1 ELSE 0 END)::INT8 AS "backing_off!"
+  sum(CASE WHEN w.not_before > now() AND w.parked IS NULL THEN 1 ELSE 0 END)::INT8 AS "backing_off!",
+  sum(CASE WHEN w.not_before > now() AND w.parked THEN 1 ELSE 0 END)::INT8 AS "parked!",
+  sum(CASE WHEN w.failures >= k.quarantine_after THEN 1 ELSE 0 END)::INT8 AS "quarantined!"
 FROM holdfast.work AS w
 LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
-WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL) AND w.kind NOT LIKE 'group:%'
+LEFT JOIN holdfast.kind AS k ON k.kind = w.kind
+WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL OR w.failures > 0) AND w.kind NOT LIKE 'group:%'
 GROUP BY w.kind
 ORDER BY w.kind;
 

@@ -1,17 +1,40 @@
+-- name: SeenTokens :many
+-- The tokens of lock keys (parallel arrays), by primary key, in their order; null for a key that was never claimed.
+-- Runs in the snapshot of the retrieval: a claim takes a candidate only while its tokens are still these.
+SELECT k.n AS "n!", w.token
+FROM unnest(@ns::INT8[], @kinds::TEXT[], @targets::TEXT[]) AS k (n, kind, target)
+LEFT JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
+ORDER BY k.n;
+
 -- name: ClaimWork :many
--- Claims up to @wanted of the candidates, in their order, in ONE statement: reads every lock key of every
--- candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is gone
--- or past its deadline) and due, evicts those dead holders, takes the keys with token + 1, and writes the
--- history. Nothing is taken for a session that is itself not live. May conflict with another claimer of the
--- same key: the upsert's guard (same token, same holder as read) decides, so it is right at READ COMMITTED too.
--- Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys taken
--- (token not null), or, when nothing was taken, every key with what stands in the way.
+-- Claims up to @wanted of the candidates, in their order, in ONE statement and one round trip: reads every lock key
+-- of every candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is
+-- gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row),
+-- evicts those dead holders, takes the keys with the next token, and writes what was abandoned to the history.
+-- Right at READ COMMITTED: the upsert's guard (same token, same holder as read) decides between claimers. Raises when
+-- the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
+-- a candidate. Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys
+-- taken; those lost to others have no token.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
-WITH candidate AS (
-  SELECT c.ord, c.kind, c.target
-  FROM unnest(@ords::INT8[], @kinds::TEXT[], @targets::TEXT[]) AS c (ord, kind, target)
+-- lint:ignore HL004 PostgreSQL only, where it does lock
+-- lint:ignore HL003 one row by primary key
+WITH policy AS (
+  SELECT (SELECT p.paused_at FROM holdfast.kind AS p WHERE p.kind = @kind) AS paused_at,
+    COALESCE((SELECT p.quarantine_after FROM holdfast.kind AS p WHERE p.kind = @kind), 9223372036854775807)
+      AS quarantine_after
+), live AS (
+  SELECT s.session_id, s.void_claims
+  FROM holdfast.session AS s
+  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
+  WHERE s.session_id = @session_id AND d.deadline > now()
+  FOR KEY SHARE OF s
+), candidate AS (
+  SELECT c.ord, c.kind, c.target, c.token
+  FROM unnest(@ords::INT8[], @kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS c (ord, kind, target, token)
 ), seen AS (
-  SELECT c.ord, c.kind, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
+  SELECT c.ord, c.kind, c.target, w.holder, c.token, w.started_at, w.not_before,
+    COALESCE(w.token, 0) AS token_now,
+    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
   LEFT JOIN holdfast.work AS w ON w.kind = c.kind AND w.target = c.target
@@ -22,17 +45,18 @@ WITH candidate AS (
   FROM seen
   GROUP BY ord
   HAVING bool_and((held_by IS NULL OR deadline IS NULL OR deadline <= now())
-    AND (not_before IS NULL OR not_before <= now()))
+    AND (not_before IS NULL OR not_before <= now())
+    AND token = token_now
+    AND (kind <> @kind OR (
+      failures < (SELECT quarantine_after FROM policy)
+      AND (SELECT paused_at FROM policy) IS NULL
+      AND (holder IS NULL OR failures < 2
+        OR started_at <= now() - LEAST(64, power(2::FLOAT8, LEAST(failures - 1, 6)::FLOAT8)) * INTERVAL '1 second'))))
   ORDER BY ord
   LIMIT @wanted::INT8
 ), chosen AS (
-  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at
+  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at, s.failures
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
-), live AS (
-  SELECT s.session_id
-  FROM holdfast.session AS s
-  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
-  WHERE s.session_id = @session_id AND d.deadline > now()
 ), dead AS (
   DELETE FROM holdfast.session_deadline
   WHERE session_id IN (SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live))
@@ -41,16 +65,18 @@ WITH candidate AS (
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from)
-  SELECT c.kind, c.target, l.session_id, c.token + 1, now(), c.holder
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
+  SELECT c.kind, c.target, l.session_id,
+    CASE WHEN c.token = 0 THEN CAST(extract(epoch FROM now()) * 1000 AS INT8) ELSE c.token + 1 END,
+    now(), c.holder, @claim_number::INT8, NULLIF(c.failures, 0)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   ORDER BY c.kind, c.target
   ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from, claim = NULL
+    taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures, parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING kind, target, token, taken_from, backoff_seconds
+  RETURNING kind, target, token, taken_from, backoff_seconds, failures
 ), abandoned AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
   SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, 'abandoned'
@@ -58,13 +84,21 @@ WITH candidate AS (
   WHERE t.kind = @kind AND t.taken_from IS NOT NULL
   RETURNING token
 )
-SELECT s.ord AS "ord!", s.kind AS "kind!", s.target AS "target!", t.token, t.taken_from, t.backoff_seconds,
-  (s.held_by IS NOT NULL AND s.deadline > now()) AS "held!",
-  COALESCE(s.not_before > now(), false) AS "backing_off!"
-FROM seen AS s
-LEFT JOIN taken AS t ON t.kind = s.kind AND t.target = s.target
-WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
-ORDER BY s.ord, s.kind, s.target;
+SELECT c.ord AS "ord!", c.kind AS "kind!", c.target AS "target!", t.token, t.taken_from, t.backoff_seconds, t.failures
+FROM (SELECT CAST(CASE
+  WHEN NOT EXISTS (SELECT 1 FROM live) THEN 'holdfast:session-expired'
+  WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= @claim_number::INT8) THEN 'holdfast:claim-void'
+  WHEN EXISTS (
+    SELECT 1 FROM chosen AS c LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
+    GROUP BY c.ord HAVING count(t.token) > 0 AND count(t.token) < count(*)) THEN 'holdfast:claim-torn'
+  ELSE '1' END AS INT8) AS proved) AS proof
+JOIN (
+  SELECT ord, kind, target FROM chosen
+  UNION ALL
+  SELECT ord, kind, target FROM seen WHERE token <> token_now
+) AS c ON proof.proved = 1
+LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
+ORDER BY c.ord, c.kind, c.target;
 
 -- name: HoldWork :one
 -- Proof of ownership inside a transaction: by primary key, raises unless the token is the current one.
@@ -84,35 +118,52 @@ SELECT CAST(CASE WHEN EXISTS (
   THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS held;
 
 -- name: ReleaseWork :one
--- Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
--- (kind, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
--- key is still held by this session with this token. @event is finished, failed or canceled; a canceled one
--- keeps the backoff it had, a finished one clears it, a failed one keeps others away for @delay_ms and
--- remembers @backoff_seconds, the period before jitter, for the next failure to build on.
-WITH released AS (
+-- Ends claims of one kind: frees their keys (parallel arrays, by primary key), sets or clears what keeps their own
+-- (kind, target) from being claimed, writes the history; one statement, one round trip. Raises, so that nothing sent
+-- behind it takes effect, unless the session's row is there and every key is still held by it with this token.
+-- @event is finished, failed, canceled or parked. A canceled one keeps the backoff that it had, a finished one clears
+-- it, a failed one keeps others away for its delay and remembers the period before jitter (@backoffs) for the next
+-- failure to build on. A parked one is not claimable before @until, else for its delay, else (-1) until it is woken;
+-- one that was woken while it was held is claimable at once.
+-- lint:ignore HL004 PostgreSQL only, where it does lock
+WITH alive AS (
+  SELECT session_id FROM holdfast.session WHERE session_id = @session_id FOR KEY SHARE
+), released AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = NULL,
+  SET holder = NULL, taken_from = NULL, woken = NULL,
+    parked = CASE WHEN @event::TEXT = 'parked' AND w.woken IS NULL AND w.kind = @kind THEN true END,
     not_before = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.not_before
-      WHEN @event::TEXT = 'failed' THEN now() + @delay_ms::INT8 * INTERVAL '1 millisecond' END,
-    backoff_seconds = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.backoff_seconds
-      WHEN @event::TEXT = 'failed' THEN sqlc.narg(backoff_seconds)::INT8 END,
-    backoff_cause = CASE WHEN w.kind <> @kind OR @event::TEXT = 'canceled' THEN w.backoff_cause
-      WHEN @event::TEXT = 'failed' THEN sqlc.narg(cause)::TEXT END
-  FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, target, token)
+      WHEN @event::TEXT = 'failed' THEN now() + k.delay_ms * INTERVAL '1 millisecond'
+      WHEN @event::TEXT = 'parked' AND w.woken IS NULL THEN COALESCE(sqlc.narg(until)::TIMESTAMPTZ,
+        CASE WHEN k.delay_ms < 0 THEN '9999-12-31 00:00:00+00'::TIMESTAMPTZ
+          ELSE now() + k.delay_ms * INTERVAL '1 millisecond' END) END,
+    backoff_seconds = CASE WHEN w.kind <> @kind OR @event::TEXT IN ('canceled', 'parked') THEN w.backoff_seconds
+      WHEN @event::TEXT = 'failed' THEN k.backoff_seconds END,
+    backoff_cause = CASE WHEN w.kind <> @kind OR @event::TEXT IN ('canceled', 'parked') THEN w.backoff_cause
+      WHEN @event::TEXT = 'failed' THEN sqlc.narg(cause)::TEXT END,
+    failures = CASE WHEN w.kind <> @kind OR @event::TEXT IN ('canceled', 'parked') THEN w.failures
+      WHEN @event::TEXT = 'failed' THEN COALESCE(w.failures, 0) + 1 END
+  FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[], @delays_ms::INT8[], @backoffs::INT8[])
+    AS k (kind, target, token, delay_ms, backoff_seconds)
   WHERE w.kind = k.kind AND w.target = k.target AND w.holder = @session_id::UUID AND w.token = k.token
+    AND EXISTS (SELECT 1 FROM alive)
   RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event, cause)
   SELECT target, kind, token, @session_id::UUID, started_at, @event::TEXT, sqlc.narg(cause)::TEXT
-  FROM released WHERE kind = @kind
+  FROM released
+  WHERE kind = @kind AND (@event::TEXT <> 'finished'
+    OR COALESCE((SELECT p.keep_finished FROM holdfast.kind AS p WHERE p.kind = @kind), true))
   RETURNING token
 )
-SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = @keys::INT8
-  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS released;
+SELECT CAST(CASE
+  WHEN NOT EXISTS (SELECT 1 FROM alive) THEN 'holdfast:session-expired'
+  WHEN (SELECT count(*) FROM released) <> cardinality(@tokens::INT8[]) THEN 'holdfast:lease-lost'
+  ELSE '1' END AS INT8) AS released;
 
 -- name: WorkHistory :many
 -- Everything that happened to a target, oldest first: by primary key prefix, in both tables.
-SELECT target AS "target!", kind AS "kind!", token AS "token!", event AS "event!", session_id AS "session_id!",
+SELECT target AS "target!", kind AS "kind!", token, event AS "event!", session_id,
   at AS "at!", cause
 FROM holdfast.work_history
 WHERE target = @target
@@ -124,14 +175,6 @@ SELECT kind, target, session_id, token, started_at
 FROM holdfast.active_work
 ORDER BY kind, target;
 
--- name: WorkEnding :maybe
--- How the work with this token ended, if its own session ended it: by primary key. Tells an end whose answer was
--- lost from a take-over.
-SELECT event
-FROM holdfast.ended_work
-WHERE target = @target AND kind = @kind AND token = @token AND session_id = @session_id
-  AND event <> 'abandoned';
-
 -- name: HeldKeys :many
 -- Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key.
 SELECT w.kind, w.target
@@ -139,12 +182,20 @@ FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, targe
 JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
 WHERE w.holder = @session_id::UUID AND w.token = k.token;
 
--- name: FinishedKeys :one
--- How many of the given claims (parallel arrays) the history says this session finished: by primary key.
-SELECT count(*) AS finished
-FROM unnest(@kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS k (kind, target, token)
-JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = k.kind AND e.token = k.token
-WHERE e.session_id = @session_id::UUID AND e.event = 'finished';
+-- name: EndedKeys :many
+-- Of claims of one kind (parallel arrays), how this session has ended each: by primary key. Null: it has not, as far as
+-- the database tells. Where the kind keeps no history of what finished, a claim that is held no more and has no other
+-- end was finished. Tells an end whose answer was lost from a take-over.
+SELECT k.target AS "target!",
+  COALESCE(e.event, CASE WHEN NOT COALESCE(p.keep_finished, true) AND w.token IS NOT NULL
+    AND (w.token > k.token OR w.holder IS NULL) AND NOT EXISTS (
+      SELECT 1 FROM holdfast.ended_work AS o WHERE o.target = k.target AND o.kind = @kind AND o.token = k.token)
+    THEN 'finished' END) AS event
+FROM unnest(@targets::TEXT[], @tokens::INT8[]) AS k (target, token)
+LEFT JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = @kind AND e.token = k.token
+  AND e.session_id = @session_id::UUID AND e.event <> 'abandoned'
+LEFT JOIN holdfast.work AS w ON w.target = k.target AND w.kind = @kind
+LEFT JOIN holdfast.kind AS p ON p.kind = @kind;
 
 -- name: HoldClaims :maybe
 -- First part of settling a claim in one statement whose answer was lost: waits for every claim and finish of the
@@ -161,7 +212,70 @@ UPDATE holdfast.session SET void_claims = @claim WHERE session_id = @session_id 
 -- name: ClaimedBy :many
 -- Last part: what the claim took. The only way that needs no index on what every claim and finish writes is from end
 -- to end; it runs once for each lost answer.
-SELECT target, kind, token, taken_from, backoff_seconds
+SELECT target, kind, token, taken_from, backoff_seconds, failures
 FROM holdfast.work
 WHERE holder = @session_id AND claim = @claim
 ORDER BY target, kind;
+
+-- name: WakeWork :execrows
+-- Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last.
+UPDATE holdfast.work
+SET not_before = CASE WHEN parked THEN NULL ELSE not_before END, parked = NULL,
+  woken = CASE WHEN holder IS NULL THEN NULL ELSE true END
+WHERE kind = @kind AND target = ANY(@targets::TEXT[]) AND (parked OR holder IS NOT NULL);
+
+-- name: ReleaseQuarantine :one
+-- An operator's word that a target may be tried again: forgets its failures and its backoff, and writes that down. By
+-- primary key. Gives 0 when the target has neither or is held.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
+WITH released AS (
+  UPDATE holdfast.work
+  SET failures = NULL, not_before = NULL, backoff_seconds = NULL, backoff_cause = NULL, parked = NULL,
+    started_at = CASE WHEN holder IS NULL THEN started_at ELSE started_at - INTERVAL '2 minutes' END
+  WHERE kind = @kind AND target = @target AND (failures > 0 OR not_before IS NOT NULL OR holder IS NOT NULL)
+    AND NOT EXISTS (
+      SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = work.holder AND d.deadline > now())
+  RETURNING target
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, target, event, cause)
+  SELECT @kind, target, 'released', @cause::TEXT FROM released
+  RETURNING target
+)
+SELECT count(*) AS released FROM noted;
+
+-- name: PauseKind :one
+-- Nothing of the kind is claimed from now on; what is held goes on. By primary key. Gives 0 when it was paused.
+WITH paused AS (
+  INSERT INTO holdfast.kind AS k (kind, paused_at, paused_cause) VALUES (@kind, now(), @cause)
+  ON CONFLICT (kind) DO UPDATE SET paused_at = now(), paused_cause = excluded.paused_cause WHERE k.paused_at IS NULL
+  RETURNING kind
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, event, cause) SELECT kind, 'paused', @cause::TEXT FROM paused RETURNING kind
+)
+SELECT count(*) AS paused FROM noted;
+
+-- name: ResumeKind :one
+-- The opposite. By primary key. Gives 0 when it was not paused.
+WITH resumed AS (
+  UPDATE holdfast.kind SET paused_at = NULL, paused_cause = NULL WHERE kind = @kind AND paused_at IS NOT NULL
+  RETURNING kind
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, event, cause) SELECT kind, 'resumed', @cause::TEXT FROM resumed RETURNING kind
+)
+SELECT count(*) AS resumed FROM noted;
+
+-- name: SetKind :exec
+-- The policy of a kind, by primary key.
+INSERT INTO holdfast.kind AS k (kind, quarantine_after, keep_finished)
+VALUES (@kind, sqlc.narg(quarantine_after), @keep_finished)
+ON CONFLICT (kind) DO UPDATE SET quarantine_after = excluded.quarantine_after, keep_finished = excluded.keep_finished;
+
+-- name: ListKinds :many
+-- Every kind that has a row: paused or not, and its policy.
+SELECT kind, paused_at, paused_cause, quarantine_after, keep_finished FROM holdfast.kind ORDER BY kind;
+
+-- name: QuarantinedWork :many
+-- Targets that no claim takes until an operator releases them. Reads the work table from end to end.
+SELECT kind AS "kind!", target AS "target!", token AS "token!", failures AS "failures!", started_at, cause
+FROM holdfast.quarantined_work
+ORDER BY kind, target;

@@ -7,14 +7,7 @@ import {
   LEAST_PATIENCE_MS,
   within,
 } from '../base/index.ts';
-import {
-  ambiguousIfApplied,
-  type Engine,
-  leaveClaimMode,
-  noteState,
-  type Pool,
-  runGuarded,
-} from '../database/index.ts';
+import { ambiguousIfApplied, type Engine, noteState, type Pool, runGuarded } from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -27,9 +20,7 @@ import {
   type TransactOptions,
   Transactor,
 } from '../transact/index.ts';
-import type { Work, WorkResult } from '../work/index.ts';
-import { Session, type SessionHost } from './session.ts';
-import { SessionStatements } from './session-statements.ts';
+import { Session, type SessionHost, SessionStatements, type Work, type WorkResult } from '../work/index.ts';
 
 /** What connect() puts together. */
 export interface DatabaseParts {
@@ -98,7 +89,6 @@ export class Database implements Executor {
     refuseLeftovers(statement.text);
     try {
       return await pool.use({}, (connection) => {
-        leaveClaimMode(connection);
         noteState(connection, engine, statement.text);
         return telemetry.statement(statement, connection, () => connection.send(statement));
       });
@@ -254,6 +244,7 @@ export class Database implements Executor {
         signal: live.signal,
       }),
     refuseInside: (action) => this.#transactor.refuseInside(action),
+    isInside: () => this.#transactor.isInside(),
     close: async (live) => {
       this.#heartbeats.remove(live);
       this.#sessions.delete(live.id);

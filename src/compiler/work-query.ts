@@ -1,13 +1,13 @@
 import type { DatabaseError } from '../base/index.ts';
-import { claimText, finishText, MOST_CANDIDATES, type ParameterNumbers } from '../query/index.ts';
+import { claimText, finishText, MOST_CANDIDATES, type ParameterNumbers, stepText } from '../query/index.ts';
 import { SourceError } from './diagnostic.ts';
 import { camelCase } from './names.ts';
 import type { EngineQuery, SourceParameter } from './source/parameters.ts';
 import { isCode, type SourceQuery } from './source/query-file.ts';
 
-/** A `:claim` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
+/** A `:claim`, `:step` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
 export interface WorkPart {
-  readonly command: 'claim' | 'finish';
+  readonly command: 'claim' | 'step' | 'finish';
   readonly kind: string;
   readonly text: string;
   /** Of a :claim whose SELECT has none of its own. */
@@ -16,19 +16,20 @@ export interface WorkPart {
 
 /** Parameters of the wrapper, by command; the author may use the named ones too. */
 const added = {
-  claim: ['session_id', 'claim_number', 'wanted'],
-  finish: ['session_id', 'key_kinds', 'key_targets', 'key_tokens'],
+  claim: ['session_id', 'claim_number', 'wanted', 'refusal'],
+  step: ['session_id', 'key_kinds', 'key_targets', 'key_tokens', 'refusal'],
+  finish: ['session_id', 'key_kinds', 'key_targets', 'key_tokens', 'refusal'],
 } as const;
 
 /** Whether the session gives this parameter, so that callers do not. */
 export const isFilledIn = (command: WorkPart['command'], field: string) =>
-  added[command].some((name) => camelCase(name) === field) || (command === 'finish' && field === 'targets');
+  added[command].some((name) => camelCase(name) === field) || (command !== 'claim' && field === 'targets');
 
-/** Wraps a `:claim` or `:finish` into its one statement; any other query is given back as it is. */
+/** Wraps a `:claim`, `:step` or `:finish` into its one statement; any other query is given back as it is. */
 export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
   const { source } = query;
   const { command } = source;
-  if (command !== 'claim' && command !== 'finish') {
+  if (command !== 'claim' && command !== 'step' && command !== 'finish') {
     if (source.settings?.size)
       throw problem(source, `:${command} takes no settings`, `write -- name: ${source.name} :${command}`);
     return query;
@@ -55,7 +56,7 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
   const text =
     command === 'claim'
       ? claimText({ kind, retrieval: inner, limit, numbers }, system)
-      : finishText({ kind, change: inner, numbers }, system);
+      : (command === 'step' ? stepText : finishText)({ kind, change: inner, numbers }, system);
   const start = text.indexOf(inner);
   return {
     ...query,
@@ -85,7 +86,7 @@ function checkedKind(source: SourceQuery, command: string): string {
   return kind;
 }
 
-function checkStatement(source: SourceQuery, command: 'claim' | 'finish'): void {
+function checkStatement(source: SourceQuery, command: 'claim' | 'step' | 'finish'): void {
   const first = source.tokens.find(isCode)?.text.toLowerCase() ?? '';
   const fits = command === 'claim' ? ['select', 'with'] : ['insert', 'update', 'delete', 'upsert'];
   if (fits.includes(first)) return;
@@ -97,7 +98,7 @@ function checkStatement(source: SourceQuery, command: 'claim' | 'finish'): void 
       )
     : problem(
         source,
-        `${source.name} is :finish but no change`,
+        `${source.name} is :${command} but no change`,
         'give an INSERT, UPDATE or DELETE over @targets',
       );
 }

@@ -1,6 +1,5 @@
 import { DatabaseError } from '../base/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
-import { enterClaimMode, leaveClaimMode } from './claim-mode.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
 import { ambiguousIfApplied, ambiguousIfHidden, type Judge } from './hidden-outcome.ts';
@@ -21,7 +20,7 @@ export async function sendGuarded(
 ): Promise<RawResult> {
   const cockroach = engine.system === 'cockroachdb';
   if (cockroach && statements.length === 1) return connection.send(statements[0]!);
-  return inOneFlight(connection, cockroach ? 'BEGIN' : 'BEGIN ISOLATION LEVEL READ COMMITTED', statements);
+  return together(connection, cockroach ? 'BEGIN' : 'BEGIN ISOLATION LEVEL READ COMMITTED', statements);
 }
 
 /**
@@ -34,12 +33,12 @@ export function sendUrgent(
   statement: Statement,
 ): Promise<RawResult> {
   return engine.system === 'cockroachdb'
-    ? inOneFlight(connection, 'BEGIN PRIORITY HIGH', [statement])
+    ? together(connection, 'BEGIN PRIORITY HIGH', [statement])
     : sendGuarded(connection, engine, statement);
 }
 
-/** A transaction in one flight: all or none. The last statement's result, or the first failure. */
-async function inOneFlight(
+/** A transaction in one round trip: all or none. The last statement's result, or the first failure. */
+async function together(
   connection: DriverConnection,
   begin: string,
   statements: readonly Statement[],
@@ -61,10 +60,7 @@ export function runGuarded(
   options: UseOptions = {},
 ): Promise<RawResult> {
   return retrying(ambiguousIfApplied(engine, statements), () =>
-    pool.use(options, (connection) => {
-      leaveClaimMode(connection);
-      return sendGuarded(connection, engine, ...statements);
-    }),
+    pool.use(options, (connection) => sendGuarded(connection, engine, ...statements)),
   );
 }
 
@@ -81,8 +77,16 @@ async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Guarded statements that run over and over: claims and finishes. One is an implicit transaction, several are
- * one transaction, in one flight. Gives the last one's result. Serialization failures and deadlocks are tried
+ * How claims and ends run on PostgreSQL. They go by index whatever their parameters are: they are planned once and not
+ * each time (which takes longer than running them), and never as if a table that was empty then had stayed so. A plan
+ * that has to read a table all the same looks very expensive then, for which PostgreSQL would compile it (JIT); that
+ * takes seconds. All of it is set for the transaction alone: the connection may be a pooler's.
+ */
+const BEGIN_CLAIM =
+  'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL jit = off';
+
+/**
+ * Guarded statements that run over and over: claims and ends. Several are one transaction, in one round trip. Gives the last one's result. Serialization failures and deadlocks are tried
  * again at once. Whatever does not prove that nothing was carried out is AmbiguousCommitError, on both engines: the
  * caller looks.
  */
@@ -94,9 +98,10 @@ export function runClaims(
 ): Promise<RawResult> {
   return retrying(ambiguousIfHidden, () =>
     pool.use(options, async (connection) => {
-      if (engine.system === 'postgresql') enterClaimMode(connection);
-      if (statements.length === 1) return connection.send(statements[0]!);
-      return inOneFlight(connection, 'BEGIN', statements);
+      if (engine.system === 'postgresql') return together(connection, BEGIN_CLAIM, statements);
+      return statements.length === 1
+        ? connection.send(statements[0]!)
+        : together(connection, 'BEGIN', statements);
     }),
   );
 }

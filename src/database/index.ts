@@ -1,4 +1,3 @@
-export { leaveClaimMode } from './claim-mode.ts';
 export { noteState } from './connection-state.ts';
 export { type Address, parseUrl, withTls } from './connection-url.ts';
 export { refuseCopyStreams } from './copy-streams.ts';

@@ -4,6 +4,7 @@ import {
   bindAll,
   bool,
   exec,
+  execRows,
   int8,
   many,
   maybe,
@@ -14,13 +15,48 @@ import {
   uuid,
 } from '../query/index.ts';
 
+export interface SeenTokensParams {
+  readonly ns: readonly bigint[];
+  readonly kinds: readonly string[];
+  readonly targets: readonly string[];
+}
+
+export interface SeenTokensRow {
+  readonly n: bigint;
+  readonly token: bigint | null;
+}
+
+/**
+ * The tokens of lock keys (parallel arrays), by primary key, in their order; null for a key that was never claimed.
+ * Runs in the snapshot of the retrieval: a claim takes a candidate only while its tokens are still these.
+ */
+export const seenTokens = many<SeenTokensParams, SeenTokensRow>({
+  name: 'SeenTokens',
+  text: `SELECT k.n AS n, w.token
+FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS k (n, kind, target)
+LEFT JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
+ORDER BY k.n`,
+  operation: 'SELECT',
+  params: [
+    ['ns', arrayOf(int8)],
+    ['kinds', arrayOf(text)],
+    ['targets', arrayOf(text)],
+  ],
+  columns: [
+    ['n', int8],
+    ['token', int8, 'null'],
+  ],
+});
+
 export interface ClaimWorkParams {
+  readonly kind: string;
+  readonly sessionId: string;
   readonly ords: readonly bigint[];
   readonly kinds: readonly string[];
   readonly targets: readonly string[];
+  readonly tokens: readonly bigint[];
   readonly wanted: bigint;
-  readonly sessionId: string;
-  readonly kind: string;
+  readonly claimNumber: bigint | null;
 }
 
 export interface ClaimWorkRow {
@@ -30,26 +66,38 @@ export interface ClaimWorkRow {
   readonly token: bigint | null;
   readonly takenFrom: string | null;
   readonly backoffSeconds: bigint | null;
-  readonly held: boolean;
-  readonly backingOff: boolean;
+  readonly failures: bigint | null;
 }
 
 /**
- * Claims up to @wanted of the candidates, in their order, in ONE statement: reads every lock key of every
- * candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is gone
- * or past its deadline) and due, evicts those dead holders, takes the keys with token + 1, and writes the
- * history. Nothing is taken for a session that is itself not live. May conflict with another claimer of the
- * same key: the upsert's guard (same token, same holder as read) decides, so it is right at READ COMMITTED too.
- * Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys taken
- * (token not null), or, when nothing was taken, every key with what stands in the way.
+ * Claims up to @wanted of the candidates, in their order, in ONE statement and one round trip: reads every lock key
+ * of every candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is
+ * gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row),
+ * evicts those dead holders, takes the keys with the next token, and writes what was abandoned to the history.
+ * Right at READ COMMITTED: the upsert's guard (same token, same holder as read) decides between claimers. Raises when
+ * the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
+ * a candidate. Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys
+ * taken; those lost to others have no token.
  */
 export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   name: 'ClaimWork',
-  text: `WITH candidate AS (
-  SELECT c.ord, c.kind, c.target
-  FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS c (ord, kind, target)
+  text: `WITH policy AS (
+  SELECT (SELECT p.paused_at FROM holdfast.kind AS p WHERE p.kind = $1) AS paused_at,
+    COALESCE((SELECT p.quarantine_after FROM holdfast.kind AS p WHERE p.kind = $1), 9223372036854775807)
+      AS quarantine_after
+), live AS (
+  SELECT s.session_id, s.void_claims
+  FROM holdfast.session AS s
+  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
+  WHERE s.session_id = $2 AND d.deadline > now()
+  FOR KEY SHARE OF s
+), candidate AS (
+  SELECT c.ord, c.kind, c.target, c.token
+  FROM unnest($3::INT8[], $4::TEXT[], $5::TEXT[], $6::INT8[]) AS c (ord, kind, target, token)
 ), seen AS (
-  SELECT c.ord, c.kind, c.target, w.holder, COALESCE(w.token, 0::INT8) AS token, w.started_at, w.not_before,
+  SELECT c.ord, c.kind, c.target, w.holder, c.token, w.started_at, w.not_before,
+    COALESCE(w.token, 0) AS token_now,
+    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
   LEFT JOIN holdfast.work AS w ON w.kind = c.kind AND w.target = c.target
@@ -60,17 +108,18 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   FROM seen
   GROUP BY ord
   HAVING bool_and((held_by IS NULL OR deadline IS NULL OR deadline <= now())
-    AND (not_before IS NULL OR not_before <= now()))
+    AND (not_before IS NULL OR not_before <= now())
+    AND token = token_now
+    AND (kind <> $1 OR (
+      failures < (SELECT quarantine_after FROM policy)
+      AND (SELECT paused_at FROM policy) IS NULL
+      AND (holder IS NULL OR failures < 2
+        OR started_at <= now() - LEAST(64, power(2::FLOAT8, LEAST(failures - 1, 6)::FLOAT8)) * INTERVAL '1 second'))))
   ORDER BY ord
-  LIMIT $4::INT8
+  LIMIT $7::INT8
 ), chosen AS (
-  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at
+  SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at, s.failures
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
-), live AS (
-  SELECT s.session_id
-  FROM holdfast.session AS s
-  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
-  WHERE s.session_id = $5 AND d.deadline > now()
 ), dead AS (
   DELETE FROM holdfast.session_deadline
   WHERE session_id IN (SELECT held_by FROM chosen WHERE held_by IS NOT NULL AND EXISTS (SELECT 1 FROM live))
@@ -79,39 +128,51 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from)
-  SELECT c.kind, c.target, l.session_id, c.token + 1, now(), c.holder
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
+  SELECT c.kind, c.target, l.session_id,
+    CASE WHEN c.token = 0 THEN CAST(extract(epoch FROM now()) * 1000 AS INT8) ELSE c.token + 1 END,
+    now(), c.holder, $8::INT8, NULLIF(c.failures, 0)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   ORDER BY c.kind, c.target
   ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from, claim = NULL
+    taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures, parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING kind, target, token, taken_from, backoff_seconds
+  RETURNING kind, target, token, taken_from, backoff_seconds, failures
 ), abandoned AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
   SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, 'abandoned'
   FROM taken AS t JOIN chosen AS c ON c.kind = t.kind AND c.target = t.target
-  WHERE t.kind = $6 AND t.taken_from IS NOT NULL
+  WHERE t.kind = $1 AND t.taken_from IS NOT NULL
   RETURNING token
 )
-SELECT s.ord AS ord, s.kind AS kind, s.target AS target, t.token, t.taken_from, t.backoff_seconds,
-  (s.held_by IS NOT NULL AND s.deadline > now()) AS held,
-  COALESCE(s.not_before > now(), false) AS backing_off
-FROM seen AS s
-LEFT JOIN taken AS t ON t.kind = s.kind AND t.target = s.target
-WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
-ORDER BY s.ord, s.kind, s.target`,
+SELECT c.ord AS ord, c.kind AS kind, c.target AS target, t.token, t.taken_from, t.backoff_seconds, t.failures
+FROM (SELECT CAST(CASE
+  WHEN NOT EXISTS (SELECT 1 FROM live) THEN 'holdfast:session-expired'
+  WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= $8::INT8) THEN 'holdfast:claim-void'
+  WHEN EXISTS (
+    SELECT 1 FROM chosen AS c LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
+    GROUP BY c.ord HAVING count(t.token) > 0 AND count(t.token) < count(*)) THEN 'holdfast:claim-torn'
+  ELSE '1' END AS INT8) AS proved) AS proof
+JOIN (
+  SELECT ord, kind, target FROM chosen
+  UNION ALL
+  SELECT ord, kind, target FROM seen WHERE token <> token_now
+) AS c ON proof.proved = 1
+LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
+ORDER BY c.ord, c.kind, c.target`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [
+    ['kind', text],
+    ['sessionId', uuid],
     ['ords', arrayOf(int8)],
     ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
+    ['tokens', arrayOf(int8)],
     ['wanted', int8],
-    ['sessionId', uuid],
-    ['kind', text],
+    ['claimNumber', int8, 'null'],
   ],
   columns: [
     ['ord', int8],
@@ -120,8 +181,7 @@ ORDER BY s.ord, s.kind, s.target`,
     ['token', int8, 'null'],
     ['takenFrom', uuid, 'null'],
     ['backoffSeconds', int8, 'null'],
-    ['held', bool],
-    ['backingOff', bool],
+    ['failures', int8, 'null'],
   ],
 });
 
@@ -189,16 +249,16 @@ export const sealWork = one<SealWorkParams, SealWorkRow>({
 });
 
 export interface ReleaseWorkParams {
-  readonly kind: string;
+  readonly sessionId: string;
   readonly event: string;
-  readonly delayMs: bigint;
-  readonly backoffSeconds: bigint | null;
+  readonly kind: string;
+  readonly until: Date | null;
   readonly cause: string | null;
   readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
-  readonly sessionId: string;
-  readonly keys: bigint;
+  readonly delaysMs: readonly bigint[];
+  readonly backoffs: readonly bigint[];
 }
 
 export interface ReleaseWorkRow {
@@ -206,46 +266,63 @@ export interface ReleaseWorkRow {
 }
 
 /**
- * Ends one claim: frees its keys (parallel arrays, by primary key), sets or clears the backoff of its own
- * (kind, target), writes the history. Raises, so that nothing piped behind it takes effect, unless every
- * key is still held by this session with this token. @event is finished, failed or canceled; a canceled one
- * keeps the backoff it had, a finished one clears it, a failed one keeps others away for @delay_ms and
- * remembers @backoff_seconds, the period before jitter, for the next failure to build on.
+ * Ends claims of one kind: frees their keys (parallel arrays, by primary key), sets or clears what keeps their own
+ * (kind, target) from being claimed, writes the history; one statement, one round trip. Raises, so that nothing sent
+ * behind it takes effect, unless the session's row is there and every key is still held by it with this token.
+ * @event is finished, failed, canceled or parked. A canceled one keeps the backoff that it had, a finished one clears
+ * it, a failed one keeps others away for its delay and remembers the period before jitter (@backoffs) for the next
+ * failure to build on. A parked one is not claimable before @until, else for its delay, else (-1) until it is woken;
+ * one that was woken while it was held is claimable at once.
  */
 export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   name: 'ReleaseWork',
-  text: `WITH released AS (
+  text: `WITH alive AS (
+  SELECT session_id FROM holdfast.session WHERE session_id = $1 FOR KEY SHARE
+), released AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = NULL,
-    not_before = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.not_before
-      WHEN $2::TEXT = 'failed' THEN now() + $3::INT8 * INTERVAL '1 millisecond' END,
-    backoff_seconds = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_seconds
-      WHEN $2::TEXT = 'failed' THEN $4::INT8 END,
-    backoff_cause = CASE WHEN w.kind <> $1 OR $2::TEXT = 'canceled' THEN w.backoff_cause
-      WHEN $2::TEXT = 'failed' THEN $5::TEXT END
-  FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[]) AS k (kind, target, token)
-  WHERE w.kind = k.kind AND w.target = k.target AND w.holder = $9::UUID AND w.token = k.token
+  SET holder = NULL, taken_from = NULL, woken = NULL,
+    parked = CASE WHEN $2::TEXT = 'parked' AND w.woken IS NULL AND w.kind = $3 THEN true END,
+    not_before = CASE WHEN w.kind <> $3 OR $2::TEXT = 'canceled' THEN w.not_before
+      WHEN $2::TEXT = 'failed' THEN now() + k.delay_ms * INTERVAL '1 millisecond'
+      WHEN $2::TEXT = 'parked' AND w.woken IS NULL THEN COALESCE($4::TIMESTAMPTZ,
+        CASE WHEN k.delay_ms < 0 THEN '9999-12-31 00:00:00+00'::TIMESTAMPTZ
+          ELSE now() + k.delay_ms * INTERVAL '1 millisecond' END) END,
+    backoff_seconds = CASE WHEN w.kind <> $3 OR $2::TEXT IN ('canceled', 'parked') THEN w.backoff_seconds
+      WHEN $2::TEXT = 'failed' THEN k.backoff_seconds END,
+    backoff_cause = CASE WHEN w.kind <> $3 OR $2::TEXT IN ('canceled', 'parked') THEN w.backoff_cause
+      WHEN $2::TEXT = 'failed' THEN $5::TEXT END,
+    failures = CASE WHEN w.kind <> $3 OR $2::TEXT IN ('canceled', 'parked') THEN w.failures
+      WHEN $2::TEXT = 'failed' THEN COALESCE(w.failures, 0) + 1 END
+  FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[], $9::INT8[], $10::INT8[])
+    AS k (kind, target, token, delay_ms, backoff_seconds)
+  WHERE w.kind = k.kind AND w.target = k.target AND w.holder = $1::UUID AND w.token = k.token
+    AND EXISTS (SELECT 1 FROM alive)
   RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event, cause)
-  SELECT target, kind, token, $9::UUID, started_at, $2::TEXT, $5::TEXT
-  FROM released WHERE kind = $1
+  SELECT target, kind, token, $1::UUID, started_at, $2::TEXT, $5::TEXT
+  FROM released
+  WHERE kind = $3 AND ($2::TEXT <> 'finished'
+    OR COALESCE((SELECT p.keep_finished FROM holdfast.kind AS p WHERE p.kind = $3), true))
   RETURNING token
 )
-SELECT CAST(CASE WHEN (SELECT count(*) FROM released) = $10::INT8
-  THEN '1' ELSE 'holdfast:lease-lost' END AS INT8) AS released`,
+SELECT CAST(CASE
+  WHEN NOT EXISTS (SELECT 1 FROM alive) THEN 'holdfast:session-expired'
+  WHEN (SELECT count(*) FROM released) <> cardinality($8::INT8[]) THEN 'holdfast:lease-lost'
+  ELSE '1' END AS INT8) AS released`,
   operation: 'SELECT',
+  collection: 'holdfast.session',
   params: [
-    ['kind', text],
+    ['sessionId', uuid],
     ['event', text],
-    ['delayMs', int8],
-    ['backoffSeconds', int8, 'null'],
+    ['kind', text],
+    ['until', timestamptz, 'null'],
     ['cause', text, 'null'],
     ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
-    ['sessionId', uuid],
-    ['keys', int8],
+    ['delaysMs', arrayOf(int8)],
+    ['backoffs', arrayOf(int8)],
   ],
   columns: [['released', int8]],
 });
@@ -257,9 +334,9 @@ export interface WorkHistoryParams {
 export interface WorkHistoryRow {
   readonly target: string;
   readonly kind: string;
-  readonly token: bigint;
+  readonly token: bigint | null;
   readonly event: string;
-  readonly sessionId: string;
+  readonly sessionId: string | null;
   readonly at: Date;
   readonly cause: string | null;
 }
@@ -267,7 +344,7 @@ export interface WorkHistoryRow {
 /** Everything that happened to a target, oldest first: by primary key prefix, in both tables. */
 export const workHistory = many<WorkHistoryParams, WorkHistoryRow>({
   name: 'WorkHistory',
-  text: `SELECT target AS target, kind AS kind, token AS token, event AS event, session_id AS session_id,
+  text: `SELECT target AS target, kind AS kind, token, event AS event, session_id,
   at AS at, cause
 FROM holdfast.work_history
 WHERE target = $1
@@ -278,9 +355,9 @@ ORDER BY at, token, CASE WHEN event = 'started' THEN 1 ELSE 2 END, kind, event`,
   columns: [
     ['target', text],
     ['kind', text],
-    ['token', int8],
+    ['token', int8, 'null'],
     ['event', text],
-    ['sessionId', uuid],
+    ['sessionId', uuid, 'null'],
     ['at', timestamptz],
     ['cause', text, 'null'],
   ],
@@ -310,38 +387,6 @@ ORDER BY kind, target`,
     ['token', int8],
     ['startedAt', timestamptz, 'null'],
   ],
-});
-
-export interface WorkEndingParams {
-  readonly target: string;
-  readonly kind: string;
-  readonly token: bigint;
-  readonly sessionId: string;
-}
-
-export interface WorkEndingRow {
-  readonly event: string;
-}
-
-/**
- * How the work with this token ended, if its own session ended it: by primary key. Tells an end whose answer was
- * lost from a take-over.
- */
-export const workEnding = maybe<WorkEndingParams, WorkEndingRow>({
-  name: 'WorkEnding',
-  text: `SELECT event
-FROM holdfast.ended_work
-WHERE target = $1 AND kind = $2 AND token = $3 AND session_id = $4
-  AND event <> 'abandoned'`,
-  operation: 'SELECT',
-  collection: 'holdfast.ended_work',
-  params: [
-    ['target', text],
-    ['kind', text],
-    ['token', int8],
-    ['sessionId', uuid],
-  ],
-  columns: [['event', text]],
 });
 
 export interface HeldKeysParams {
@@ -376,32 +421,46 @@ WHERE w.holder = $4::UUID AND w.token = k.token`,
   ],
 });
 
-export interface FinishedKeysParams {
-  readonly kinds: readonly string[];
+export interface EndedKeysParams {
+  readonly kind: string;
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
   readonly sessionId: string;
 }
 
-export interface FinishedKeysRow {
-  readonly finished: bigint;
+export interface EndedKeysRow {
+  readonly target: string;
+  readonly event: string | null;
 }
 
-/** How many of the given claims (parallel arrays) the history says this session finished: by primary key. */
-export const finishedKeys = one<FinishedKeysParams, FinishedKeysRow>({
-  name: 'FinishedKeys',
-  text: `SELECT count(*) AS finished
-FROM unnest($1::TEXT[], $2::TEXT[], $3::INT8[]) AS k (kind, target, token)
-JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = k.kind AND e.token = k.token
-WHERE e.session_id = $4::UUID AND e.event = 'finished'`,
+/**
+ * Of claims of one kind (parallel arrays), how this session has ended each: by primary key. Null: it has not, as far as
+ * the database tells. Where the kind keeps no history of what finished, a claim that is held no more and has no other
+ */
+export const endedKeys = many<EndedKeysParams, EndedKeysRow>({
+  name: 'EndedKeys',
+  text: `SELECT k.target AS target,
+  COALESCE(e.event, CASE WHEN NOT COALESCE(p.keep_finished, true) AND w.token IS NOT NULL
+    AND (w.token > k.token OR w.holder IS NULL) AND NOT EXISTS (
+      SELECT 1 FROM holdfast.ended_work AS o WHERE o.target = k.target AND o.kind = $1 AND o.token = k.token)
+    THEN 'finished' END) AS event
+FROM unnest($2::TEXT[], $3::INT8[]) AS k (target, token)
+LEFT JOIN holdfast.ended_work AS e ON e.target = k.target AND e.kind = $1 AND e.token = k.token
+  AND e.session_id = $4::UUID AND e.event <> 'abandoned'
+LEFT JOIN holdfast.work AS w ON w.target = k.target AND w.kind = $1
+LEFT JOIN holdfast.kind AS p ON p.kind = $1`,
   operation: 'SELECT',
+  collection: 'holdfast.ended_work',
   params: [
-    ['kinds', arrayOf(text)],
+    ['kind', text],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
     ['sessionId', uuid],
   ],
-  columns: [['finished', int8]],
+  columns: [
+    ['target', text],
+    ['event', text, 'null'],
+  ],
 });
 
 export interface HoldClaimsParams {
@@ -459,6 +518,7 @@ export interface ClaimedByRow {
   readonly token: bigint;
   readonly takenFrom: string | null;
   readonly backoffSeconds: bigint | null;
+  readonly failures: bigint | null;
 }
 
 /**
@@ -467,7 +527,7 @@ export interface ClaimedByRow {
  */
 export const claimedBy = many<ClaimedByParams, ClaimedByRow>({
   name: 'ClaimedBy',
-  text: `SELECT target, kind, token, taken_from, backoff_seconds
+  text: `SELECT target, kind, token, taken_from, backoff_seconds, failures
 FROM holdfast.work
 WHERE holder = $1 AND claim = $2
 ORDER BY target, kind`,
@@ -483,21 +543,220 @@ ORDER BY target, kind`,
     ['token', int8],
     ['takenFrom', uuid, 'null'],
     ['backoffSeconds', int8, 'null'],
+    ['failures', int8, 'null'],
+  ],
+});
+
+export interface WakeWorkParams {
+  readonly kind: string;
+  readonly targets: readonly string[];
+}
+
+/** Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last. */
+export const wakeWork = execRows<WakeWorkParams>({
+  name: 'WakeWork',
+  text: `UPDATE holdfast.work
+SET not_before = CASE WHEN parked THEN NULL ELSE not_before END, parked = NULL,
+  woken = CASE WHEN holder IS NULL THEN NULL ELSE true END
+WHERE kind = $1 AND target = ANY($2::TEXT[]) AND (parked OR holder IS NOT NULL)`,
+  operation: 'UPDATE',
+  collection: 'holdfast.work',
+  params: [
+    ['kind', text],
+    ['targets', arrayOf(text)],
+  ],
+  columns: [],
+});
+
+export interface ReleaseQuarantineParams {
+  readonly kind: string;
+  readonly target: string;
+  readonly cause: string | null;
+}
+
+export interface ReleaseQuarantineRow {
+  readonly released: bigint;
+}
+
+/**
+ * An operator's word that a target may be tried again: forgets its failures and its backoff, and writes that down. By
+ * primary key. Gives 0 when the target has neither or is held.
+ */
+export const releaseQuarantine = one<ReleaseQuarantineParams, ReleaseQuarantineRow>({
+  name: 'ReleaseQuarantine',
+  text: `WITH released AS (
+  UPDATE holdfast.work
+  SET failures = NULL, not_before = NULL, backoff_seconds = NULL, backoff_cause = NULL, parked = NULL,
+    started_at = CASE WHEN holder IS NULL THEN started_at ELSE started_at - INTERVAL '2 minutes' END
+  WHERE kind = $1 AND target = $2 AND (failures > 0 OR not_before IS NOT NULL OR holder IS NOT NULL)
+    AND NOT EXISTS (
+      SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = work.holder AND d.deadline > now())
+  RETURNING target
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, target, event, cause)
+  SELECT $1, target, 'released', $3::TEXT FROM released
+  RETURNING target
+)
+SELECT count(*) AS released FROM noted`,
+  operation: 'SELECT',
+  collection: 'holdfast.session_deadline',
+  params: [
+    ['kind', text],
+    ['target', text],
+    ['cause', text, 'null'],
+  ],
+  columns: [['released', int8]],
+});
+
+export interface PauseKindParams {
+  readonly kind: string;
+  readonly cause: string | null;
+}
+
+export interface PauseKindRow {
+  readonly paused: bigint;
+}
+
+/** Nothing of the kind is claimed from now on; what is held goes on. By primary key. Gives 0 when it was paused. */
+export const pauseKind = one<PauseKindParams, PauseKindRow>({
+  name: 'PauseKind',
+  text: `WITH paused AS (
+  INSERT INTO holdfast.kind AS k (kind, paused_at, paused_cause) VALUES ($1, now(), $2)
+  ON CONFLICT (kind) DO UPDATE SET paused_at = now(), paused_cause = excluded.paused_cause WHERE k.paused_at IS NULL
+  RETURNING kind
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, event, cause) SELECT kind, 'paused', $2::TEXT FROM paused RETURNING kind
+)
+SELECT count(*) AS paused FROM noted`,
+  operation: 'SELECT',
+  collection: 'holdfast.kind',
+  params: [
+    ['kind', text],
+    ['cause', text, 'null'],
+  ],
+  columns: [['paused', int8]],
+});
+
+export interface ResumeKindParams {
+  readonly kind: string;
+  readonly cause: string | null;
+}
+
+export interface ResumeKindRow {
+  readonly resumed: bigint;
+}
+
+/** The opposite. By primary key. Gives 0 when it was not paused. */
+export const resumeKind = one<ResumeKindParams, ResumeKindRow>({
+  name: 'ResumeKind',
+  text: `WITH resumed AS (
+  UPDATE holdfast.kind SET paused_at = NULL, paused_cause = NULL WHERE kind = $1 AND paused_at IS NOT NULL
+  RETURNING kind
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, event, cause) SELECT kind, 'resumed', $2::TEXT FROM resumed RETURNING kind
+)
+SELECT count(*) AS resumed FROM noted`,
+  operation: 'SELECT',
+  params: [
+    ['kind', text],
+    ['cause', text, 'null'],
+  ],
+  columns: [['resumed', int8]],
+});
+
+export interface SetKindParams {
+  readonly kind: string;
+  readonly quarantineAfter: bigint | null;
+  readonly keepFinished: boolean | null;
+}
+
+/** The policy of a kind, by primary key. */
+export const setKind = exec<SetKindParams>({
+  name: 'SetKind',
+  text: `INSERT INTO holdfast.kind AS k (kind, quarantine_after, keep_finished)
+VALUES ($1, $2, $3)
+ON CONFLICT (kind) DO UPDATE SET quarantine_after = excluded.quarantine_after, keep_finished = excluded.keep_finished`,
+  operation: 'INSERT',
+  collection: 'holdfast.kind',
+  params: [
+    ['kind', text],
+    ['quarantineAfter', int8, 'null'],
+    ['keepFinished', bool, 'null'],
+  ],
+  columns: [],
+});
+
+export interface ListKindsRow {
+  readonly kind: string;
+  readonly pausedAt: Date | null;
+  readonly pausedCause: string | null;
+  readonly quarantineAfter: bigint | null;
+  readonly keepFinished: boolean | null;
+}
+
+/** Every kind that has a row: paused or not, and its policy. */
+export const listKinds = many<NoParams, ListKindsRow>({
+  name: 'ListKinds',
+  text: 'SELECT kind, paused_at, paused_cause, quarantine_after, keep_finished FROM holdfast.kind ORDER BY kind',
+  operation: 'SELECT',
+  collection: 'holdfast.kind',
+  params: [],
+  columns: [
+    ['kind', text],
+    ['pausedAt', timestamptz, 'null'],
+    ['pausedCause', text, 'null'],
+    ['quarantineAfter', int8, 'null'],
+    ['keepFinished', bool, 'null'],
+  ],
+});
+
+export interface QuarantinedWorkRow {
+  readonly kind: string;
+  readonly target: string;
+  readonly token: bigint;
+  readonly failures: bigint;
+  readonly startedAt: Date | null;
+  readonly cause: string | null;
+}
+
+/** Targets that no claim takes until an operator releases them. Reads the work table from end to end. */
+export const quarantinedWork = many<NoParams, QuarantinedWorkRow>({
+  name: 'QuarantinedWork',
+  text: `SELECT kind AS kind, target AS target, token AS token, failures AS failures, started_at, cause
+FROM holdfast.quarantined_work
+ORDER BY kind, target`,
+  operation: 'SELECT',
+  collection: 'holdfast.quarantined_work',
+  params: [],
+  columns: [
+    ['kind', text],
+    ['target', text],
+    ['token', int8],
+    ['failures', int8],
+    ['startedAt', timestamptz, 'null'],
+    ['cause', text, 'null'],
   ],
 });
 
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
+  seenTokens,
   claimWork,
   holdWork,
   sealWork,
   releaseWork,
   workHistory,
   activeWork,
-  workEnding,
   heldKeys,
-  finishedKeys,
+  endedKeys,
   holdClaims,
   voidClaims,
   claimedBy,
+  wakeWork,
+  releaseQuarantine,
+  pauseKind,
+  resumeKind,
+  setKind,
+  listKinds,
+  quarantinedWork,
 });

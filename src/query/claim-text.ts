@@ -13,6 +13,26 @@ export interface ClaimShape {
   readonly numbers: ParameterNumbers;
 }
 
+/** Longest target in bytes: both columns of the lock row's key must fit into an entry of PostgreSQL's index. */
+export const LONGEST_TARGET = 1_000;
+
+/** The token of a row that was not there: higher than any that a deleted row can have had. */
+export const FIRST_TOKEN = 'CAST(extract(epoch FROM now()) * 1000 AS INT8)';
+
+/**
+ * What else keeps a row from being taken: its kind is paused, it is quarantined, or it was abandoned before and was
+ * begun too short a while ago: two seconds, doubling up to about a minute, so that a target that kills its workers
+ * does not kill one a second.
+ */
+const takeable = (
+  work: string,
+  kind: string,
+) => `(SELECT p.paused_at FROM holdfast.kind AS p WHERE p.kind = ${kind}) IS NULL
+    AND (COALESCE(${work}.failures, 0) + CASE WHEN ${work}.holder IS NULL THEN 0 ELSE 1 END) < COALESCE(
+      (SELECT p.quarantine_after FROM holdfast.kind AS p WHERE p.kind = ${kind}), 9223372036854775807)
+    AND (${work}.holder IS NULL OR COALESCE(${work}.failures, 0) < 1
+      OR ${work}.started_at <= now() - LEAST(64, power(2::FLOAT8, LEAST(${work}.failures, 6)::FLOAT8)) * INTERVAL '1 second')`;
+
 /** A statement in parts, so that a finish and a claim can be made one statement. */
 export interface ClaimParts {
   /** What stands between WITH and the last SELECT. */
@@ -24,6 +44,12 @@ export interface ClaimParts {
 }
 
 export type System = 'postgresql' | 'cockroachdb';
+
+/**
+ * A refusal as the server raises it: a text that does not cast, with a random value that the statement was given, so that
+ * no value of a user's can read like it.
+ */
+export const refusal = (why: string, number: string) => `'${why} ' || ${number}::TEXT`;
 
 /** A string as an SQL literal. */
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
@@ -40,7 +66,7 @@ function obstacles(kind: string, system: System): string {
     LEFT LOOKUP JOIN holdfast.session AS s ON s.session_id = w.holder
     LEFT LOOKUP JOIN holdfast.session_deadline AS d ON d.session_id = w.holder`;
   return `LEFT JOIN LATERAL (
-    SELECT w.token, w.holder, w.started_at, w.not_before,
+    SELECT w.token, w.holder, w.started_at, w.not_before, w.failures,
       (SELECT s.session_id FROM holdfast.session AS s WHERE s.session_id = w.holder) AS session_id,
       (SELECT d.deadline FROM holdfast.session_deadline AS d WHERE d.session_id = w.holder) AS deadline
     FROM holdfast.work AS w
@@ -59,7 +85,8 @@ export function claimParts(shape: ClaimShape, system: System): ClaimParts {
   // As an array it is a condition of the index; PostgreSQL would read every session to join them.
   const among = (select: string) => (cockroach ? `IN (${select})` : `= ANY(ARRAY(${select}))`);
   const bound = shape.limit === undefined ? '' : `\n${limit(String(shape.limit))}`;
-  const number = (field: 'sessionId' | 'claimNumber' | 'wanted') => `$${shape.numbers[field]}`;
+  const number = (field: 'sessionId' | 'claimNumber' | 'wanted' | 'refusal') => `$${shape.numbers[field]}`;
+  const refused = (why: string) => refusal(why, number('refusal'));
   const [w, k] = cockroach ? ['w', 's'] : ['k', 'k'];
   const d = cockroach ? 'd' : 'k';
   const ctes = `live AS (
@@ -68,13 +95,17 @@ export function claimParts(shape: ClaimShape, system: System): ClaimParts {
   JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
   WHERE s.session_id = ${number('sessionId')}::UUID AND d.deadline > now()${cockroach ? '' : '\n  FOR KEY SHARE OF s'}
 ), chosen AS (
-  SELECT r.target, COALESCE(${w}.token, 0::INT8) AS token, ${w}.holder, ${w}.started_at, ${k}.session_id AS held_by
+  SELECT r.target, ${w}.token, ${w}.holder, ${w}.started_at,
+    CASE WHEN ${w}.holder IS NULL THEN ${w}.failures ELSE COALESCE(${w}.failures, 0) + 1 END AS failures,
+    ${k}.session_id AS held_by
   FROM (SELECT CAST(retrieval.target AS TEXT) AS target FROM (
 ${shape.retrieval}${bound}
   ) AS retrieval) AS r
   ${obstacles(shape.kind, system)}
   WHERE (${k}.session_id IS NULL OR ${d}.deadline IS NULL OR ${d}.deadline <= now())
     AND (${w}.not_before IS NULL OR ${w}.not_before <= now())
+    AND ${takeable(w, kind)}
+    AND r.target IS NOT NULL AND octet_length(r.target) <= ${LONGEST_TARGET}
   ${limit(`${number('wanted')}::INT8`)}
 ), dead AS (
   DELETE FROM holdfast.session_deadline
@@ -86,17 +117,19 @@ ${shape.retrieval}${bound}
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id ${among('SELECT session_id FROM dead')} RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim)
-  SELECT ${kind}, c.target, l.session_id, min(c.token) + 1, now(), c.holder, ${number('claimNumber')}::INT8
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
+  SELECT ${kind}, c.target, l.session_id, min(COALESCE(c.token, ${FIRST_TOKEN} - 1)) + 1, now(), c.holder,
+    ${number('claimNumber')}::INT8, min(c.failures)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   GROUP BY c.target, l.session_id, c.holder
   ORDER BY c.target
   ON CONFLICT (kind, target) DO UPDATE
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
-    taken_from = excluded.taken_from, claim = excluded.claim
+    taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures,
+    parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING target, token, taken_from, backoff_seconds
+  RETURNING target, token, taken_from, backoff_seconds, failures
 ), abandoned AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
   SELECT t.target, ${kind}, t.token - 1, t.taken_from, min(c.started_at), 'abandoned'
@@ -105,13 +138,15 @@ ${shape.retrieval}${bound}
   GROUP BY t.target, t.token, t.taken_from
   RETURNING token
 )`;
-  const unlessAlive = "WHEN NOT EXISTS (SELECT 1 FROM live) THEN 'holdfast:session-expired'";
-  const unlessValid = `WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= ${number('claimNumber')}::INT8) THEN 'holdfast:claim-void'`;
+  const unlessAlive = `WHEN NOT EXISTS (SELECT 1 FROM live) THEN ${refused('holdfast:session-expired')}`;
+  const unlessValid = `WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= ${number('claimNumber')}::INT8) THEN ${refused('holdfast:claim-void')}`;
   return { ctes, unlessAlive, unlessValid };
 }
 
 /** The last SELECT, after the branches of the CASE by which the statement raises. */
-export const claimRows = (...refusals: string[]) => `SELECT c.target, t.token, t.taken_from, t.backoff_seconds
+export const claimRows = (
+  ...refusals: string[]
+) => `SELECT c.target, t.token, t.taken_from, t.backoff_seconds, t.failures
 FROM (SELECT CAST(CASE
   ${refusals.join('\n  ')}
   ELSE '1' END AS INT8) AS alive) AS proof

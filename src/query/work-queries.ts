@@ -1,15 +1,17 @@
 import { encodeParam, rowDecoder } from './build.ts';
+import { finishParts, finishText, stepText } from './change-text.ts';
 import { claimParts, claimRows, claimText, type ParameterNumbers, type System } from './claim-text.ts';
 import { int8, text, uuid } from './codecs.ts';
+import { arrayOf } from './collections.ts';
 import type { ParamSpec } from './definition.ts';
-import { finishParts, finishText } from './finish-text.ts';
 import { renumbered } from './renumber.ts';
 import type { RawResult, Statement } from './statement.ts';
 
-/** What the compiler writes down for a `:claim` or `:finish`: the author's own statement, not yet wrapped. */
+/** What the compiler writes down for a `:claim`, `:step` or `:finish`: the author's own statement, not yet wrapped. */
 export interface WorkQueryDefinition {
   readonly name: string;
-  readonly text: string;
+  /** Undefined: an end without a change. */
+  readonly text?: string;
   readonly kind: string;
   /** Of a `:claim` whose SELECT has no LIMIT. */
   readonly limit?: number;
@@ -18,21 +20,34 @@ export interface WorkQueryDefinition {
   readonly params: readonly ParamSpec[];
 }
 
-/** Who claims, how many, and which of its claims this is. */
+/** Who claims, how many, which of its claims this is, and a random value that a refusal of the server's must show. */
 export interface ClaimCaller {
   readonly sessionId: string;
   readonly claimNumber: bigint;
   readonly wanted: bigint;
+  readonly refusal: string;
 }
 
-/** A retrieval that takes what it finds, in one statement: give it to `session.claim`. */
+/** A claim with its parameters: give it to `session.claim`. */
+export interface BoundClaim {
+  readonly command: 'claim';
+  readonly kind: string;
+  readonly name: string;
+  /** Tells claims of the same query with the same values: they can be made together. */
+  readonly key: string;
+  readonly definition: WorkQueryDefinition;
+  readonly params: object;
+  statement(caller: ClaimCaller, system: System): Statement;
+  decodeRows(raw: RawResult): ClaimedRow[];
+}
+
+/** A retrieval that takes what it finds, in one statement: `session.claim(claimJobs.with({ tenant }))`. */
 export interface ClaimQuery<P> {
   readonly command: 'claim';
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
-  /** Encodes the parameters; throws InvalidParameterError naming the query and the field. */
-  statement(params: P & ClaimCaller, system: System): Statement;
-  decodeRows(raw: RawResult): ClaimedRow[];
+  /** Binds the parameters; throws InvalidParameterError naming the query and the field. */
+  with(...params: keyof P extends never ? [] : [params: P]): BoundClaim;
 }
 
 export interface ClaimedRow {
@@ -42,24 +57,43 @@ export interface ClaimedRow {
   readonly token: bigint | null;
   readonly takenFrom: string | null;
   readonly backoffSeconds: bigint | null;
+  readonly failures: bigint | null;
 }
 
-/** What a finish tells of the claims that it ends, in parallel arrays: `targets` their own, the rest each key. */
-export interface FinishedKeys {
+/** What a change tells of the claims that it belongs to, in parallel arrays: `targets` their own, the rest each key. */
+export interface ChangedKeys {
   readonly sessionId: string;
   readonly targets: readonly string[];
   readonly keyKinds: readonly string[];
   readonly keyTargets: readonly string[];
   readonly keyTokens: readonly bigint[];
+  readonly refusal: string;
 }
 
-/** A change that finishes the work it belongs to, in one statement: give it to `session.finish`. */
-export interface FinishQuery<P> {
-  readonly command: 'finish';
+/** A change with its parameters: give it to `finish` or `step` of works. */
+export interface BoundChange<Command extends 'finish' | 'step' = 'finish' | 'step'> {
+  readonly command: Command;
+  readonly kind: string;
+  readonly name: string;
+  /** Tells changes of the same query with the same values: works can be ended by one of them together. */
+  readonly key: string;
+  readonly definition: WorkQueryDefinition;
+  readonly params: object;
+  statement(keys: ChangedKeys, system: System): Statement;
+}
+
+interface ChangeQuery<Command extends 'finish' | 'step', P> {
+  readonly command: Command;
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
-  statement(params: P & FinishedKeys, system: System): Statement;
+  /** Binds the parameters; throws InvalidParameterError naming the query and the field. */
+  with(...params: keyof P extends never ? [] : [params: P]): BoundChange<Command>;
 }
+
+/** A change that finishes the works it belongs to, in one statement: `work.finish(finishJob.with({ doneBy }))`. */
+export type FinishQuery<P> = ChangeQuery<'finish', P>;
+/** A change that keeps the works it belongs to, in one statement: `work.step(noteProgress.with({ percent }))`. */
+export type StepQuery<P> = ChangeQuery<'step', P>;
 
 const claimedRow = rowDecoder<ClaimedRow>({
   name: 'claim',
@@ -70,24 +104,119 @@ const claimedRow = rowDecoder<ClaimedRow>({
     ['token', int8, 'null'],
     ['takenFrom', uuid, 'null'],
     ['backoffSeconds', int8, 'null'],
+    ['failures', int8, 'null'],
   ],
 });
 
+/** Fields that the session fills in. */
+const FILLED_IN = new Set([
+  'sessionId',
+  'claimNumber',
+  'wanted',
+  'refusal',
+  'targets',
+  'keyKinds',
+  'keyTargets',
+  'keyTokens',
+]);
+
+let queries = 0;
+
+/** What is the same for the three commands: binding, and the statement put together once for each engine. */
+function wrapped(
+  definition: WorkQueryDefinition,
+  textFor: (numbers: ParameterNumbers, system: System) => string,
+) {
+  const { name, operation, collection } = definition;
+  const numbers = numbersOf(definition, 0);
+  const texts = new Map<System, string>();
+  const number = ++queries;
+  const own = definition.params.flatMap(([field], i) => (FILLED_IN.has(field) ? [] : [i]));
+  return (params: object = {}) => ({
+    name,
+    definition,
+    params,
+    // Encoding them refuses values that cannot be, for the one who gave them.
+    key: `${number}${JSON.stringify(own.map((i) => encodeParam(definition as never, i, params as never)))}`,
+    statement: (more: object, system: System): Statement => {
+      const known = texts.get(system) ?? textFor(numbers, system);
+      texts.set(system, known);
+      return {
+        text: known,
+        name,
+        operation,
+        collection,
+        values: encoded(definition, { ...params, ...more }),
+      };
+    },
+  });
+}
+
 /** `:claim`. */
 export function claim<P>(definition: WorkQueryDefinition): ClaimQuery<P> {
-  const { kind, text: retrieval, limit } = definition;
-  const statement = wrapped(definition, (numbers, system) =>
+  const { kind, text: retrieval = '', limit } = definition;
+  const bind = wrapped(definition, (numbers, system) =>
     claimText({ kind, retrieval, limit, numbers }, system),
   );
   const decodeRows = (raw: RawResult) => raw.rows.map(claimedRow);
-  return { command: 'claim', kind, definition, statement, decodeRows };
+  return {
+    command: 'claim',
+    kind,
+    definition,
+    with: ((params?: object) => ({
+      command: 'claim',
+      kind,
+      decodeRows,
+      ...bind(params),
+    })) as ClaimQuery<P>['with'],
+  };
 }
 
 /** `:finish`. */
 export function finish<P>(definition: WorkQueryDefinition): FinishQuery<P> {
   const { kind, text: change } = definition;
-  const statement = wrapped(definition, (numbers, system) => finishText({ kind, change, numbers }, system));
-  return { command: 'finish', kind, definition, statement };
+  const bind = wrapped(definition, (numbers, system) => finishText({ kind, change, numbers }, system));
+  return {
+    command: 'finish',
+    kind,
+    definition,
+    with: ((params?: object) => ({ command: 'finish', kind, ...bind(params) })) as FinishQuery<P>['with'],
+  };
+}
+
+/** `:step`. */
+export function step<P>(definition: WorkQueryDefinition): StepQuery<P> {
+  const { kind, text: change } = definition;
+  const bind = wrapped(definition, (numbers, system) => stepText({ kind, change, numbers }, system));
+  return {
+    command: 'step',
+    kind,
+    definition,
+    with: ((params?: object) => ({ command: 'step', kind, ...bind(params) })) as StepQuery<P>['with'],
+  };
+}
+
+const releases = new Map<string, BoundChange<'finish'>>();
+
+/** A finish without a change. */
+export function plainFinish(kind: string): BoundChange<'finish'> {
+  const known =
+    releases.get(kind) ??
+    finish<Record<never, never>>({
+      name: 'FinishWork',
+      kind,
+      operation: 'WITH',
+      collection: 'holdfast.work',
+      params: [
+        ['sessionId', uuid],
+        ['keyKinds', arrayOf(text)],
+        ['keyTargets', arrayOf(text)],
+        ['keyTokens', arrayOf(int8)],
+        ['refusal', text],
+      ],
+    }).with();
+  releases.set(kind, known);
+  return known;
 }
 
 const fusedTexts = new WeakMap<WorkQueryDefinition, WeakMap<WorkQueryDefinition, string | false>>();
@@ -97,11 +226,11 @@ const fusedTexts = new WeakMap<WorkQueryDefinition, WeakMap<WorkQueryDefinition,
  * being finished is held by a live session, so it passes that over. PostgreSQL only: CockroachDB refuses a statement
  * that changes a table twice. Undefined where it cannot be made.
  */
-export function finishAndClaimStatement<F, C>(
-  finish: FinishQuery<F>,
-  done: F & FinishedKeys,
-  claim: ClaimQuery<C>,
-  next: C & ClaimCaller,
+export function finishAndClaimStatement(
+  finish: BoundChange<'finish'>,
+  keys: ChangedKeys,
+  claim: BoundClaim,
+  caller: ClaimCaller,
 ): Statement | undefined {
   const byClaim = fusedTexts.get(finish.definition) ?? new WeakMap<WorkQueryDefinition, string | false>();
   fusedTexts.set(finish.definition, byClaim);
@@ -111,27 +240,25 @@ export function finishAndClaimStatement<F, C>(
   const { operation, collection } = claim.definition;
   return {
     text: known,
-    name: `${finish.definition.name} ${claim.definition.name}`,
+    name: `${finish.name} ${claim.name}`,
     operation,
     collection,
-    values: [...encoded(finish.definition, done), ...encoded(claim.definition, next)],
+    values: [
+      ...encoded(finish.definition, { ...finish.params, ...keys }),
+      ...encoded(claim.definition, { ...claim.params, ...caller }),
+    ],
   };
 }
 
 function fusedText(finish: WorkQueryDefinition, claim: WorkQueryDefinition): string | undefined {
-  const retrieval = renumbered(claim.text, finish.params.length);
+  const retrieval = renumbered(claim.text ?? '', finish.params.length);
   if (retrieval === undefined) return undefined;
   const done = finishParts(
     { kind: finish.kind, change: finish.text, numbers: numbersOf(finish, 0) },
     'postgresql',
   );
   const next = claimParts(
-    {
-      kind: claim.kind,
-      retrieval,
-      limit: claim.limit,
-      numbers: numbersOf(claim, finish.params.length),
-    },
+    { kind: claim.kind, retrieval, limit: claim.limit, numbers: numbersOf(claim, finish.params.length) },
     'postgresql',
   );
   return `WITH ${done.ctes}, ${next.ctes}\n${claimRows(next.unlessAlive, done.unlessValid, next.unlessValid)}`;
@@ -144,21 +271,6 @@ const encoded = (definition: WorkQueryDefinition, params: object) => {
   const given = params as Readonly<Record<string, unknown>>;
   return definition.params.map(([field], i) =>
     // An author's own use of it may have made another integer of it; as text they are the same.
-    field === 'wanted' ? int8.encode(given[field] as bigint) : encodeParam(definition, i, given),
+    field === 'wanted' ? int8.encode(given[field] as bigint) : encodeParam(definition as never, i, given),
   );
 };
-
-/** Puts the statement together once for each engine. */
-function wrapped(
-  definition: WorkQueryDefinition,
-  textFor: (numbers: ParameterNumbers, system: System) => string,
-): (params: object, system: System) => Statement {
-  const { name, operation, collection } = definition;
-  const numbers = numbersOf(definition, 0);
-  const texts = new Map<System, string>();
-  return (params, system) => {
-    const known = texts.get(system) ?? textFor(numbers, system);
-    texts.set(system, known);
-    return { text: known, name, operation, collection, values: encoded(definition, params) };
-  };
-}

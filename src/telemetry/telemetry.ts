@@ -11,7 +11,7 @@ export interface Telemetry extends Observer {
   ): Promise<RawResult>;
   sessionStarted(component: string): void;
   workStarted(component: string, kind: string): void;
-  workEnded(component: string, kind: string, result: 'finished' | 'failed' | 'canceled'): void;
+  workEnded(component: string, kind: string, result: 'finished' | 'failed' | 'canceled' | 'parked'): void;
   /** The database handle is closed: its gauges go away. */
   close(): void;
 }

@@ -6,13 +6,7 @@ import {
   RolledBackError,
   TransactionClosedError,
 } from '../base/index.ts';
-import {
-  type DriverConnection,
-  type Engine,
-  hidesOutcome,
-  leaveClaimMode,
-  noteState,
-} from '../database/index.ts';
+import { type DriverConnection, type Engine, hidesOutcome, noteState } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './classify.ts';
@@ -80,7 +74,6 @@ export class Attempt {
   /** Sends BEGIN and the fence without waiting. `begun`: the restart savepoint has renewed the transaction. */
   open(fence: Fence | undefined, begun: boolean): void {
     const flight: Promise<unknown>[] = [];
-    leaveClaimMode(this.#connection);
     if (!begun) flight.push(this.#begin());
     else if (this.#settings.renewText) flight.push(this.#connection.sendSimple(this.#settings.renewText));
     if (fence) {

@@ -23,7 +23,7 @@ export function beginText(
 ): string {
   const cockroach = engine.system === 'cockroachdb';
   const modes = [
-    `ISOLATION LEVEL ${(options.isolation ?? 'serializable').toUpperCase()}`,
+    `ISOLATION LEVEL ${isolationOf(engine, options).toUpperCase()}`,
     ...(options.readOnly || options.asOf ? ['READ ONLY'] : []),
     ...(cockroach && options.priority ? [`PRIORITY ${options.priority.toUpperCase()}`] : []),
     ...(cockroach && options.asOf
@@ -37,6 +37,10 @@ export function beginText(
   if (restartSavepoint) text.push('SAVEPOINT cockroach_restart');
   return [...text, ...limitTexts(engine, limits)].join('; ');
 }
+
+/** CockroachDB has no snapshot isolation: it gets what is stricter. */
+const isolationOf = ({ system }: Engine, { isolation = 'serializable' }: TransactOptions) =>
+  system === 'cockroachdb' && isolation === 'repeatable read' ? 'serializable' : isolation;
 
 /**
  * The text that renews an attempt behind ROLLBACK TO SAVEPOINT cockroach_restart: what was set behind that savepoint

@@ -7,7 +7,7 @@ export const transactOptionsSchema = z.strictObject({
   /** Name of the transaction in spans, metrics and errors. */
   name: z.string().max(200).optional(),
   /** Default `serializable`, asked for explicitly on both engines. */
-  isolation: z.enum(['serializable', 'read committed']).optional(),
+  isolation: z.enum(['serializable', 'repeatable read', 'read committed']).optional(),
   readOnly: z.boolean().optional(),
   /** CockroachDB's transaction priority; no effect on PostgreSQL. */
   priority: z.enum(['low', 'normal', 'high']).optional(),

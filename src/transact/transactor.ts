@@ -71,6 +71,12 @@ export class Transactor {
     );
   }
 
+  /** Whether the caller is in an open transaction; waits for one that is being decided. */
+  async isInside(): Promise<boolean> {
+    await this.#deciding;
+    return this.#outer() !== undefined;
+  }
+
   /** Throws NestedOptionsError inside of an open transaction, for what commits by itself and so cannot be part of it. */
   refuseInside(action: string): void {
     if (this.#outer())

@@ -1,16 +1,26 @@
 export { type Backoff, backoffSchema, nextBackoffSeconds } from './backoff.ts';
-export { type Candidate, type Claimed, checkKind, claim, type ExclusionKey } from './claim.ts';
-export {
-  type ClaimCall,
-  claimByQuery,
-  type FinishCall,
-  finishAndClaim,
-  finishByQuery,
-} from './claim-query.ts';
-export { bucketOf, RotatingSlice, rotatingSlice } from './rotating-slice.ts';
-export { sessionEnd } from './session-end.ts';
+export { runControlLoop } from './control-loop.ts';
+export type { WorkResult } from './held-work.ts';
+export type {
+  ControlLoop,
+  ControlLoopOptions,
+  Handle,
+  LoopPhase,
+  LoopState,
+} from './loop-options.ts';
+export type { FailOptions, FinishOptions, ParkUntil } from './options.ts';
+export { bucketOf } from './rotating.ts';
+export { Session, type SessionHost } from './session.ts';
+export { SessionStatements } from './session-statements.ts';
 export type { GuardedExecutor } from './settle.ts';
-export { sharedFinishes } from './shared-finishes.ts';
-export { type Look, SharedSlice, sharedSlice } from './shared-slice.ts';
-export { lostAmong, type Together } from './together.ts';
-export { Work, type WorkHooks, type WorkResult, type WorkSession } from './work.ts';
+export {
+  type Candidate,
+  type CandidateSource,
+  type Candidates,
+  checkKind,
+  type ExclusionKey,
+  RotatingSource,
+  rotating,
+  type Source,
+} from './source.ts';
+export { Work } from './work.ts';

@@ -2,21 +2,23 @@ import {
   AmbiguousCommitError,
   ConnectError,
   ConnectionLostError,
+  DatabaseError,
   PoolTimeoutError,
   pause,
 } from '../base/index.ts';
 import { claimedBy, holdClaims, voidClaims } from '../queries/work.ts';
 import type { Executor, Statement } from '../query/index.ts';
 import { retryDelayMs } from '../transact/index.ts';
-import { type Claimed, claimedFrom } from './claim.ts';
 
 /** Where single guarded statements of a session run; each is cut when the session expires. */
 export interface GuardedExecutor extends Executor {
   readonly system: 'postgresql' | 'cockroachdb';
-  /** Several in one transaction and one flight: all or none. The last one's result. */
+  /** Several in one transaction and one round trip: all or none. The last one's result. */
   executeTogether(statements: readonly Statement[]): ReturnType<Executor['execute']>;
   /** Aborts when the session expires. */
   readonly signal: AbortSignal;
+  /** Settling a lost answer is given up after so long. */
+  readonly settleWithinMs: number;
 }
 
 /** The statement may or may not have been carried out. */
@@ -27,50 +29,45 @@ const isPassing = (error: unknown) =>
   answerIsLost(error) || error instanceof ConnectError || error instanceof PoolTimeoutError;
 
 /**
- * Does what may be done any number of times until the database answers. Gives up when the session expires, and
- * throws what `giveUp` gives.
+ * Does what may be done any number of times until the database answers. Gives up when the session expires or
+ * `settleWithinMs` is over, and throws what `giveUp` gives.
  */
 export async function persistently<T>(
-  { signal }: GuardedExecutor,
+  { signal, settleWithinMs }: GuardedExecutor,
   act: () => Promise<T>,
   giveUp: () => unknown,
 ): Promise<T> {
+  const deadline = performance.now() + settleWithinMs;
   for (let tries = 1; ; tries++) {
     try {
       return await act();
     } catch (error) {
-      if (signal.aborted) throw giveUp();
+      if (signal.aborted || performance.now() > deadline) throw giveUp();
       if (!isPassing(error)) throw error;
-      await pause(retryDelayMs(tries), signal).catch(() => {});
+      await pause(retryDelayMs(tries + 1), signal).catch(() => {});
     }
   }
 }
 
-/** Highest number of a claim of theirs that was made void, or is about to be. */
-const voided = new WeakMap<GuardedExecutor, bigint>();
+/**
+ * What the server said of a statement whose error does not tell whether it was carried out: a cancel, a timeout, its own
+ * failure. When it turns out that it was not, that is the error to throw: sent again, it may be said again for ever.
+ * "Result is ambiguous" says nothing of the next time.
+ */
+export function saidBy(error: unknown): DatabaseError | undefined {
+  const said = error instanceof AmbiguousCommitError ? error.cause : undefined;
+  return said instanceof DatabaseError && said.code !== '40003' ? said : undefined;
+}
 
 /**
- * Whether a claim that says so can have been made void: only its own session does that, so it is known here. A value of
- * a user's that does not cast may read like that refusal, and the claim would be sent again for ever.
+ * The lock rows that a claim whose answer was lost has taken. Afterwards it takes nothing any more: first everything of
+ * the session that is under way is waited for and all claims up to this number are made void, in the row that each of
+ * them locks or reads; then the rows that carry its number are looked up. Others that this made void are made again.
  */
-export const mayBeVoid = (executor: GuardedExecutor, claimNumber: bigint) =>
-  claimNumber <= (voided.get(executor) ?? 0n);
-
-/**
- * What a claim whose answer was lost has taken. Afterwards it takes nothing any more: first everything of the
- * session that is under way is waited for and all claims up to this number are made void, in the row that each of
- * them locks or reads; then the rows that carry its number are looked up. Others that this made void are sent again.
- */
-export async function settleClaim(
-  executor: GuardedExecutor,
-  call: { readonly kind: string; readonly sessionId: string; readonly claimNumber: bigint },
-): Promise<Claimed[]> {
-  const { kind, sessionId, claimNumber: claim } = call;
-  if (!mayBeVoid(executor, claim)) voided.set(executor, claim);
+export async function settleClaim(executor: GuardedExecutor, sessionId: string, claim: bigint) {
   await executor.executeTogether([
     holdClaims.statement({ sessionId }),
     voidClaims.statement({ sessionId, claim }),
   ]);
-  const rows = await claimedBy(executor, { sessionId, claim });
-  return rows.map((row) => claimedFrom(kind, row));
+  return claimedBy(executor, { sessionId, claim });
 }

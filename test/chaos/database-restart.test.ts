@@ -6,6 +6,7 @@ import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/
 import { connect, type Database, HoldfastError, runControlLoop } from '../../src/index.ts';
 import { migrate } from '../../src/migrate/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
+import { claimOne } from '../support/claim.ts';
 import { DRIVERS, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -57,7 +58,7 @@ describe.each(DRIVERS)('%s', (driver) => {
 
   test('a session outlives a database that is back before its interval is over, and its work can be finished', async () => {
     await using session = await db.startSession({ component: 'test', intervalMs: 15_000 });
-    const work = (await session.work('install', () => ['survivor']))!;
+    const work = (await claimOne(session, 'install', () => ['survivor']))!;
     await crash();
     await recovered();
     await work.finish();
@@ -103,20 +104,22 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('a control loop goes on by itself after the database has come back', async () => {
     await rows(db, "INSERT INTO job SELECT 'loop-' || n, false FROM generate_series(1, 20) AS n");
     const loop = runControlLoop(db, {
-      kind: 'loop',
       parallelism: 2,
       intervalMs: 2_000,
       pollIntervalMs: 100,
-      retrieve: async (tx, wanted) =>
-        (
-          await rows(
-            tx,
-            `SELECT job_id FROM job WHERE NOT done AND job_id LIKE 'loop-%' AND NOT EXISTS (
+      source: {
+        kind: 'loop',
+        candidates: async (tx, wanted) =>
+          (
+            await rows(
+              tx,
+              `SELECT job_id FROM job WHERE NOT done AND job_id LIKE 'loop-%' AND NOT EXISTS (
             SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'loop' AND u.target = job_id)
           ORDER BY job_id LIMIT $1::INT8`,
-            String(wanted + 2),
-          )
-        ).map(([id]) => id!),
+              String(wanted + 2),
+            )
+          ).map(([id]) => id!),
+      },
       handle: async (work) => {
         await work.finish((tx) => rows(tx, 'UPDATE job SET done = true WHERE job_id = $1', work.target));
       },

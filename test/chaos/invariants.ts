@@ -21,7 +21,7 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     WHERE e.kind = 'chaos' AND e.event <> 'started' AND s.target IS NULL`,
   'tokens are handed out one by one': `
     SELECT target, max(token), count(*) FROM holdfast.work_history
-    WHERE kind = 'chaos' AND event = 'started' GROUP BY target HAVING max(token) <> count(*)`,
+    WHERE kind = 'chaos' AND event = 'started' GROUP BY target HAVING max(token) - min(token) + 1 <> count(*)`,
   'each finish is applied exactly once': `
     SELECT j.job_id, j.round, h.finished FROM job j
     LEFT JOIN (SELECT target, count(*) AS finished FROM holdfast.work_history

@@ -5,7 +5,12 @@ import { LiveSession } from '../../src/sessions/index.ts';
 
 type Rewrite = (text: string) => string;
 
-const withoutFence: Rewrite = (text) => text.replaceAll("'holdfast:session-expired'", "'1'");
+const withoutFence: Rewrite = (text) =>
+  text
+    // In an end the fence comes before the token in one CASE, which must go on to the next branch.
+    .replaceAll('AND EXISTS (SELECT 1 FROM alive)', '')
+    .replaceAll("WHEN NOT EXISTS (SELECT 1 FROM alive) THEN 'holdfast:session-expired'", '')
+    .replaceAll("'holdfast:session-expired'", "'1'");
 const withoutToken: Rewrite = (text) =>
   text
     .replaceAll("'holdfast:lease-lost'", "'1'")

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { connect, WorkConflictError } from '../../src/index.ts';
+import { connect } from '../../src/index.ts';
 import { Child } from '../support/child.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { violations } from './invariants.ts';
@@ -23,14 +24,7 @@ async function zombieRun(mutation: string | undefined): Promise<string[]> {
   await waitFor(async () => (await rows(db, 'SELECT seq FROM job'))[0]![0] !== '0');
   worker.signal('SIGSTOP');
   const heir = await db.startSession({ component: 'heir' });
-  const work = await waitFor(async () => {
-    try {
-      return await heir.work('chaos', () => ['job-000']);
-    } catch (error) {
-      if (error instanceof WorkConflictError) return undefined;
-      throw error;
-    }
-  });
+  const work = await waitFor(() => claimOne(heir, 'chaos', () => ['job-000']));
   expect(work.token).toBe(BigInt(token!) + 1n);
   await work.transact(async (tx) => {
     const [row] = await rows(tx, "UPDATE job SET seq = seq + 1 WHERE job_id = 'job-000' RETURNING seq");

@@ -35,22 +35,24 @@ const observe = (work: Work, sessionId: string, kind: string) => async (tx: Tran
 };
 
 const loop = runControlLoop(db, {
-  kind: 'chaos',
   parallelism: 3,
   intervalMs: Number(intervalMs),
   pollIntervalMs: 100,
   backoff: { initialMs: 1_000 },
-  retrieve: async (tx, wanted) =>
-    (
-      await rows(
-        tx,
-        `SELECT job_id FROM job WHERE round < wanted AND NOT EXISTS (
+  source: {
+    kind: 'chaos',
+    candidates: async (tx, wanted) =>
+      (
+        await rows(
+          tx,
+          `SELECT job_id FROM job WHERE round < wanted AND NOT EXISTS (
            SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'chaos' AND u.target = job_id)
          ORDER BY round, md5(job_id || $2) LIMIT $1::INT8`,
-        String(wanted + 2),
-        String(process.pid),
-      )
-    ).map(([id]) => id!),
+          String(wanted + 2),
+          String(process.pid),
+        )
+      ).map(([id]) => id!),
+  },
   handle: async (work) => {
     // The holder as the work itself knows it: a stopped process must not learn of a newer session.
     const sessionId = loop.state.sessionId!;

@@ -5,7 +5,7 @@ import {
   type Database,
   InvalidOptionError,
   LeaseLostError,
-  rotatingSlice,
+  rotating,
   type Session,
   SessionExpiredError,
   type Work,
@@ -13,6 +13,7 @@ import {
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { claim, finish, text } from '../../src/query/index.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, seededRandom } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
@@ -44,14 +45,14 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('takes the best first, as many as wanted, and gives nothing when there is nothing', async () => {
     await using session = await start();
     const ids = (await addJobs(db, 5, 7n)).sort();
-    const first = await session.claim(claimJob, { buckets: [7n] });
-    expect(first.map((work) => [work.kind, work.target, work.token])).toEqual([['job', ids[0], 1n]]);
-    const more = await session.claim(claimJob, { buckets: [7n], wanted: 3 });
+    const first = await session.claim(claimJob.with({ buckets: [7n] }));
+    expect(first.map((work) => [work.kind, work.target])).toEqual([['job', ids[0]]]);
+    const more = await session.claim(claimJob.with({ buckets: [7n] }), { wanted: 3 });
     expect(more.map((work) => work.target).sort()).toEqual(ids.slice(1, 4));
-    expect((await session.claim(claimJob, { buckets: [7n], wanted: 10 })).map((work) => work.target)).toEqual(
-      [ids[4]],
-    );
-    expect(await session.claim(claimJob, { buckets: [7n] })).toEqual([]);
+    expect(
+      (await session.claim(claimJob.with({ buckets: [7n] }), { wanted: 10 })).map((work) => work.target),
+    ).toEqual([ids[4]]);
+    expect(await session.claim(claimJob.with({ buckets: [7n] }))).toEqual([]);
     expect(await eventCounts(db, 'job')).toEqual({ started: 5 });
     expect(session.held).toHaveLength(5);
   });
@@ -59,7 +60,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('what it gives are the works of workMany: checkpoint, finish, fail and cancel', async () => {
     await using session = await start();
     await addJobs(db, 4, 7n);
-    const [a, b, c, d] = (await session.claim(claimJob, { buckets: [7n], wanted: 4 })) as [
+    const [a, b, c, d] = (await session.claim(claimJob.with({ buckets: [7n] }), { wanted: 4 })) as [
       Work,
       Work,
       Work,
@@ -67,7 +68,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     ];
     await a.transact((tx) => rows(tx, "UPDATE job SET done_by = 'half' WHERE job_id = $1", a.target));
     await a.finish();
-    await b.fail(undefined, 'broken');
+    await b.fail('broken');
     await c.cancel();
     await d.finish((tx) => finishJobs(tx, { jobIds: [d.target], doneBy: 'me' }));
     expect(await eventCounts(db, 'job')).toEqual({ started: 4, finished: 2, failed: 1, canceled: 1 });
@@ -89,14 +90,17 @@ describe.each(DRIVERS)('%s', (driver) => {
         text: 'UPDATE job SET bucket = CAST($1::TEXT AS INT8) WHERE job_id = ANY($2::UUID[]) RETURNING 1 AS changed',
         params: [['note', text], ...finishJob.definition.params.slice(1)],
       });
-      await expect(session.claim(claimNoted, { note })).rejects.toMatchObject({ code: '22P02' });
-      const works = await session.claim(claimNoted, { note: '7' });
-      const end = { query: finishNoted, works, params: { note } };
-      const next = { query: claimJob, params: { buckets: [7n] } };
-      await expect(session.finish(finishNoted, works, { note })).rejects.toMatchObject({ code: '22P02' });
-      await expect(session.finishAndClaim(end, next)).rejects.toMatchObject({ code: '22P02' });
+      await expect(session.claim(claimNoted.with({ note }))).rejects.toMatchObject({ code: '22P02' });
+      const works = await session.claim(claimNoted.with({ note: '7' }));
+      const next = claimJob.with({ buckets: [7n] });
+      await expect(session.finish(works, finishNoted.with({ note }))).rejects.toMatchObject({
+        code: '22P02',
+      });
+      await expect(session.finish(works, finishNoted.with({ note }), { claim: next })).rejects.toMatchObject({
+        code: '22P02',
+      });
       expect([session.expired, works[0]!.ended, works[0]!.signal.aborted]).toEqual([false, false, false]);
-      await session.finish(finishNoted, works, { note: '8' });
+      await session.finish(works, finishNoted.with({ note: '8' }));
       expect(await eventCounts(db, 'job')).toEqual({ started: 1, finished: 1 });
       expect(works[0]!.target).toBe(id);
     },
@@ -107,14 +111,14 @@ describe.each(DRIVERS)('%s', (driver) => {
     const jobs = await addJobs(db, 300);
     const sessions = await Promise.all(Array.from({ length: 24 }, start));
     const run = async (session: Session, i: number) => {
-      const slice = rotatingSlice(BUCKETS, random.next);
+      const source = rotating(BUCKETS, (buckets) => claimJob.with({ buckets }), random.next);
       for (;;) {
         const wanted = 1 + (i % 3);
-        const works = await slice.take((buckets) => session.claim(claimJob, { buckets, wanted }));
+        const works = await session.claim(source, { wanted });
         if (works.length === 0) return;
-        if (i % 2 === 0) await session.finish(finishJob, works, { doneBy: session.id });
+        if (i % 2 === 0) await session.finish(works, finishJob.with({ doneBy: session.id }));
         else
-          await session.finishMany(works, (tx) =>
+          await session.finish(works, (tx) =>
             finishJobs(tx, { jobIds: works.map(({ target }) => target), doneBy: session.id }),
           );
       }
@@ -140,12 +144,12 @@ describe.each(DRIVERS)('%s', (driver) => {
     await addJobs(db, 10, 1n);
     await using session = await start();
     const claimed = await Promise.all(
-      Array.from({ length: 24 }, () => session.claim(claimJob, { buckets: [1n] })),
+      Array.from({ length: 24 }, () => session.claim(claimJob.with({ buckets: [1n] }))),
     );
     const targets = claimed.flat().map(({ target }) => target);
     expect(new Set(targets).size).toBe(targets.length);
     for (;;) {
-      const rest = await session.claim(claimJob, { buckets: [1n], wanted: 10 });
+      const rest = await session.claim(claimJob.with({ buckets: [1n] }), { wanted: 10 });
       if (rest.length === 0) break;
       targets.push(...rest.map(({ target }) => target));
     }
@@ -156,34 +160,38 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('the works of a dead holder are taken over at once: token up, its session gone, its history abandoned', async () => {
     await addJobs(db, 2, 3n);
     const dead = await start();
-    const held = await dead.claim(claimJob, { buckets: [3n], wanted: 2 });
+    const held = await dead.claim(claimJob.with({ buckets: [3n] }), { wanted: 2 });
     await passDeadline(dead);
     await using heir = await start();
-    const [work] = await heir.claim(claimJob, { buckets: [3n] });
-    expect([work?.token, work?.takenFrom, work?.target]).toEqual([2n, dead.id, held[0]!.target]);
+    const [work] = await heir.claim(claimJob.with({ buckets: [3n] }));
+    expect([work?.token, work?.takenFrom, work?.target]).toEqual([
+      held[0]!.token + 1n,
+      dead.id,
+      held[0]!.target,
+    ]);
     expect(await rows(db, 'SELECT 1 FROM holdfast.session WHERE session_id = $1', dead.id)).toEqual([]);
     const history = await workHistory(db, { target: work!.target });
     expect(history.map(({ event, token }) => [event, token])).toEqual([
-      ['started', 1n],
-      ['abandoned', 1n],
-      ['started', 2n],
+      ['started', held[0]!.token],
+      ['abandoned', held[0]!.token],
+      ['started', held[0]!.token + 1n],
     ]);
-    const [second] = await heir.claim(claimJob, { buckets: [3n] });
-    expect([second?.target, second?.token]).toEqual([held[1]!.target, 2n]);
+    const [second] = await heir.claim(claimJob.with({ buckets: [3n] }));
+    expect([second?.target, second?.token]).toEqual([held[1]!.target, held[1]!.token + 1n]);
   });
 
   test('what backs off is passed over until it is due', async () => {
     await using session = await start();
     const ids = (await addJobs(db, 2, 4n)).sort();
-    const [first] = await session.claim(claimJob, { buckets: [4n] });
-    await first!.fail({ initialMs: 60_000 }, 'not yet');
-    const [next] = await session.claim(claimJob, { buckets: [4n], wanted: 2 });
+    const [first] = await session.claim(claimJob.with({ buckets: [4n] }));
+    await first!.fail('not yet', { backoff: { initialMs: 60_000 } });
+    const [next] = await session.claim(claimJob.with({ buckets: [4n] }), { wanted: 2 });
     expect(next?.target).toBe(ids[1]);
-    expect(await session.claim(claimJob, { buckets: [4n] })).toEqual([]);
+    expect(await session.claim(claimJob.with({ buckets: [4n] }))).toEqual([]);
     await rows(db, 'UPDATE holdfast.work SET not_before = now() WHERE target = $1', ids[0]!);
-    const [again] = await session.claim(claimJob, { buckets: [4n] });
-    expect([again?.target, again?.token]).toEqual([ids[0], 2n]);
-    await session.finish(finishJob, [again!], { doneBy: 'x' });
+    const [again] = await session.claim(claimJob.with({ buckets: [4n] }));
+    expect([again?.target, again?.token]).toEqual([ids[0], first!.token + 1n]);
+    await session.finish([again!], finishJob.with({ doneBy: 'x' }));
     expect(
       await rows(db, 'SELECT not_before, backoff_seconds FROM holdfast.work WHERE target = $1', ids[0]!),
     ).toEqual([[null, null]]);
@@ -199,7 +207,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await addJobs(db, 1, 5n);
     const session = await start();
     await kill(session);
-    await expect(session.claim(claimJob, { buckets: [5n] })).rejects.toThrow(SessionExpiredError);
+    await expect(session.claim(claimJob.with({ buckets: [5n] }))).rejects.toThrow(SessionExpiredError);
     expect(session.expired).toBe(true);
     expect(await eventCounts(db, 'job')).toEqual({});
   });
@@ -208,33 +216,30 @@ describe.each(DRIVERS)('%s', (driver) => {
   async function zombie() {
     await addJobs(db, 2, 6n);
     const old = await start();
-    const works = await old.claim(claimJob, { buckets: [6n], wanted: 2 });
+    const works = await old.claim(claimJob.with({ buckets: [6n] }), { wanted: 2 });
     await passDeadline(old);
     const heir = await start();
-    const [taken] = await heir.claim(claimJob, { buckets: [6n] });
+    const [taken] = await heir.claim(claimJob.with({ buckets: [6n] }));
     return { old, works, heir, taken: taken! };
   }
   test.each([
-    ['finish', (s: Session, works: readonly Work[]) => s.finish(finishJob, works, { doneBy: 'zombie' })],
+    ['finish', (s: Session, works: readonly Work[]) => s.finish(works, finishJob.with({ doneBy: 'zombie' }))],
     [
       'finishMany',
       (s: Session, works: readonly Work[]) =>
-        s.finishMany(works, (tx) => finishJobs(tx, { jobIds: works.map((w) => w.target), doneBy: 'zombie' })),
+        s.finish(works, (tx) => finishJobs(tx, { jobIds: works.map((w) => w.target), doneBy: 'zombie' })),
     ],
     [
       'finishAndClaim',
       (s: Session, works: readonly Work[]) =>
-        s.finishAndClaim(
-          { query: finishJob, works, params: { doneBy: 'zombie' } },
-          { query: claimJob, params: { buckets: [6n] } },
-        ),
+        s.finish(works, finishJob.with({ doneBy: 'zombie' }), { claim: claimJob.with({ buckets: [6n] }) }),
     ],
   ])('a zombie cannot %s, and changes nothing by trying', async (_, attempt) => {
     const { old, works, heir, taken } = await zombie();
     await expect(attempt(old, works)).rejects.toThrow(SessionExpiredError);
     expect(await rows(db, "SELECT 1 FROM job WHERE done_by = 'zombie'")).toEqual([]);
     expect((await eventCounts(db, 'job'))['finished']).toBeUndefined();
-    await heir.finish(finishJob, [taken], { doneBy: 'heir' });
+    await heir.finish([taken], finishJob.with({ doneBy: 'heir' }));
     expect(await doneBy(taken.target)).toBe('heir');
     await heir.close();
   });
@@ -242,35 +247,35 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('finishing together is all or nothing: one lost work, and it alone, is told so', async () => {
     await using session = await start();
     await addJobs(db, 3, 8n);
-    const works = await session.claim(claimJob, { buckets: [8n], wanted: 3 });
+    const works = await session.claim(claimJob.with({ buckets: [8n] }), { wanted: 3 });
     const [lost, ...kept] = works as [Work, ...Work[]];
     await rows(db, 'UPDATE holdfast.work SET token = token + 1 WHERE target = $1', lost.target);
-    const error = await session.finish(finishJob, works, { doneBy: 'x' }).catch((thrown: unknown) => thrown);
+    const error = await session
+      .finish(works, finishJob.with({ doneBy: 'x' }))
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LeaseLostError);
     expect((error as Error).message).toContain(lost.target);
     expect(works.map((work) => work.signal.aborted)).toEqual([true, false, false]);
     expect(await rows(db, "SELECT 1 FROM job WHERE done_by = 'x'")).toEqual([]);
-    await session.finishMany(kept, (tx) =>
+    await session.finish(kept, (tx) =>
       finishJobs(tx, { jobIds: kept.map(({ target }) => target), doneBy: 'y' }),
     );
     expect(await rows(db, "SELECT count(*) FROM job WHERE done_by = 'y'")).toEqual([['2']]);
-    await expect(session.finishMany(kept)).rejects.toThrow(WorkEndedError);
+    await expect(session.finish(kept)).rejects.toThrow(WorkEndedError);
   });
 
   test('finish and claim in one commit: what is done is not claimed again', async () => {
     await using session = await start();
     const ids = (await addJobs(db, 3, 9n)).sort();
-    let works = await session.finishAndClaim(
-      { query: finishJob, works: [], params: { doneBy: 'x' } },
-      { query: claimJob, params: { buckets: [9n] } },
-    );
+    let works = await session.finish([], finishJob.with({ doneBy: 'x' }), {
+      claim: claimJob.with({ buckets: [9n] }),
+    });
     const seen: string[] = [];
     while (works.length > 0) {
       seen.push(...works.map(({ target }) => target));
-      works = await session.finishAndClaim(
-        { query: finishJob, works, params: { doneBy: 'x' } },
-        { query: claimJob, params: { buckets: [9n] } },
-      );
+      works = await session.finish(works, finishJob.with({ doneBy: 'x' }), {
+        claim: claimJob.with({ buckets: [9n] }),
+      });
     }
     expect(seen).toEqual(ids);
     expect(await eventCounts(db, 'job')).toEqual({ started: 3, finished: 3 });
@@ -280,11 +285,15 @@ describe.each(DRIVERS)('%s', (driver) => {
     await using session = await start();
     await using other = await start();
     await addJobs(db, 1, 10n);
-    const [mine] = await session.claim(claimJob, { buckets: [10n] });
-    await expect(other.finish(finishJob, [mine!], { doneBy: 'x' })).rejects.toThrow(WorkEndedError);
-    const foreign = (await session.work('other', () => ['t']))!;
-    await expect(session.finish(finishJob, [foreign], { doneBy: 'x' })).rejects.toThrow(InvalidOptionError);
-    await expect(session.finishMany([mine!, foreign])).rejects.toThrow(InvalidOptionError);
-    await expect(session.claim(claimJob, { buckets: [1n], wanted: 0 })).rejects.toThrow(InvalidOptionError);
+    const [mine] = await session.claim(claimJob.with({ buckets: [10n] }));
+    await expect(other.finish([mine!], finishJob.with({ doneBy: 'x' }))).rejects.toThrow(WorkEndedError);
+    const foreign = (await claimOne(session, 'other', () => ['t']))!;
+    await expect(session.finish([foreign], finishJob.with({ doneBy: 'x' }))).rejects.toThrow(
+      InvalidOptionError,
+    );
+    await expect(session.finish([mine!, foreign])).rejects.toThrow(InvalidOptionError);
+    await expect(session.claim(claimJob.with({ buckets: [1n] }), { wanted: 0 })).rejects.toThrow(
+      InvalidOptionError,
+    );
   });
 });

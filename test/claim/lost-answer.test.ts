@@ -20,7 +20,7 @@ import { expectNoStrayErrors } from '../support/stray-errors.ts';
 import { addJobs, createQueue } from './support.ts';
 
 const cockroach = testEngine() === 'cockroachdb';
-const MOST_MESSAGES = 60;
+const MOST_MESSAGES = 100;
 
 // The one-statement claims and finishes carry no marker. What became of one whose answer was lost shows in the rows
 // that it wrote, once it is sure that it writes no more.
@@ -96,21 +96,21 @@ describe.each(DRIVERS)('%s', (driver) => {
       await using session = await start();
       const { buckets, ids } = await fresh(5);
       const struck = strike(isClaim, action());
-      const works = await session.claim(claimJob, { buckets, wanted: 2 });
+      const works = await session.claim(claimJob.with({ buckets }), { wanted: 2 });
       expect(struck.strikes).toBe(1);
       expect(works.map(({ target }) => target)).toEqual(ids.slice(0, 2));
       expect(await heldBy(session)).toEqual(ids.slice(0, 2));
       for (const id of ids.slice(0, 2)) expect(await events(id)).toEqual(['started']);
-      await session.finish(finishJob, works, { doneBy: 'me' });
+      await session.finish(works, finishJob.with({ doneBy: 'me' }));
       expect(await heldBy(session)).toEqual([]);
     });
 
     test('a finish is carried out once', async () => {
       await using session = await start();
       const { buckets, ids } = await fresh(2);
-      const works = await session.claim(claimJob, { buckets, wanted: 2 });
+      const works = await session.claim(claimJob.with({ buckets }), { wanted: 2 });
       const struck = strike(isFinish, action());
-      await session.finish(finishJob, works, { doneBy: 'me' });
+      await session.finish(works, finishJob.with({ doneBy: 'me' }));
       expect(struck.strikes).toBe(1);
       expect(works.every((work) => work.ended)).toBe(true);
       for (const id of ids) {
@@ -123,12 +123,11 @@ describe.each(DRIVERS)('%s', (driver) => {
     test('a finish and claim is carried out once, both parts', async () => {
       await using session = await start();
       const { buckets, ids } = await fresh(3);
-      const works = await session.claim(claimJob, { buckets });
+      const works = await session.claim(claimJob.with({ buckets }));
       const struck = strike(cockroach && action().kind !== 'refuse' ? isCommit : isFinish, action());
-      const next = await session.finishAndClaim(
-        { query: finishJob, works, params: { doneBy: 'me' } },
-        { query: claimJob, params: { buckets } },
-      );
+      const next = await session.finish(works, finishJob.with({ doneBy: 'me' }), {
+        claim: claimJob.with({ buckets }),
+      });
       expect(struck.strikes).toBe(1);
       expect(next.map(({ target }) => target)).toEqual([ids[1]]);
       expect(await heldBy(session)).toEqual([ids[1]]);
@@ -140,12 +139,11 @@ describe.each(DRIVERS)('%s', (driver) => {
     test('a finish and claim that finds nothing to claim still finishes once', async () => {
       await using session = await start();
       const { buckets, ids } = await fresh(1);
-      const works = await session.claim(claimJob, { buckets });
+      const works = await session.claim(claimJob.with({ buckets }));
       strike(cockroach && action().kind !== 'refuse' ? isCommit : isFinish, action());
-      const next = await session.finishAndClaim(
-        { query: finishJob, works, params: { doneBy: 'me' } },
-        { query: claimJob, params: { buckets } },
-      );
+      const next = await session.finish(works, finishJob.with({ doneBy: 'me' }), {
+        claim: claimJob.with({ buckets }),
+      });
       expect(next).toEqual([]);
       expect(await events(ids[0]!)).toEqual(['started', 'finished']);
       expect(session.held).toEqual([]);
@@ -154,10 +152,10 @@ describe.each(DRIVERS)('%s', (driver) => {
     test('a finish of many with a body is carried out once, and gives its value', async () => {
       await using session = await start();
       const { buckets, ids } = await fresh(2);
-      const works = await session.claim(claimJob, { buckets, wanted: 2 });
+      const works = await session.claim(claimJob.with({ buckets }), { wanted: 2 });
       const ambiguous = action().kind !== 'refuse';
       const struck = strike(ambiguous ? isCommit : isFinish, action());
-      const value = await session.finishMany(works, async (tx) => {
+      const value = await session.finish(works, async (tx) => {
         await finishJobs(tx, { jobIds: ids, doneBy: 'many' });
         return 42;
       });
@@ -179,14 +177,13 @@ describe.each(DRIVERS)('%s', (driver) => {
       const { buckets, ids } = await fresh(3);
       const fault = proxy.inject({ direction, at, action });
       const where = `${direction} message ${at}`;
-      const done: Work[] = await session.claim(claimJob, { buckets });
-      await session.finish(finishJob, done, { doneBy: 'me' });
-      const second = await session.claim(claimJob, { buckets });
-      const third = await session.finishAndClaim(
-        { query: finishJob, works: second, params: { doneBy: 'me' } },
-        { query: claimJob, params: { buckets } },
-      );
-      await session.finish(finishJob, third, { doneBy: 'me' });
+      const done: Work[] = await session.claim(claimJob.with({ buckets }));
+      await session.finish(done, finishJob.with({ doneBy: 'me' }));
+      const second = await session.claim(claimJob.with({ buckets }));
+      const third = await session.finish(second, finishJob.with({ doneBy: 'me' }), {
+        claim: claimJob.with({ buckets }),
+      });
+      await session.finish(third, finishJob.with({ doneBy: 'me' }));
       fault.remove();
       rounds++;
       expect(
@@ -217,30 +214,31 @@ describe.each(DRIVERS)('%s', (driver) => {
     const always = (at: (message: WireMessage) => boolean) =>
       proxy.inject({ direction: 'to-server', at, action: refuse('57014'), times: Infinity });
     const claims = always(isClaim);
-    await expect(session.claim(claimJob, { buckets })).rejects.toMatchObject({ code: '57014' });
+    await expect(session.claim(claimJob.with({ buckets }))).rejects.toMatchObject({ code: '57014' });
     claims.remove();
     expect(await heldBy(session)).toEqual([]);
-    const works = await session.claim(claimJob, { buckets });
+    const works = await session.claim(claimJob.with({ buckets }));
     expect(works.map(({ target }) => target)).toEqual([ids[0]]);
     const finishes = always(isFinish);
-    await expect(session.finish(finishJob, works, { doneBy: 'me' })).rejects.toMatchObject({ code: '57014' });
+    await expect(session.finish(works, finishJob.with({ doneBy: 'me' }))).rejects.toMatchObject({
+      code: '57014',
+    });
     await expect(
-      session.finishAndClaim(
-        { query: finishJob, works, params: { doneBy: 'me' } },
-        { query: claimJob, params: { buckets } },
-      ),
+      session.finish(works, finishJob.with({ doneBy: 'me' }), { claim: claimJob.with({ buckets }) }),
     ).rejects.toMatchObject({ code: '57014' });
     // Also when the first answer was lost altogether.
     finishes.remove();
     strike(isFinish, cut('before')).struck.then(() => always(isFinish));
-    await expect(session.finish(finishJob, works, { doneBy: 'me' })).rejects.toMatchObject({ code: '57014' });
+    await expect(session.finish(works, finishJob.with({ doneBy: 'me' }))).rejects.toMatchObject({
+      code: '57014',
+    });
     proxy.calm();
     expect([await events(ids[0]!), await heldBy(session), session.held]).toEqual([
       ['started'],
       [ids[0]],
       works,
     ]);
-    await session.finish(finishJob, works, { doneBy: 'me' });
+    await session.finish(works, finishJob.with({ doneBy: 'me' }));
     expect(await events(ids[0]!)).toEqual(['started', 'finished']);
   });
 
@@ -248,7 +246,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await using session = await start();
     const { buckets, ids } = await fresh(3);
     const late = proxy.inject({ direction: 'to-server', at: isClaim, action: stall() });
-    const claiming = session.claim(claimJob, { buckets });
+    const claiming = session.claim(claimJob.with({ buckets }));
     const { connection } = await late.struck;
     proxy.cutAll('client');
     const [work] = await claiming;
@@ -260,15 +258,15 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect((await refused).bytes.toString()).toContain('holdfast:claim-void');
     expect(await heldBy(session)).toEqual([ids[0]]);
     // Claims go on, with higher numbers.
-    expect((await session.claim(claimJob, { buckets, wanted: 5 })).map(({ target }) => target)).toEqual(
-      ids.slice(1),
-    );
+    expect(
+      (await session.claim(claimJob.with({ buckets }), { wanted: 5 })).map(({ target }) => target),
+    ).toEqual(ids.slice(1));
   });
 
   test('a claim that still runs on the server when its connection is cut is waited for', async () => {
     await using session = await start();
     const { buckets, ids } = await fresh(1);
-    const [first] = await session.claim(claimJob, { buckets });
+    const [first] = await session.claim(claimJob.with({ buckets }));
     await first!.cancel();
     // Somebody holds the row that it must write.
     const locked = Promise.withResolvers<void>();
@@ -287,7 +285,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     );
     await locked.promise;
     const synced = proxy.next(({ direction, type }) => direction === 'to-server' && type === 'S');
-    const claiming = session.claim(claimJob, { buckets });
+    const claiming = session.claim(claimJob.with({ buckets }));
     claiming.catch(() => {});
     await synced;
     if (!cockroach) {
@@ -313,10 +311,12 @@ describe.each(DRIVERS)('%s', (driver) => {
     const { buckets, ids } = await fresh(12);
     strike(isClaim, dropReply());
     const claimed = (
-      await Promise.all(Array.from({ length: 6 }, () => session.claim(claimJob, { buckets, wanted: 2 })))
+      await Promise.all(
+        Array.from({ length: 6 }, () => session.claim(claimJob.with({ buckets }), { wanted: 2 })),
+      )
     ).flat();
     for (;;) {
-      const rest = await session.claim(claimJob, { buckets, wanted: 12 });
+      const rest = await session.claim(claimJob.with({ buckets }), { wanted: 12 });
       if (rest.length === 0) break;
       claimed.push(...rest);
     }
@@ -328,7 +328,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const session = await start();
     const { buckets } = await fresh(1);
     const struck = strike(isClaim, dropReply());
-    const claiming = session.claim(claimJob, { buckets });
+    const claiming = session.claim(claimJob.with({ buckets }));
     claiming.catch(() => {});
     await struck.struck;
     await closeSessions(direct.guardedWithin(60_000), { sessionIds: [session.id] });

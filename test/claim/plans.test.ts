@@ -12,13 +12,12 @@ import {
 } from '../../src/queries/sessions.ts';
 import {
   claimWork,
-  finishedKeys,
+  endedKeys,
   heldKeys,
   holdClaims,
   holdWork,
   releaseWork,
   voidClaims,
-  workEnding,
   workHistory,
 } from '../../src/queries/work.ts';
 import { finishAndClaimStatement, type Statement } from '../../src/query/index.ts';
@@ -31,25 +30,28 @@ const id = randomUUID();
 const ids = [id, randomUUID(), randomUUID()];
 const kinds = ids.map(() => 'job');
 const tokens = ids.map(() => 1n);
-const keys = { sessionId: id, targets: ids, keyKinds: kinds, keyTargets: ids, keyTokens: tokens };
-const outcome = { event: 'finished', delayMs: 0n, backoffSeconds: null, cause: null } as const;
+const keys = {
+  sessionId: id,
+  targets: ids,
+  keyKinds: kinds,
+  keyTargets: ids,
+  keyTokens: tokens,
+  refusal: 'r',
+};
+const caller = { sessionId: id, claimNumber: 1n, wanted: 2n, refusal: 'r' };
+const claimed = claimJob.with({ buckets: [3n, 4n] });
+const finished = finishJob.with({ doneBy: 'me' });
 
 const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
-  [':claim', (s) => claimJob.statement({ buckets: [3n, 4n], sessionId: id, claimNumber: 1n, wanted: 2n }, s)],
-  [':finish', (s) => finishJob.statement({ doneBy: 'me', ...keys }, s)],
+  [':claim', (s) => claimed.statement(caller, s)],
+  [':finish', (s) => finished.statement(keys, s)],
   [
     ':finish and :claim in one',
     (s) =>
       s === 'cockroachdb'
-        ? finishJob.statement({ doneBy: 'me', ...keys }, s)
-        : finishAndClaimStatement(finishJob, { doneBy: 'me', ...keys }, claimJob, {
-            buckets: [3n, 4n],
-            sessionId: id,
-            claimNumber: 1n,
-            wanted: 2n,
-          })!,
+        ? finished.statement(keys, s)
+        : finishAndClaimStatement(finished, keys, claimed, caller)!,
   ],
-  ['WorkEnding', () => workEnding.statement({ target: id, kind: 'job', token: 1n, sessionId: id })],
   ['WorkHistory', () => workHistory.statement({ target: id })],
   ['HoldClaims', () => holdClaims.statement({ sessionId: id })],
   ['VoidClaims', () => voidClaims.statement({ sessionId: id, claim: 1n })],
@@ -60,27 +62,32 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
         ords: [0n, 1n, 2n],
         kinds,
         targets: ids,
+        tokens,
         kind: 'job',
         sessionId: id,
         wanted: 2n,
+        claimNumber: 1n,
       }),
   ],
   [
     'ReleaseWork',
     () =>
       releaseWork.statement({
-        ...outcome,
+        event: 'finished',
+        cause: null,
+        until: null,
         kind: 'job',
         sessionId: id,
         kinds,
         targets: ids,
         tokens,
-        keys: 3n,
+        delaysMs: [0n, 0n, 0n],
+        backoffs: [0n, 0n, 0n],
       }),
   ],
   ['HoldWork', () => holdWork.statement({ kind: 'job', target: id, sessionId: id, token: 1n })],
   ['HeldKeys', () => heldKeys.statement({ kinds, targets: ids, tokens, sessionId: id })],
-  ['FinishedKeys', () => finishedKeys.statement({ kinds, targets: ids, tokens, sessionId: id })],
+  ['EndedKeys', () => endedKeys.statement({ kind: 'job', targets: ids, tokens, sessionId: id })],
   ['FenceSession', () => fenceSession.statement({ sessionId: id })],
   ['SealSession', () => sealSession.statement({ sessionId: id })],
   ['Heartbeat', () => heartbeat.statement({ sessionIds: ids })],
@@ -170,10 +177,7 @@ describe('no hot statement reads a table that grows from end to end', () => {
   });
 
   test('a claim walks the partial index in its order: nothing of the backlog is sorted', async () => {
-    const statement = claimJob.statement(
-      { buckets: [3n, 4n], sessionId: id, claimNumber: 1n, wanted: 2n },
-      database.engine,
-    );
+    const statement = claimed.statement(caller, database.engine);
     const shown = [await plan(`EXPLAIN ${inlined(statement)}`)];
     if (database.engine === 'postgresql') shown.push(await genericPlan(statement));
     for (const text of shown) {
@@ -189,11 +193,10 @@ describe('no hot statement reads a table that grows from end to end', () => {
     await using own = await connect({ url: fresh.url });
     await createQueue(own);
     await rows(own, 'VACUUM (ANALYZE)');
-    const next = { buckets: [3n, 4n], sessionId: id, claimNumber: 1n, wanted: 2n };
     const statements = [
-      claimJob.statement(next, 'postgresql'),
-      finishJob.statement({ doneBy: 'me', ...keys }, 'postgresql'),
-      finishAndClaimStatement(finishJob, { doneBy: 'me', ...keys }, claimJob, next)!,
+      claimed.statement(caller, 'postgresql'),
+      finished.statement(keys, 'postgresql'),
+      finishAndClaimStatement(finished, keys, claimed, caller)!,
     ];
     await withAdmin(fresh.url, async (client) => {
       await client.query('SET enable_seqscan = off');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { bucketOf, InvalidOptionError, rotatingSlice } from '../../src/index.ts';
+import { bucketOf, InvalidOptionError } from '../../src/index.ts';
+import { rotatingSlice } from '../../src/work/rotating.ts';
 
 test('an id has the same bucket everywhere: CRC-32 modulo the number of buckets', () => {
   expect(bucketOf('123456789', 1_000_000)).toBe(BigInt(0xcbf43926 % 1_000_000));

@@ -4,9 +4,9 @@ import {
   connect,
   type Database,
   LeaseLostError,
+  rotating,
   type Session,
   SessionExpiredError,
-  sharedSlice,
   type Work,
 } from '../../src/index.ts';
 import { dropReply, type FaultProxy, startFaultProxy, type WireMessage } from '../../src/testing/index.ts';
@@ -44,9 +44,9 @@ describe.each(DRIVERS)('%s', (driver) => {
   };
   /** So many works, of a bucket of their own. */
   const held = async (session: Session, count: number) =>
-    session.claim(claimJob, { buckets: await fresh(count), wanted: count });
+    session.claim(claimJob.with({ buckets: await fresh(count) }), { wanted: count });
   const finishAtOnce = (session: Session, works: readonly Work[], of: (work: Work) => string = () => 'us') =>
-    works.map((work) => session.finish(finishJob, [work], { doneBy: of(work) }, { share: true }));
+    works.map((work) => session.finish([work], finishJob.with({ doneBy: of(work) })));
   const doneBy = async ({ target }: Work) =>
     (await rows(direct, 'SELECT done_by FROM job WHERE job_id = $1', target))[0]![0];
   test('what waits for a finish under way leaves in the next one: twelve are two round trips', async () => {
@@ -60,29 +60,25 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(await Promise.all(works.map(doneBy))).toEqual(Array(12).fill('us'));
   });
 
-  test('what wants another value does not travel with it', async () => {
+  test('what wants another value does not share the statement', async () => {
     await using session = await start();
     const works = await held(session, 5);
     await Promise.all(finishAtOnce(session, works, ({ target }) => target));
     for (const work of works) expect(await doneBy(work)).toBe(work.target);
   });
 
-  test('24 workers that share a slice and their finishes do every job once, in fewer statements than jobs', async () => {
+  test('24 workers of one session share claims and finishes by themselves, and do every job once, in fewer statements than jobs', async () => {
     await rows(direct, 'DELETE FROM job WHERE true');
     const before = await eventCounts(direct, 'job');
     await addJobs(direct, 300);
     await using session = await start();
     const random = seededRandom('workers that share a slice');
-    const slice = sharedSlice(
-      BUCKETS,
-      (buckets, wanted) => session.claim(claimJob, { buckets, wanted }),
-      random.next,
-    );
+    const source = rotating(BUCKETS, (buckets) => claimJob.with({ buckets }), random.next);
     const worker = async () => {
       for (;;) {
-        const works = await slice.take();
+        const works = await session.claim(source);
         if (works.length === 0) return;
-        await session.finish(finishJob, works, { doneBy: 'us' }, { share: true });
+        await session.finish(works, finishJob.with({ doneBy: 'us' }));
       }
     };
     const { statements } = await proxy.measure(() => Promise.all(Array.from({ length: 24 }, worker)));
@@ -94,7 +90,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(statements).toBeLessThan(300);
   });
 
-  test('one that was taken over is refused alone: those that travelled with it are finished', async () => {
+  test('one that was taken over is refused alone: those that shared its statement are finished', async () => {
     await using session = await start();
     const works = await held(session, 6);
     const lost = works[4]!;
@@ -120,7 +116,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(session.held).toEqual([]);
   });
 
-  test('a session that is gone fails all who travel, and nothing is finished', async () => {
+  test('a session that is gone fails all, and nothing is finished', async () => {
     const session = await start();
     const works = await held(session, 4);
     await rows(direct, 'DELETE FROM holdfast.session WHERE session_id = $1', session.id);

@@ -25,9 +25,9 @@ describe('a network that falls silent', () => {
     await using proxy = await startFaultProxy({ url: database.url });
     await using db = await connect({ url: proxy.url, driver, ...options });
     const session = await db.startSession({ component: 'claimer', intervalMs: 1_000 });
-    await session.claim(claimJob, call);
+    await session.claim(claimJob.with(call));
     silence(proxy);
-    await expect(session.claim(claimJob, call)).rejects.toThrow(SessionExpiredError);
+    await expect(session.claim(claimJob.with(call))).rejects.toThrow(SessionExpiredError);
     expect(session.expired).toBe(true);
   });
 
@@ -35,9 +35,9 @@ describe('a network that falls silent', () => {
     await using proxy = await startFaultProxy({ url: database.url });
     await using db = await connect({ url: proxy.url, driver, ...options });
     const session = await db.startSession({ component: 'finisher', intervalMs: 1_000 });
-    const works = await session.claim(claimJob, call);
+    const works = await session.claim(claimJob.with(call));
     silence(proxy);
-    const finishing = session.finish(finishJob, works, { doneBy: 'me' });
+    const finishing = session.finish(works, finishJob.with({ doneBy: 'me' }));
     // Nobody answers whether it was carried out.
     await expect(finishing).rejects.toThrow(AmbiguousCommitError);
     expect(session.expired).toBe(true);
@@ -63,7 +63,7 @@ describe('a network that falls silent', () => {
       await using proxy = await startFaultProxy({ url: database.url });
       const db = await connect({ url: proxy.url, driver, ...options });
       const session = await db.startSession({ component: 'closer', intervalMs: 1_000 });
-      await session.claim(claimJob, call);
+      await session.claim(claimJob.with(call));
       silence(proxy);
       const hanging = db.execute({ text: 'SELECT 1', values: [] });
       hanging.catch(() => {});

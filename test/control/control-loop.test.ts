@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type Candidates,
   connect,
   type Database,
   InvalidOptionError,
@@ -30,23 +31,31 @@ describe.each(DRIVERS)('%s', (driver) => {
     Number((await rows(db, 'SELECT count(*) FROM job WHERE kind = $1 AND NOT done', kind))[0]![0]);
   const loopFor = (
     kind: string,
-    { on = db, ...more }: Partial<Parameters<typeof runControlLoop>[1]> & { on?: Database } = {},
+    {
+      on = db,
+      candidates,
+      ...more
+    }: Partial<Parameters<typeof runControlLoop>[1]> & { on?: Database; candidates?: Candidates } = {},
   ) =>
     runControlLoop(on, {
-      kind: kind,
       parallelism: 4,
       pollIntervalMs: 100,
-      retrieve: async (tx, wanted) =>
-        (
-          await rows(
-            tx,
-            `SELECT job_id FROM job j WHERE kind = $1 AND NOT done AND NOT EXISTS (
+      source: {
+        kind,
+        candidates:
+          candidates ??
+          (async (tx, wanted) =>
+            (
+              await rows(
+                tx,
+                `SELECT job_id FROM job j WHERE kind = $1 AND NOT done AND NOT EXISTS (
                SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = $1 AND u.target = j.job_id)
              ORDER BY job_id LIMIT $2::INT8`,
-            kind,
-            String(wanted + 4),
-          )
-        ).map(([id]) => id!),
+                kind,
+                String(wanted + 4),
+              )
+            ).map(([id]) => id!)),
+      },
       handle: async (work) => {
         await work.finish(async (tx) => {
           await rows(tx, 'UPDATE job SET done = true WHERE job_id = $1', work.target);
@@ -224,7 +233,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test('a wrong grace time is refused by name, and stops nothing', async () => {
-    await using loop = loopFor('refuses', { retrieve: () => [] });
+    await using loop = loopFor('refuses', { candidates: () => [] });
     for (const graceMs of [-1, Number.NaN, 'soon' as never])
       await expect(loop.stop({ graceMs })).rejects.toMatchObject({ option: 'graceMs' });
     await expect(loop.stop({ grace: 1 } as never)).rejects.toMatchObject({ option: 'grace' });
@@ -236,7 +245,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     let looks = 0;
     const errors: unknown[] = [];
     const loop = loopFor('broken', {
-      retrieve: async () => {
+      candidates: async () => {
         if (++looks < 3) throw new Error('no such table');
         return (await open('broken')) > 0 ? ['broken-0'] : [];
       },
@@ -245,8 +254,8 @@ describe.each(DRIVERS)('%s', (driver) => {
     await waitFor(async () => (await open('broken')) === 0);
     await loop.stop();
     expect(errors).toEqual([
-      ['retrieve', 'no such table'],
-      ['retrieve', 'no such table'],
+      ['claim', 'no such table'],
+      ['claim', 'no such table'],
     ]);
   });
 
@@ -255,8 +264,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const started = performance.now();
     const loop = loopFor('idle', {
       pollIntervalMs: 200,
-      maxPollsPerSecond: 50,
-      retrieve: () => {
+      candidates: () => {
         looks++;
         return [];
       },
@@ -269,7 +277,6 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test.each([
-    ['kind', { kind: '' }],
     ['parallelism', { parallelism: 0 }],
     ['handle', { handle: undefined as never }],
     ['backoff.exponent', { backoff: { exponent: -1 } }],
@@ -282,7 +289,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   test('a loop and a janitor without a database are refused by name', () => {
-    const options = { kind: 'none', retrieve: () => [], handle: async () => {} };
+    const options = { source: { kind: 'none', candidates: () => [] }, handle: async () => {} };
     expect(() => runControlLoop(undefined as never, options)).toThrow(/^db: /);
     expect(() => runJanitor(undefined as never)).toThrow(/^db: /);
   });

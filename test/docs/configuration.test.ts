@@ -4,12 +4,12 @@ import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { createProgram } from '../../src/cli/program.ts';
-import { controlLoopSchema } from '../../src/control/options.ts';
 import { connectOptionsSchema } from '../../src/database/options.ts';
 import { janitorSchema } from '../../src/janitor/janitor.ts';
 import { sessionOptionsSchema } from '../../src/sessions/options.ts';
 import { transactOptionsSchema } from '../../src/transact/options.ts';
 import { backoffSchema } from '../../src/work/backoff.ts';
+import { controlLoopSchema } from '../../src/work/loop-options.ts';
 import { readPage, root } from './support/blocks.ts';
 
 const page = await readPage('docs/configuration.md');

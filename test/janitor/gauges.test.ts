@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, InvalidOptionError, runJanitor } from '../../src/index.ts';
+import { claimMany } from '../support/claim.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
 import { rows } from '../support/sql.ts';
@@ -14,8 +15,8 @@ test('the gauges tell what is held, backs off and waits, by process, and who liv
   const { url } = await createTestDatabase();
   await using db = await connect({ url });
   await using session = await db.startSession({ component: 'builder' });
-  const [, second, third] = await session.workMany('build', 3, () => ['1', '2', '3']);
-  await second!.fail({ initialMs: 60_000 }, 'no');
+  const [, second, third] = await claimMany(session, 'build', 3, () => ['1', '2', '3']);
+  await second!.fail('no', { backoff: { initialMs: 60_000 } });
   await third!.finish();
   await using janitor = runJanitor(db, {
     intervalMs: 3_600_000,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, runJanitor } from '../../src/index.ts';
 import { insertMarker } from '../../src/queries/markers.ts';
 import { workHistory } from '../../src/queries/work.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -17,8 +18,8 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('sweeps expired sessions, closes their work as abandoned once, and leaves the living alone', async () => {
     const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
     await using alive = await db.startSession({ component: 'alive', intervalMs: 60_000 });
-    const lost = (await dead.work('sweep', () => ['lost']))!;
-    const kept = (await alive.work('sweep', () => ['kept']))!;
+    const lost = (await claimOne(dead, 'sweep', () => ['lost']))!;
+    const kept = (await claimOne(alive, 'sweep', () => ['kept']))!;
     await rows(
       db,
       "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
@@ -35,7 +36,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(
       await rows(db, "SELECT component FROM holdfast.session WHERE component IN ('dead', 'alive')"),
     ).toEqual([['alive']]);
-    const again = (await alive.work('sweep', () => ['lost']))!;
+    const again = (await claimOne(alive, 'sweep', () => ['lost']))!;
     expect(again.token).toBe(lost.token + 1n);
     expect((await workHistory(db, { target: 'lost' })).map(({ event }) => event)).toEqual([
       'started',
@@ -50,7 +51,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     for (let round = 0; round < 8; round++) {
       const target = `race-${round}`;
       const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
-      await dead.work('race', () => [target]);
+      const lost = (await claimOne(dead, 'race', () => [target]))!;
       await rows(
         db,
         "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
@@ -58,11 +59,12 @@ describe.each(DRIVERS)('%s', (driver) => {
       );
       await using heir = await db.startSession({ component: 'heir' });
       const janitor = runJanitor(db, { intervalMs: 3_600_000 });
-      const [work] = await Promise.all([heir.work('race', () => [target]), janitor.sweep()]);
+      const [work] = await Promise.all([claimOne(heir, 'race', () => [target]), janitor.sweep()]);
       await janitor.stop();
-      expect(work?.token).toBe(2n);
+      expect(work?.token).toBe(lost.token + 1n);
       const events = (await workHistory(db, { target })).map(({ event, token }) => `${event} ${token}`);
-      expect(events.sort()).toEqual(['abandoned 1', 'started 1', 'started 2']);
+      const next = lost.token + 1n;
+      expect(events.sort()).toEqual([`abandoned ${lost.token}`, `started ${lost.token}`, `started ${next}`]);
       await dead.close();
     }
   });
@@ -99,14 +101,14 @@ describe.each(DRIVERS)('%s', (driver) => {
 
   test('take-over needs no janitor: nothing of it runs here', async () => {
     const dead = await db.startSession({ component: 'dead', intervalMs: 60_000 });
-    await dead.work('alone', () => ['x']);
+    await claimOne(dead, 'alone', () => ['x']);
     await rows(
       db,
       "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1",
       dead.id,
     );
     await using heir = await db.startSession({ component: 'heir' });
-    expect((await heir.work('alone', () => ['x']))?.takenFrom).toBe(dead.id);
+    expect((await claimOne(heir, 'alone', () => ['x']))?.takenFrom).toBe(dead.id);
     await dead.close();
   });
 

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect, type Database, type Session, SessionExpiredError } from '../../src/index.ts';
 import { delay, stall, startFaultProxy } from '../../src/testing/index.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { killConnections } from '../support/kill-connections.ts';
 import { rows } from '../support/sql.ts';
@@ -120,7 +121,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('wall clocks that are minutes off, and jump, change nothing', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10 * 60_000 });
     await using session = await db.startSession({ component: 'skewed', intervalMs: 2_000 });
-    const work = (await session.work('skewed', () => ['machine']))!;
+    const work = (await claimOne(session, 'skewed', () => ['machine']))!;
     vi.setSystemTime(Date.now() - 30 * 60_000);
     const before = db.stats.heartbeats;
     await waitFor(() => db.stats.heartbeats >= before + 3);

@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  connect,
-  type Database,
-  SessionExpiredError,
-  type Work,
-  WorkConflictError,
-} from '../../src/index.ts';
+import { connect, type Database, SessionExpiredError } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -40,7 +35,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     await rows(db, 'DELETE FROM holdfast.session WHERE session_id = $1', session.id);
     await expect(session.transact(async (tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
     expect(session.expired).toBe(true);
-    await expect(session.work('any', () => ['x'])).rejects.toThrow(SessionExpiredError);
+    await expect(claimOne(session, 'any', () => ['x'])).rejects.toThrow(SessionExpiredError);
     await session.close();
   });
 
@@ -48,29 +43,29 @@ describe.each(DRIVERS)('%s', (driver) => {
     const target = await machine('conflict');
     await using one = await db.startSession({ component: 'one' });
     await using two = await db.startSession({ component: 'two' });
-    const held = await one.work('provision', () => [target]);
-    expect(held?.token).toBe(1n);
-    await expect(one.work('provision', () => [target])).rejects.toThrow(WorkConflictError);
-    await expect(two.work('provision', () => [target])).rejects.toThrow(WorkConflictError);
-    const other = await two.work('recover', () => [target]);
+    const held = await claimOne(one, 'provision', () => [target]);
+    expect(held?.target).toBe(target);
+    expect(await claimOne(one, 'provision', () => [target])).toBeUndefined();
+    expect(await claimOne(two, 'provision', () => [target])).toBeUndefined();
+    const other = await claimOne(two, 'recover', () => [target]);
     expect(other?.target).toBe(target);
     await held!.finish();
-    const next = await two.work('provision', () => [target]);
-    expect(next?.token).toBe(2n);
+    const next = await claimOne(two, 'provision', () => [target]);
+    expect(next?.token).toBe(held!.token + 1n);
   });
 
   test('work backoff: 1, 2, 4, 5, 5 seconds, and from the start again after a finish', async () => {
     const target = await machine('backoff');
     await using session = await db.startSession({ component: 'test' });
     const backoff = { initialMs: 1_000, maximumMs: 5_000, exponent: 2 };
-    const take = async () => (await session.work('install', () => [target]))!;
+    const take = async () => (await claimOne(session, 'install', () => [target]))!;
     const periods: number[] = [];
     const skipBackoff = () =>
       rows(db, "UPDATE holdfast.work SET not_before = now() - INTERVAL '1 second' WHERE target = $1", target);
     const failOnce = async () => {
       const work = await take();
-      await work.fail(backoff, 'no boot device');
-      expect(await session.work('install', () => [target])).toBeUndefined();
+      await work.fail('no boot device', { backoff: backoff });
+      expect(await claimOne(session, 'install', () => [target])).toBeUndefined();
       const [row] = await rows(
         db,
         'SELECT backoff_seconds, backoff_cause FROM holdfast.work WHERE target = $1',
@@ -90,14 +85,14 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('work history: a start and a finish, with session and time, outliving the target', async () => {
     const target = await machine('history');
     await using session = await db.startSession({ component: 'test' });
-    const work = (await session.work('install', () => [target]))!;
+    const work = (await claimOne(session, 'install', () => [target]))!;
     await work.finish(async (tx) => {
       await rows(tx, 'DELETE FROM machine WHERE machine_id = $1', target);
     });
     const history = await workHistory(db, { target });
     expect(history.map(({ event, token, sessionId }) => ({ event, token, sessionId }))).toEqual([
-      { event: 'started', token: 1n, sessionId: session.id },
-      { event: 'finished', token: 1n, sessionId: session.id },
+      { event: 'started', token: work.token, sessionId: session.id },
+      { event: 'finished', token: work.token, sessionId: session.id },
     ]);
   });
 
@@ -116,13 +111,8 @@ describe.each(DRIVERS)('%s', (driver) => {
     const worker = async () => {
       await using session = await db.startSession({ component: 'installer' });
       for (;;) {
-        let work: Work | undefined;
-        try {
-          work = await session.work('install', retrieve);
-        } catch (error) {
-          if (error instanceof WorkConflictError) continue;
-          throw error;
-        }
+        const work = await claimOne(session, 'install', retrieve);
+        if (!work && done.length < targets.length) continue;
         if (!work) return;
         const { target } = work;
         await work.finish(async (tx) => {

@@ -20,10 +20,9 @@ describe('a silent server', () => {
       await using proxy = await startFaultProxy({ url: database.url });
       await using db = await connect({ url: proxy.url, driver, connectTimeoutMs: 1_000 });
       const loop = runControlLoop(db, {
-        kind: `silent ${driver}`,
         intervalMs: 1_000,
         pollIntervalMs: 60_000,
-        retrieve: () => [],
+        source: { kind: `silent ${driver}`, candidates: () => [] },
         handle: async () => {},
       });
       // It rests, and its connection lies idle in the pool.

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, runJanitor } from '../../src/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
+import { claimMany } from '../support/claim.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   const { url } = await createTestDatabase();
   await using db = await connect({ url });
   await using session = await db.startSession({ component: 'any' });
-  const [one] = await session.workMany('any', 2, () => ['1', '2']);
+  const [one] = await claimMany(session, 'any', 2, () => ['1', '2']);
   await one!.finish();
   const retried = db.transact(
     () => {

@@ -9,6 +9,7 @@ import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, DatabaseError, RetriesExhaustedError } from '../../src/index.ts';
+import { claimMany } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 
@@ -103,9 +104,9 @@ describe.each(DRIVERS)('%s, over OTLP/HTTP', (driver) => {
       );
       await expect(exhausted).rejects.toThrow(RetriesExhaustedError);
       await using session = await db.startSession({ component: 'clerk', instance: canary });
-      const [one, two] = await session.workMany('file', 2, () => [`${canary} 1`, `${canary} 2`]);
+      const [one, two] = await claimMany(session, 'file', 2, () => [`${canary} 1`, `${canary} 2`]);
       await one!.finish((tx) => rows(tx, 'UPDATE note SET amount = 2 WHERE id = $1', canary));
-      await two!.fail(undefined, canary);
+      await two!.fail(canary);
       const requests = await exported();
       expect(new Set(requests.map(({ path }) => path))).toEqual(new Set(['/v1/traces', '/v1/metrics']));
       const everything = requests.map(({ text }) => text).join('\n');

@@ -9,6 +9,7 @@ import {
   type Session,
 } from '../../src/index.ts';
 import { addJobs, createQueue } from '../claim/support.ts';
+import { claimMany } from '../support/claim.ts';
 import {
   createTestDatabase,
   DRIVERS,
@@ -116,8 +117,8 @@ describe.each(DRIVERS)('canceled by an operator, on %s', (driver) => {
     await amidCancels(async (n) => {
       const claiming =
         n % 2 === 0
-          ? session.claim(claimJob, { buckets: [7n], wanted: 2 })
-          : session.workMany('other', 2, () => [`a-${n}`, `b-${n}`]);
+          ? session.claim(claimJob.with({ buckets: [7n] }), { wanted: 2 })
+          : claimMany(session, 'other', 2, () => [`a-${n}`, `b-${n}`]);
       await claiming.catch(() => {});
     });
     const held = await rows(direct, 'SELECT kind, target FROM holdfast.work WHERE holder = $1', session.id);

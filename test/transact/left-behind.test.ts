@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TransactionClosedError } from '../../src/base/index.ts';
 import { stall } from '../../src/testing/index.ts';
+import { claimMany } from '../support/claim.ts';
 import { add, describeTransact, insert, read } from './fixture.ts';
 
 const serialization = () => Object.assign(new Error('as contention would'), { code: '40001' });
@@ -118,7 +119,7 @@ describeTransact('left behind', (t) => {
     let ghost: Promise<unknown> | undefined;
     const failed = session.transact(async () => {
       ghost = open.promise
-        .then(() => session.workMany('left', 1, () => ['a']))
+        .then(() => claimMany(session, 'left', 1, () => ['a']))
         .catch((error: unknown) => error);
       throw new Error('the whole fails');
     });

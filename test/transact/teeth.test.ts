@@ -3,6 +3,7 @@ import { type DriverConnection, pgDriver, postgresDriver } from '../../src/datab
 import { closeSessions, fenceSession, sealSession } from '../../src/queries/sessions.ts';
 import { holdWork, sealWork } from '../../src/queries/work.ts';
 import type { Statement } from '../../src/query/index.ts';
+import { claimOne } from '../support/claim.ts';
 import { cockroach, describeTransact, insert, read } from './fixture.ts';
 
 /** Statements in whose place the mutated driver sends one that proves nothing. */
@@ -57,7 +58,7 @@ describeTransact('teeth', (t) => {
   const lostTokenIsRefused = async (id: string) => {
     const db = await t.open({ pool: { max: 2 } });
     await using session = await db.startSession({ component: 'teeth', intervalMs: 3_600_000 });
-    await using work = await session.work('teeth', () => [id]);
+    await using work = await claimOne(session, 'teeth', () => [id]);
     await t.direct.execute({
       text: 'UPDATE holdfast.work SET token = token + 1 WHERE kind = $1 AND target = $2',
       values: ['teeth', id],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, LeaseLostError } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { cut, dropReply, type FaultProxy, misreport, startFaultProxy } from '../../src/testing/index.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -45,9 +46,14 @@ describe.each(DRIVERS)('%s', (driver) => {
     'a claim %s is settled: claimed once, with a handle',
     async (fault) => {
       await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
-      const struck = strike(fault);
+      const struck = proxy.inject({
+        direction: 'to-server',
+        at: ({ type, sql }) =>
+          (type === 'E' || type === 'Q') && (sql?.includes('holdfast:claim-torn') ?? false),
+        action: faults[fault](),
+      });
       const target = `claim ${fault}`;
-      const work = await session.work('claim', () => [target]);
+      const work = await claimOne(session, 'claim', () => [target]);
       expect(struck.strikes).toBe(1);
       expect(work?.target).toBe(target);
       expect(await events(target)).toEqual(['started']);
@@ -61,7 +67,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     async (fault) => {
       await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
       const target = `finish ${fault}`;
-      const work = (await session.work('finish', () => [target]))!;
+      const work = (await claimOne(session, 'finish', () => [target]))!;
       const struck = strike(fault);
       const value = await work.finish(async (tx) => {
         await rows(tx, 'INSERT INTO effect (target) VALUES ($1)', target);
@@ -82,9 +88,9 @@ describe.each(DRIVERS)('%s', (driver) => {
     async (fault) => {
       await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
       const target = `fail ${fault}`;
-      const work = (await session.work('fail', () => [target]))!;
+      const work = (await claimOne(session, 'fail', () => [target]))!;
       strike(fault);
-      await work.fail({ initialMs: 5_000 }, 'broken');
+      await work.fail('broken', { backoff: { initialMs: 5_000 } });
       expect(await events(target)).toEqual(['started', 'failed']);
       const [row] = await rows(db, 'SELECT backoff_seconds FROM holdfast.work WHERE target = $1', target);
       expect(row).toEqual(['5']);
@@ -93,9 +99,9 @@ describe.each(DRIVERS)('%s', (driver) => {
 
   test('a finish whose answer is lost and whose work is then someone else’s is still its own finish', async () => {
     await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
-    const work = (await session.work('relay', () => ['baton']))!;
+    const work = (await claimOne(session, 'relay', () => ['baton']))!;
     await work.finish();
-    const next = (await session.work('relay', () => ['baton']))!;
+    const next = (await claimOne(session, 'relay', () => ['baton']))!;
     // The same end, asked for again with the old token, finds the old end in the history and no lease.
     await rows(db, "UPDATE holdfast.work SET token = token + 1 WHERE target = 'baton'");
     await expect(next.finish()).rejects.toThrow(LeaseLostError);
@@ -103,7 +109,7 @@ describe.each(DRIVERS)('%s', (driver) => {
 
   test('work ended inside of a transaction that is retried ends once, with that transaction', async () => {
     await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
-    const work = (await session.work('nested', () => ['nested']))!;
+    const work = (await claimOne(session, 'nested', () => ['nested']))!;
     let runs = 0;
     await session.transact(async (tx) => {
       await rows(tx, "INSERT INTO effect (target) VALUES ('nested')");
@@ -121,7 +127,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const before = await count();
     const other = await connect({ url: database.url, driver });
     const session = await other.startSession({ component: 'test' });
-    for (let i = 0; i < 5; i++) await (await session.work('markers', () => [`m${i}`]))!.finish();
+    for (let i = 0; i < 5; i++) await session.transact((tx) => rows(tx, 'SELECT 1'), { commitMarker: true });
     expect(await count()).toBe(before + 5);
     await other.close();
     expect(await count()).toBe(before);

@@ -8,6 +8,7 @@ import {
   type Work,
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -32,7 +33,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   const start = () => db.startSession({ component: 'test', intervalMs: 60_000 });
-  const take = async (session: Session) => (await session.work('install', () => [target]))!;
+  const take = async (session: Session) => (await claimOne(session, 'install', () => [target]))!;
   const owner = async () =>
     (await rows(db, 'SELECT owner FROM machine WHERE machine_id = $1', target))[0]![0];
   const own = (name: string) => (tx: Parameters<Parameters<Database['transact']>[0]>[0]) =>
@@ -71,11 +72,11 @@ describe.each(DRIVERS)('%s', (driver) => {
   const attempts: [string, (work: Work, session: Session) => Promise<unknown>][] = [
     ['finish', (work) => work.finish(own('zombie'))],
     ['finish without a body', (work) => work.finish()],
-    ['fail', (work) => work.fail({ initialMs: 60_000 }, 'zombie')],
+    ['fail', (work) => work.fail('zombie', { backoff: { initialMs: 60_000 } })],
     ['cancel', (work) => work.cancel()],
     ['commit in the middle of the work', (work) => work.transact(own('zombie'))],
     ['commit by its session', (_, session) => session.transact(own('zombie'))],
-    ['take other work', (_, session) => session.work('other', () => [target])],
+    ['take other work', (_, session) => claimOne(session, 'other', () => [target])],
   ];
   test.each(attempts)('a zombie cannot %s, and changes nothing by trying', async (_, attempt) => {
     const { old, oldSession, heir, heirSession } = await zombie();
@@ -160,7 +161,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
 
   const endings: [string, (work: Work) => Promise<unknown>][] = [
-    ['failed', (work) => work.fail({ initialMs: 1 }, 'timed out')],
+    ['failed', (work) => work.fail('timed out', { backoff: { initialMs: 1 } })],
     ['canceled', (work) => work.cancel()],
     ['finished', (work) => work.finish()],
   ];
@@ -252,7 +253,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const work = await take(session);
     await work.finish(own('me'));
     await expect(work.finish()).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
-    await expect(work.fail(undefined, 'x')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
+    await expect(work.fail('x')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
     await expect(work.transact(own('x'))).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
     await work.cancel();
     const events = (await workHistory(db, { target })).map(({ event }) => event);
@@ -267,7 +268,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     for (const run of [
       () => work.transact(forged),
       () => work.finish(forged),
-      () => session.finishMany([work], forged),
+      () => session.finish([work], forged),
     ])
       await expect(run()).rejects.toMatchObject({ code: '22P02' });
     expect([work.signal.aborted, work.ended, session.expired]).toEqual([false, false, false]);
@@ -286,7 +287,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       }),
     ).rejects.toBe(mine);
     expect(await owner()).toBe('nobody');
-    await work.fail({ initialMs: 1_000 }, 'mine');
+    await work.fail('mine', { backoff: { initialMs: 1_000 } });
     const history = await workHistory(db, { target });
     expect(history.map(({ event, cause }) => [event, cause])).toEqual([
       ['started', null],

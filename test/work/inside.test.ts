@@ -17,6 +17,7 @@ import {
   startFaultProxy,
 } from '../../src/testing/index.ts';
 import { addJobs, createQueue } from '../claim/support.ts';
+import { claimMany, claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -40,7 +41,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   });
   beforeEach(async () => {
     const targets = [`target-${++count}`, `target-${++count}`];
-    works = await session.workMany('inside', 2, () => targets);
+    works = await claimMany(session, 'inside', 2, () => targets);
   });
 
   const events = async ({ target }: Work) => (await workHistory(db, { target })).map(({ event }) => event);
@@ -62,9 +63,9 @@ describe.each(DRIVERS)('%s', (driver) => {
   };
   const ends: readonly (readonly [string, (works: Work[]) => Promise<unknown>])[] = [
     ['finish', ([work]) => work!.finish()],
-    ['fail', ([work]) => work!.fail(undefined, 'cause')],
+    ['fail', ([work]) => work!.fail('cause')],
     ['cancel', ([work]) => work!.cancel()],
-    ['finishMany', (all) => session.finishMany(all)],
+    ['finishMany', (all) => session.finish(all)],
   ];
   const others = ends.slice(0, 3);
 
@@ -73,7 +74,7 @@ describe.each(DRIVERS)('%s', (driver) => {
 
     test('in a part that is rolled back alone leaves the work held, for any end', async () => {
       for (const [, other] of others) {
-        const [work] = await session.workMany('part', 1, () => [`part-${++count}`]);
+        const [work] = await claimMany(session, 'part', 1, () => [`part-${++count}`]);
         await db.transact(async (tx) => {
           const part = tx.transact(async () => {
             await end([work!]);
@@ -138,23 +139,20 @@ describe.each(DRIVERS)('%s', (driver) => {
       // To cancel what has ended is no mistake, so `await using` may.
       await works[0]!.cancel();
       expect([works[0]!.ended, session.held.includes(works[0]!)]).toEqual([true, false]);
-      await expect(works[0]!.fail(undefined, 'late')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
+      await expect(works[0]!.fail('late')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
       expect(await events(works[0]!)).toEqual(['started', did]);
     });
   });
 
   const alone: readonly (readonly [string, (works: Work[]) => Promise<unknown>])[] = [
-    ['work', () => session.work('alone', () => ['alone'])],
-    ['workMany', () => session.workMany('alone', 1, () => ['alone'])],
-    ['claim', () => session.claim(claimJob, { buckets: [7n] })],
-    ['finish', (jobs) => session.finish(finishJob, jobs, { doneBy: 'me' })],
+    ['work', () => claimOne(session, 'alone', () => ['alone'])],
+    ['workMany', () => claimMany(session, 'alone', 1, () => ['alone'])],
+    ['claim', () => session.claim(claimJob.with({ buckets: [7n] }))],
+    ['finish', (jobs) => session.finish(jobs, finishJob.with({ doneBy: 'me' }))],
     [
       'finishAndClaim',
       (jobs) =>
-        session.finishAndClaim(
-          { query: finishJob, works: jobs, params: { doneBy: 'me' } },
-          { query: claimJob, params: { buckets: [7n] } },
-        ),
+        session.finish(jobs, finishJob.with({ doneBy: 'me' }), { claim: claimJob.with({ buckets: [7n] }) }),
     ],
   ];
   test.each(alone)(
@@ -162,7 +160,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     async (_, act) => {
       await rows(db, 'DELETE FROM job WHERE true');
       await addJobs(db, 2, 7n);
-      const jobs = await session.claim(claimJob, { buckets: [7n] });
+      const jobs = await session.claim(claimJob.with({ buckets: [7n] }));
       const held = session.held.length;
       const refused = () =>
         expect(act(jobs)).rejects.toMatchObject({
@@ -179,7 +177,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       // A hook runs outside of it.
       await db.transact(async (tx) => {
         tx.onCommit(async () => {
-          await session.finish(finishJob, jobs, { doneBy: 'me' });
+          await session.finish(jobs, finishJob.with({ doneBy: 'me' }));
         });
       });
       expect(jobs[0]!.ended).toBe(true);
@@ -189,7 +187,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('an end that finds the work ended otherwise, by an answer that was lost, is refused and changes nothing', async () => {
     loseCommit(dropReply());
     await expect(db.transact(() => works[0]!.finish())).rejects.toThrow(AmbiguousCommitError);
-    await expect(works[0]!.fail(undefined, 'late')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
+    await expect(works[0]!.fail('late')).rejects.toMatchObject({ code: 'HOLDFAST_WORK_ENDED' });
     expect([works[0]!.ended, works[0]!.signal.aborted]).toEqual([true, false]);
     expect(await events(works[0]!)).toEqual(['started', 'finished']);
   });
@@ -198,7 +196,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const [lost, kept] = works as [Work, Work];
     await rows(db, 'UPDATE holdfast.work SET token = token + 1 WHERE target = $1', lost.target);
     await db.transact(async () => {
-      await expect(session.finishMany(works)).rejects.toThrow(LeaseLostError);
+      await expect(session.finish(works)).rejects.toThrow(LeaseLostError);
       await kept.finish();
     });
     expect([lost.signal.aborted, lost.ended]).toEqual([true, false]);
@@ -208,7 +206,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   test('`await using` frees work whose end was rolled back with its part', async () => {
     let target: string;
     {
-      await using work = (await session.work('disposed', () => [`disposed-${driver}`]))!;
+      await using work = (await claimOne(session, 'disposed', () => [`disposed-${driver}`]))!;
       target = work.target;
       await db.transact(async (tx) => {
         const part = tx.transact(async () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect, type Database, type Work, WorkConflictError } from '../../src/index.ts';
+import { connect, type Database, type Work } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { Child } from '../support/child.ts';
+import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -27,17 +28,10 @@ describe.each(DRIVERS)('%s', (driver) => {
   };
   const takeOver = async (target: string) => {
     const session = await db.startSession({ component: 'heir' });
-    const work = await waitFor(
-      async (): Promise<Work | undefined> => {
-        try {
-          return await session.work('hold', () => [target]);
-        } catch (error) {
-          if (error instanceof WorkConflictError) return undefined;
-          throw error;
-        }
-      },
-      { timeoutMs: 3 * INTERVAL_MS + 5_000, intervalMs: 50 },
-    );
+    const work = await waitFor((): Promise<Work | undefined> => claimOne(session, 'hold', () => [target]), {
+      timeoutMs: 3 * INTERVAL_MS + 5_000,
+      intervalMs: 50,
+    });
     return { session, work };
   };
   const owners = async (target: string) =>

@@ -33,6 +33,7 @@ ORDER BY j.bucket, j.job_id`,
     ['sessionId', uuid],
     ['claimNumber', int8, 'null'],
     ['wanted', int8],
+    ['refusal', text],
   ],
 });
 
@@ -55,6 +56,7 @@ RETURNING 1 AS changed`,
     ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
+    ['refusal', text],
   ],
 });
 

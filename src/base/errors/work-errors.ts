@@ -11,11 +11,6 @@ export class SessionExpiredError extends HoldfastError {
   }
 }
 
-/** Every candidate is held by a live session, for this process or for a lock key that it shares. */
-export class WorkConflictError extends HoldfastError {
-  readonly code = 'HOLDFAST_WORK_CONFLICT';
-}
-
 /** The work was taken over: its token is no longer the current one. Nothing was changed. */
 export class LeaseLostError extends HoldfastError {
   readonly code = 'HOLDFAST_LEASE_LOST';

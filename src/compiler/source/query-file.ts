@@ -16,6 +16,7 @@ export type Command =
   | 'batchexec'
   | 'copyfrom'
   | 'claim'
+  | 'step'
   | 'finish'
   /** Rows when there are columns, else a count: files that do not say. */
   | 'auto';
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   'batchexec',
   'copyfrom',
   'claim',
+  'step',
   'finish',
 ];
 

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Backoff, Candidate, ControlLoop, ControlLoopOptions, Database } from '../../index.ts';
+import type {
+  Backoff,
+  Candidate,
+  CandidateSource,
+  ControlLoop,
+  ControlLoopOptions,
+  Database,
+} from '../../index.ts';
 import { runControlLoop } from '../../index.ts';
 import type { Logger } from '../logger.ts';
 
@@ -24,9 +31,10 @@ export interface Component {
 }
 
 /** A control loop of a component: what differs from one to the next. */
-export type LoopOptions = Pick<ControlLoopOptions, 'kind' | 'retrieve' | 'handle'> & {
-  readonly parallelism?: number;
-};
+export type LoopOptions = CandidateSource &
+  Pick<ControlLoopOptions, 'handle'> & {
+    readonly parallelism?: number;
+  };
 
 /** A machine that keeps failing is tried less and less often, up to a minute apart. */
 const BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
@@ -47,7 +55,9 @@ export function runComponent(
       backoff: BACKOFF,
       onError: (error, during) =>
         options.log.warn({ err: error, kind: loop.kind, during }, 'survived an error'),
-      ...loop,
+      source: loop,
+      handle: loop.handle,
+      ...(loop.parallelism === undefined ? {} : { parallelism: loop.parallelism }),
     }),
   );
   return {

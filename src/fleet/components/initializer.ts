@@ -15,7 +15,7 @@ export function runInitializer(db: Database, options: InitializerOptions): Compo
   return runComponent(db, 'initializer', options, [
     {
       kind: INITIALIZE,
-      retrieve: async (tx, wanted) =>
+      candidates: async (tx, wanted) =>
         exclusively(await machinesToInitialize(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: async (work, signal) => {
         await startAgent(work, provider, signal);

@@ -19,7 +19,7 @@ export function runInstaller(db: Database, options: InstallerOptions): Component
   return runComponent(db, 'installer', options, [
     {
       kind: INSTALL,
-      retrieve: async (tx, wanted) =>
+      candidates: async (tx, wanted) =>
         exclusively(await machinesToInstall(tx, { ...bounds, ...startAt(wanted) })),
       handle: async (work) => {
         const request = await work.finish((tx) => requestInstallation(tx, { machineId: work.target }));

@@ -119,7 +119,7 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     {
       kind: RECONCILE,
       parallelism: 1,
-      retrieve: async (tx) =>
+      candidates: async (tx) =>
         (await reconciliationDue(tx, { provider: provider.name, intervalMs: BigInt(intervalMs) })).due
           ? [provider.name]
           : [],
@@ -127,13 +127,13 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     },
     {
       kind: PROVISION,
-      retrieve: async (tx, wanted) =>
+      candidates: async (tx, wanted) =>
         exclusively(await machinesToProvision(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: provision,
     },
     {
       kind: RETIRE,
-      retrieve: async (tx, wanted) =>
+      candidates: async (tx, wanted) =>
         exclusively(await machinesToRetire(tx, { provider: provider.name, ...startAt(wanted) })),
       handle: retire,
     },

@@ -26,7 +26,7 @@ export function runRecoverer(db: Database, options: RecovererOptions): Component
   return runComponent(db, 'recoverer', options, [
     {
       kind: RECOVER,
-      retrieve: async (tx, wanted) =>
+      candidates: async (tx, wanted) =>
         exclusively(await machinesToRecover(tx, { provider: provider.name, ...bounds, ...startAt(wanted) })),
       handle: async (work, signal) => {
         options.log.warn(

@@ -58,8 +58,8 @@ export interface TakeOversRow {
   readonly target: string;
   readonly machine: string | null;
   readonly token: bigint;
-  readonly fromSession: string;
-  readonly toSession: string;
+  readonly fromSession: string | null;
+  readonly toSession: string | null;
   readonly takenAt: Date;
 }
 
@@ -85,15 +85,15 @@ ORDER BY s.at, a.target`,
     ['target', text],
     ['machine', text, 'null'],
     ['token', int8],
-    ['fromSession', uuid],
-    ['toSession', uuid],
+    ['fromSession', uuid, 'null'],
+    ['toSession', uuid, 'null'],
     ['takenAt', timestamptz],
   ],
 });
 
 export interface OverlappingWorkRow {
   readonly kind: string;
-  readonly target: string;
+  readonly target: string | null;
   readonly token: bigint;
 }
 
@@ -113,7 +113,7 @@ ORDER BY n.kind, n.target, n.token`,
   params: [],
   columns: [
     ['kind', text],
-    ['target', text],
+    ['target', text, 'null'],
     ['token', int8],
   ],
 });

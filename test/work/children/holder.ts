@@ -1,6 +1,7 @@
 // A worker process for the tests: holds one piece of work, says so, and does what it is told on stdin.
 import { createInterface } from 'node:readline';
 import { connect, HoldfastError } from '../../../src/index.ts';
+import { claimOne } from '../../support/claim.ts';
 import { rows } from '../../support/sql.ts';
 
 const [url, driver, target, intervalMs] = process.argv.slice(2) as [
@@ -13,7 +14,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 
 const db = await connect({ url, driver });
 const session = await db.startSession({ component: 'holder', intervalMs: Number(intervalMs) });
-const work = (await session.work('hold', () => [target]))!;
+const work = (await claimOne(session, 'hold', () => [target]))!;
 // A transaction that is open while the process is stopped.
 const release = Promise.withResolvers<void>();
 const locked = Promise.withResolvers<void>();
@@ -35,11 +36,11 @@ const attempts: Record<string, () => Promise<unknown>> = {
     work.transact((tx) => rows(tx, "UPDATE machine SET owner = 'zombie' WHERE machine_id = $1", target)),
   finish: () =>
     work.finish((tx) => rows(tx, "UPDATE machine SET owner = 'zombie' WHERE machine_id = $1", target)),
-  fail: () => work.fail({ initialMs: 60_000 }, 'zombie'),
+  fail: () => work.fail('zombie', { backoff: { initialMs: 60_000 } }),
   cancel: () => work.cancel(),
   transact: () =>
     session.transact((tx) => rows(tx, "UPDATE machine SET owner = 'zombie' WHERE machine_id = $1", target)),
-  work: () => session.work('other', () => [target]),
+  work: () => claimOne(session, 'other', () => [target]),
 };
 
 for await (const command of createInterface({ input: process.stdin })) {

@@ -18,5 +18,6 @@ export const claimInstall = claim<ClaimInstallParams>({
     ['sessionId', uuid],
     ['claimNumber', int8, 'null'],
     ['wanted', int8],
+    ['refusal', text],
   ],
 });

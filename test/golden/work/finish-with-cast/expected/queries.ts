@@ -21,5 +21,6 @@ RETURNING 1 AS changed`,
     ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
+    ['refusal', text],
   ],
 });

@@ -14,6 +14,7 @@ RETURNING 1 AS changed`,
     ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
+    ['refusal', text],
   ],
 });
 
@@ -35,5 +36,6 @@ export const noteInstall = finish<NoteInstallParams>({
     ['keyKinds', arrayOf(text)],
     ['keyTargets', arrayOf(text)],
     ['keyTokens', arrayOf(int8)],
+    ['refusal', text],
   ],
 });

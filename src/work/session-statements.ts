@@ -3,7 +3,9 @@ import { type DriverConnection, type Engine, type Pool, runClaims } from '../dat
 import type { RawResult, Statement } from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import type { Telemetry } from '../telemetry/index.ts';
-import type { GuardedExecutor } from '../work/index.ts';
+import type { GuardedExecutor } from './settle.ts';
+
+const SETTLE_WITHIN_MS = 30_000;
 
 /**
  * Where the one-statement claims and finishes of a session run. None outlasts the session: when it expires the
@@ -28,6 +30,11 @@ export class SessionStatements implements GuardedExecutor {
       for (const connection of [...this.#running]) connection.destroy(new Error('the session has ended'));
     };
     live.signal.addEventListener('abort', cut, { once: true });
+  }
+
+  /** Settling must not take longer than an operator would wait. */
+  get settleWithinMs(): number {
+    return Math.max(2 * this.#live.intervalMs, SETTLE_WITHIN_MS);
   }
 
   get system(): Engine['system'] {

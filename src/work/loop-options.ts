@@ -1,15 +1,17 @@
 import { z } from 'zod';
-import type { Database, Retrieve } from '../client/index.ts';
-import { sessionOptionsSchema } from '../sessions/index.ts';
-import { backoffSchema, type Work } from '../work/index.ts';
+import { type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
+import { backoffSchema } from './backoff.ts';
+import type { Session } from './session.ts';
+import type { Source } from './source.ts';
+import type { Work } from './work.ts';
 
 const fn = <T>() => z.custom<T>((value) => typeof value === 'function', 'expected a function');
 const ofSession = sessionOptionsSchema.shape;
 
 /** Options of `runControlLoop`. Durations are milliseconds. */
 export const controlLoopSchema = z.strictObject({
-  /** What is done to targets, as the history names it: one holder per (kind, target). 1 to 200 characters. */
-  kind: z.string().min(1),
+  /** Where its work comes from: a compiled `:claim` query, or a kind and a function that finds candidates. */
+  source: z.custom<Source>((value) => typeof value === 'object' && value !== null, 'expected a source'),
   /** Name of the program, of its session, in spans and metrics. Default: the kind. */
   component: ofSession.component.optional(),
   /** Of the session. Default: host name and pid. */
@@ -20,26 +22,22 @@ export const controlLoopSchema = z.strictObject({
   parallelism: z.int().min(1).max(10_000).optional(),
   /** Longest pause between two looks when there is nothing to do; jitter only shortens it. Default 1,000. */
   pollIntervalMs: z.number().positive().optional(),
-  /** Most looks at the database a second, whatever happens. Default 20. */
-  maxPollsPerSecond: z.number().positive().max(10_000).optional(),
   /** Backoff for work whose handler throws or does not end it. Default 1 s, doubling to 60 s, no jitter. */
   backoff: backoffSchema.optional(),
-  /** Finds candidates. An error is reported to `onError`, and it looks again after a growing pause. */
-  retrieve: fn<Retrieve>(),
   /** Does the work, once for each piece that was claimed. */
   handle: fn<Handle>(),
   /**
-   * Told of every error that the loop survives: failed looks, lost sessions, handlers that threw. What it throws
+   * Told of every error that the loop survives: failed claims, lost sessions, handlers that threw. What it throws
    * becomes a process warning.
    */
   onError: fn<(error: unknown, during: LoopPhase) => void>().optional(),
 });
 
 /**
- * What the loop was doing when an error came: starting or keeping its session, looking for work, handling it
+ * What the loop was doing when an error came: starting or keeping its session, claiming work, handling it
  * (the handler threw), or ending what the handler left (and closing the session).
  */
-export type LoopPhase = 'session' | 'retrieve' | 'handle' | 'end';
+export type LoopPhase = 'session' | 'claim' | 'handle' | 'end';
 
 /**
  * Does the work. Should end it, mostly by `work.finish`; work that is not ended when the handler returns is
@@ -49,7 +47,7 @@ export type LoopPhase = 'session' | 'retrieve' | 'handle' | 'end';
  */
 export type Handle = (work: Work, signal: AbortSignal) => Promise<void>;
 
-/** Options of `runControlLoop`: `process`, `retrieve` and `handle` are required. Durations are milliseconds. */
+/** Options of `runControlLoop`: `source` and `handle` are required. Durations are milliseconds. */
 export type ControlLoopOptions = z.input<typeof controlLoopSchema>;
 
 /** A running control loop. `await using` stops it with the default grace time. */
@@ -76,6 +74,8 @@ export interface LoopState {
   readonly sessionId: string | undefined;
   /** Pieces of work being handled. */
   readonly active: number;
+  /** Pieces of work that were claimed ahead and wait for a free handler. */
+  readonly ready: number;
   /** Milliseconds since the last look at the database that succeeded; undefined before the first. */
   readonly lastPollAgeMs: number | undefined;
 }
@@ -86,4 +86,6 @@ export const stopSchema = z.strictObject({
 });
 
 /** What a control loop needs of a database handle. */
-export type LoopHost = Pick<Database, 'startSession'>;
+export interface LoopHost {
+  startSession(options: SessionOptions): Promise<Session>;
+}
