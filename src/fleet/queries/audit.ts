@@ -94,7 +94,7 @@ ORDER BY s.at, a.target`,
 export interface OverlappingWorkRow {
   readonly kind: string;
   readonly target: string | null;
-  readonly token: bigint;
+  readonly token: bigint | null;
 }
 
 /** Claims that began before the claim with the token below had ended: there must be none, ever. */
@@ -102,7 +102,10 @@ export const overlappingWork = many<NoParams, OverlappingWorkRow>({
   name: 'OverlappingWork',
   text: `SELECT n.kind, n.target, n.token
 FROM holdfast.work_history AS n
-WHERE n.event = 'started' AND n.token > 1 AND n.kind LIKE 'Fleet%'
+WHERE n.event = 'started' AND n.kind LIKE 'Fleet%'
+  AND EXISTS (
+    SELECT 1 FROM holdfast.work_history AS b
+    WHERE b.target = n.target AND b.kind = n.kind AND b.token < n.token)
   AND NOT EXISTS (
     SELECT 1 FROM holdfast.work_history AS e
     WHERE e.target = n.target AND e.kind = n.kind AND e.token = n.token - 1
@@ -114,7 +117,7 @@ ORDER BY n.kind, n.target, n.token`,
   columns: [
     ['kind', text],
     ['target', text, 'null'],
-    ['token', int8],
+    ['token', int8, 'null'],
   ],
 });
 
