@@ -26,7 +26,7 @@ export {
   type StatusReport,
 } from './migrate/index.ts';
 export { listSessions } from './queries/sessions.ts';
-export { activeWork, workHistory } from './queries/work.ts';
+export { activeWork, listKinds, quarantinedWork, workHistory } from './queries/work.ts';
 export type {
   BoundChange,
   BoundClaim,
@@ -52,6 +52,8 @@ export {
   type FailOptions,
   type FinishOptions,
   type Handle,
+  type KindOptions,
+  type Kinds,
   type LoopPhase,
   type LoopState,
   type ParkUntil,

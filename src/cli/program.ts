@@ -10,6 +10,7 @@ export type Register = (program: Command) => void;
 const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [
   () => import('./compile.ts'),
   () => import('./migrate.ts'),
+  () => import('./work.ts'),
   () => import('./fleet.ts'),
   () => import('./demo.ts'),
 ];

@@ -20,7 +20,18 @@ import {
   type TransactOptions,
   Transactor,
 } from '../transact/index.ts';
-import { Session, type SessionHost, SessionStatements, type Work, type WorkResult } from '../work/index.ts';
+import {
+  type Kinds,
+  kindsOf,
+  Session,
+  type SessionHost,
+  SessionStatements,
+  type Work,
+  type WorkResult,
+} from '../work/index.ts';
+
+/** An operator's statement that is not answered within this is given up. */
+const OPERATOR_PATIENCE_MS = 30_000;
 
 /** What connect() puts together. */
 export interface DatabaseParts {
@@ -96,6 +107,11 @@ export class Database implements Executor {
       throw ambiguousIfApplied(engine, [statement])(error);
     }
   }
+
+  /** What operators and programs decide about kinds of work: policies, pause, resume, release, wake. */
+  readonly kinds: Kinds = kindsOf({
+    execute: (statement) => this.guardedWithin(OPERATOR_PATIENCE_MS).execute(statement),
+  });
 
   /**
    * Runs statements whose own conditions make them right whatever runs beside them, each on its own, in one

@@ -1,4 +1,4 @@
-import { metrics } from '@opentelemetry/api';
+import { type Attributes, metrics, type ObservableCallback } from '@opentelemetry/api';
 import { z } from 'zod';
 import { checkOptions, InvalidOptionError, pause } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
@@ -184,38 +184,48 @@ async function countPending(
   return counts;
 }
 
-/** Gauges that show the last sweep's counts for as long as the janitor runs. */
+const WORK_GAUGES = [
+  ['active', 'Work held by live sessions'],
+  ['backoff', 'Targets backing off'],
+  ['parked', 'Targets that are parked'],
+  ['quarantined', 'Targets that no claim takes until an operator releases them'],
+] as const;
+
+type KindCounts = { readonly kind: string } & Readonly<
+  Record<'active' | 'backingOff' | 'parked' | 'quarantined', bigint>
+>;
+
+/** The gauges, each with what was counted last. */
 function publishGauges() {
   const meter = metrics.getMeter('holdfast');
-  let work: readonly { kind: string; active: bigint; backingOff: bigint }[] = [];
+  let work: readonly KindCounts[] = [];
   let pending: ReadonlyMap<string, number> = new Map();
   let sessions: readonly { component: string; live: bigint }[] = [];
-  const active = meter.createObservableGauge('holdfast.work.active', {
-    description: 'Work held by live sessions',
-  });
-  const backingOff = meter.createObservableGauge('holdfast.work.backoff', {
-    description: 'Targets backing off',
-  });
-  const waiting = meter.createObservableGauge('holdfast.work.pending', {
-    description: 'Targets that wait, by kind',
-  });
-  const live = meter.createObservableGauge('holdfast.sessions.live', { description: 'Live sessions' });
-  const observeActive: Parameters<typeof active.addCallback>[0] = (result) => {
-    for (const row of work) result.observe(Number(row.active), { kind: row.kind });
+  const close: (() => void)[] = [];
+  const publish = (
+    name: string,
+    description: string,
+    rows: () => Iterable<readonly [number | bigint, Attributes]>,
+  ) => {
+    const gauge = meter.createObservableGauge(name, { description });
+    const observe: ObservableCallback = (result) => {
+      for (const [count, attributes] of rows()) result.observe(Number(count), attributes);
+    };
+    gauge.addCallback(observe);
+    close.push(() => gauge.removeCallback(observe));
   };
-  const observeBackoff: typeof observeActive = (result) => {
-    for (const row of work) result.observe(Number(row.backingOff), { kind: row.kind });
-  };
-  const observePending: typeof observeActive = (result) => {
-    for (const [kind, count] of pending) result.observe(count, { kind });
-  };
-  const observeLive: typeof observeActive = (result) => {
-    for (const row of sessions) result.observe(Number(row.live), { component: row.component });
-  };
-  active.addCallback(observeActive);
-  backingOff.addCallback(observeBackoff);
-  waiting.addCallback(observePending);
-  live.addCallback(observeLive);
+  for (const [name, description] of WORK_GAUGES) {
+    const field = name === 'backoff' ? 'backingOff' : name;
+    publish(`holdfast.work.${name}`, description, () =>
+      work.map((row) => [row[field], { kind: row.kind }] as const),
+    );
+  }
+  publish('holdfast.work.pending', 'Targets that wait, by kind', () =>
+    [...pending].map(([kind, count]) => [count, { kind }] as const),
+  );
+  publish('holdfast.sessions.live', 'Live sessions', () =>
+    sessions.map(({ component, live }) => [live, { component }] as const),
+  );
   return {
     work(counted: typeof work) {
       work = counted;
@@ -227,10 +237,7 @@ function publishGauges() {
       sessions = counted;
     },
     close() {
-      active.removeCallback(observeActive);
-      backingOff.removeCallback(observeBackoff);
-      waiting.removeCallback(observePending);
-      live.removeCallback(observeLive);
+      for (const take of close) take();
     },
   };
 }

@@ -1,6 +1,7 @@
 export { type Backoff, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 export { runControlLoop } from './control-loop.ts';
 export type { WorkResult } from './held-work.ts';
+export { type KindOptions, type Kinds, kindsOf } from './kinds.ts';
 export type {
   ControlLoop,
   ControlLoopOptions,

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { checkOptions, InvalidOptionError } from '../base/index.ts';
+import { pauseKind, releaseQuarantine, resumeKind, setKind, wakeWork } from '../queries/work.ts';
+import type { Executor } from '../query/index.ts';
+import { checkCause } from './options.ts';
+import { checkKind } from './source.ts';
+
+export const kindOptionsSchema = z.strictObject({
+  /** Targets that failed or were abandoned so many times in a row are not claimed until released. Default: never. */
+  quarantineAfter: z.int().min(1).max(1_000_000).optional(),
+  /** False: work that finishes leaves no row in the history. Failures and all else always do. Default true. */
+  keepFinished: z.boolean().optional(),
+});
+
+/** The policy of a kind of work; each option has a default. */
+export type KindOptions = z.input<typeof kindOptionsSchema>;
+
+/** What operators and programs decide about kinds of work; every change that an operator makes is in the history. */
+export interface Kinds {
+  /** Sets the policy of a kind, all of it: what is not given gets its default. Throws InvalidOptionError. */
+  set(kind: string, options: KindOptions): Promise<void>;
+  /** Nothing of the kind is claimed from now on; what is held goes on. False: it was paused. `cause` is for the history. */
+  pause(kind: string, cause: string): Promise<boolean>;
+  /** The opposite. False: it was not paused. */
+  resume(kind: string, cause: string): Promise<boolean>;
+  /**
+   * Lets a target be tried again: forgets its failures, its backoff and its park. False: there is nothing to forget, or a
+   * live session holds it.
+   */
+  release(kind: string, target: string, cause: string): Promise<boolean>;
+  /**
+   * Ends the parks of targets, so that they can be claimed at once. One that is held does not stay parked when its holder
+   * parks it. Gives how many it was true of.
+   */
+  wake(kind: string, targets: readonly string[]): Promise<number>;
+}
+
+export function kindsOf(executor: Executor): Kinds {
+  return {
+    async set(kind, options) {
+      const { quarantineAfter, keepFinished } = checkOptions(kindOptionsSchema, options);
+      await setKind(executor, {
+        kind: checkKind(kind),
+        quarantineAfter: quarantineAfter === undefined ? null : BigInt(quarantineAfter),
+        keepFinished: keepFinished ?? true,
+      });
+    },
+    async pause(kind, cause) {
+      return (await pauseKind(executor, { kind: checkKind(kind), cause: checkCause(cause) })).paused > 0n;
+    },
+    async resume(kind, cause) {
+      return (await resumeKind(executor, { kind: checkKind(kind), cause: checkCause(cause) })).resumed > 0n;
+    },
+    async release(kind, target, cause) {
+      const named = { kind: checkKind(kind), target: checkCause(target), cause: checkCause(cause) };
+      return (await releaseQuarantine(executor, named)).released > 0n;
+    },
+    async wake(kind, targets) {
+      if (!Array.isArray(targets)) throw new InvalidOptionError('targets', 'expected an array of texts');
+      return Number(await wakeWork(executor, { kind: checkKind(kind), targets: [...targets] }));
+    },
+  };
+}
