@@ -7,6 +7,7 @@ export { postgresDriver } from './drivers/postgres.ts';
 export { type Capabilities, detectEngine, type Engine, engineOf } from './engine.ts';
 export { runClaims, runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';
+export { Lease } from './lease.ts';
 export { type ConnectOptions, connectOptionsSchema, withEnvironment } from './options.ts';
 export { type AcquireOptions, Pool, type PoolOptions, type UseOptions } from './pool.ts';
 export { isStalePlan } from './stale-plan.ts';

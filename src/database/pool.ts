@@ -148,6 +148,12 @@ export class Pool {
     this.#settle();
   }
 
+  /** Closes the idle connections to a host. */
+  closeIdle(host: string, port: number): void {
+    for (const { connection } of [...this.#idle])
+      if (connection.host === host && connection.port === port) this.#retire(connection);
+  }
+
   /**
    * Runs one implicit statement. One whose plan went stale did nothing: it runs again, on a connection that
    * has not prepared it. The deadline covers the run as well: past it the connection is cut.

@@ -3,120 +3,218 @@ import {
   assertStatement,
   ConnectionLostError,
   DatabaseError,
+  LEAST_PATIENCE_MS,
+  LONGEST_TIMER_MS,
   RolledBackError,
   TransactionClosedError,
 } from '../base/index.ts';
 import { type DriverConnection, type Engine, hidesOutcome, noteState } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
-import { classify } from './classify.ts';
+import { classify } from './ending.ts';
 import type { Fence, Seal } from './fence.ts';
 import { refuseForbidden } from './forbidden.ts';
 import { Hooks, type Outcome } from './hooks.ts';
 
-/** How the commit flight ended. */
-export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly connectionIdle: boolean }
-  | { readonly kind: 'not-committed'; readonly error: unknown; readonly connectionIdle: boolean }
-  | { readonly kind: 'ambiguous'; readonly error: unknown };
+/**
+ * One attempt of a transaction, on one connection. It has one phase:
+ *
+ *                 BEGIN and the fence                  seals, marker,
+ *      open()      are answered            commit()    COMMIT are answered   settle()
+ *     ────────▶ opening ─────────▶ open ────────▶ committing ─────────────────────▶ settled
+ *                  │                 │                                                ▲
+ *                  └─────────────────┴──── giveUp(): something failed ────────────────┘
+ *
+ * Statements are taken while it is opening or open. What leaves without an await in between shares a message: BEGIN,
+ * restart savepoint, fence and the callback's first statements; then seals, marker, RELEASE and COMMIT. A fenced
+ * transaction of one statement is two round trips. The loop above (run.ts) decides what follows from a failure.
+ */
+type Phase = 'opening' | 'open' | 'committing' | 'settled';
 
-export interface Proofs {
-  readonly fences: number;
-  readonly seals: readonly Seal[];
-}
+/** What the server's answers to the COMMIT, and to what was sent with it, say. */
+export type CommitAnswer =
+  | { readonly outcome: 'committed' }
+  | { readonly outcome: 'rolled-back' | 'unknown'; readonly error: unknown };
 
 export interface AttemptSettings {
+  readonly engine: Engine;
   readonly beginText: string;
   /** Instead of it when the restart savepoint has renewed the transaction. */
   readonly renewText: string | undefined;
   readonly restartSavepoint: boolean;
   readonly sealFences: boolean;
-  readonly engine: Engine;
   readonly allowDdl: boolean;
   readonly readOnly: boolean;
   readonly marker: Statement | undefined;
   /** It reads at an age, at which a young session is not there yet: its fences are local only. */
   readonly stale: boolean;
+  /** How long the server may leave everything unanswered before the connection is cut; undefined: for ever. */
+  readonly patience: Patience | undefined;
 }
 
-/**
- * One attempt on one connection: opens the transaction, carries its statements, remembers the first failure,
- * ends it. Knows the protocol; the retry loop above knows what to do about failures.
- *
- * Flights: BEGIN, restart savepoint, fence and the callback's first statements leave together; seal, marker,
- * RELEASE and COMMIT leave together. A fenced transaction of one statement is two round trips.
- */
+export interface Patience {
+  /** While only BEGIN, fences, seals, COMMIT and savepoints are unanswered. */
+  readonly ownMs: number;
+  /** While a statement of the callback is unanswered. */
+  readonly statementMs: number;
+}
+
+/** What a savepoint remembers of an attempt. */
+export interface Proofs {
+  readonly fences: number;
+  readonly seals: readonly Seal[];
+}
+
 export class Attempt {
   readonly hooks = new Hooks();
   readonly #connection: DriverConnection;
   readonly #settings: AttemptSettings;
   readonly #observer: TransactionObserver;
+  readonly #watch: Watch;
   readonly #fences: Fence[] = [];
+  /** Statements that are unanswered, or whose failure has not been noted yet. */
+  readonly #pending = new Set<Promise<unknown>>();
   /** Never changed in place, so that a savepoint can remember it. */
   #seals: readonly Seal[] = [];
-  readonly #pending = new Set<Promise<unknown>>();
-  #opened: Promise<void> = Promise.resolve();
-  #ended = false;
-  #failed = false;
+  #phase: Phase = 'opening';
   #outcome: Outcome | undefined;
-  #decision: PromiseWithResolvers<void> | undefined;
-  #strayed: AmbiguousCommitError | undefined;
+  /** Resolves when the outcome is known, once the commit is under way. */
+  #settled: PromiseWithResolvers<void> | undefined;
+  #opening: Promise<void> = Promise.resolve();
   /** Why there is no transaction to send anything in. */
   #unopened: { readonly error: unknown } | undefined;
-  #poison: { readonly error: unknown } | undefined;
+  /** What failed first: it cannot commit any more, even if the callback swallows the error. */
+  #failure: { readonly error: unknown } | undefined;
+  #idle = false;
 
   constructor(connection: DriverConnection, settings: AttemptSettings, observer: TransactionObserver) {
     this.#connection = connection;
     this.#settings = settings;
     this.#observer = observer;
+    this.#watch = new Watch(connection, settings.patience);
   }
 
-  /** Sends BEGIN and the fence without waiting. `begun`: the restart savepoint has renewed the transaction. */
-  open(fence: Fence | undefined, begun: boolean): void {
-    const flight: Promise<unknown>[] = [];
-    if (!begun) flight.push(this.#begin());
-    else if (this.#settings.renewText) flight.push(this.#connection.sendSimple(this.#settings.renewText));
+  /** It takes no more statements. */
+  get closed(): boolean {
+    return this.#phase === 'committing' || this.#phase === 'settled';
+  }
+
+  /** Its commit is known to have been carried out. */
+  get committed(): boolean {
+    return this.#outcome === 'committed';
+  }
+
+  /** It is known that it will not be committed by itself any more. */
+  get failed(): boolean {
+    return this.#outcome === 'rolled-back' || this.#outcome === 'unknown';
+  }
+
+  /** Resolves when the outcome is known, while the commit is under way. */
+  get deciding(): Promise<void> | undefined {
+    return this.#phase === 'committing' ? this.#settled?.promise : undefined;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** The connection has no transaction and nothing unanswered: others may use it. */
+  get idle(): boolean {
+    return this.#idle && !this.#connection.dead;
+  }
+
+  /** The connection was cut because the server left everything unanswered for too long. */
+  get silent(): boolean {
+    return this.#watch.silent;
+  }
+
+  /** Statements ran outside of a transaction, or may have: whatever else happened, the caller must know that. */
+  get ranOutside(): AmbiguousCommitError | undefined {
+    const error = this.#unopened?.error;
+    return error instanceof AmbiguousCommitError ? error : undefined;
+  }
+
+  /** Sends BEGIN and the fence without waiting. `renewed`: the restart savepoint has renewed the transaction. */
+  open(fence: Fence | undefined, renewed: boolean): void {
+    const sent: Promise<unknown>[] = [];
+    if (!renewed) sent.push(this.#begin());
+    else if (this.#settings.renewText) sent.push(this.#own(this.#settings.renewText));
     if (fence) {
       this.#enter(fence);
-      if (!this.#settings.stale) flight.push(this.#prove(fence));
+      if (!this.#settings.stale) sent.push(this.#prove(fence));
     }
-    this.#opened = this.#settleFlight(flight);
-    this.#opened.catch(() => {});
+    this.#opening = this.#awaitOpening(sent);
+    this.#opening.catch(() => {});
   }
 
-  /** A BEGIN that the server refuses leaves what was sent behind it to run on its own. */
+  async #awaitOpening(sent: readonly Promise<unknown>[]): Promise<void> {
+    for (const result of await Promise.allSettled(sent)) {
+      if (result.status === 'fulfilled') continue;
+      this.#unopened = { error: result.reason };
+      this.failWith(result.reason);
+      throw result.reason;
+    }
+    if (this.#phase === 'opening') this.#phase = 'open';
+  }
+
   async #begin(): Promise<void> {
     try {
-      await this.#connection.sendSimple(this.#settings.beginText);
+      await this.#own(this.#settings.beginText);
     } catch (error) {
       // From now on nothing is sent: it would run on its own.
       this.#unopened = { error };
       if (!(error instanceof DatabaseError) || this.#settings.readOnly) throw error;
       const behind = await Promise.allSettled([...this.#pending]);
-      // A transaction that is there, and has failed, has refused them: it was a setting that could not be.
+      // If every statement behind it failed with 25P02, BEGIN itself succeeded and a SET LOCAL after it failed.
       if (behind.every((one) => one.status === 'rejected' && isInFailedTransaction(one.reason))) throw error;
-      this.#strayed = new AmbiguousCommitError(
+      const outside = new AmbiguousCommitError(
         'BEGIN was refused with statements behind it: they may have been applied outside of a transaction',
         { cause: error },
       );
-      this.#unopened = { error: this.#strayed };
-      throw this.#strayed;
+      this.#unopened = { error: outside };
+      throw outside;
     }
   }
 
-  /** Adds a nested transact's proof to this transaction. */
+  /** Resolves when BEGIN and the fence are answered; rejects with what kept the transaction from being opened. */
+  opened(): Promise<void> {
+    return this.#opening;
+  }
+
+  /** Adds a nested transaction's proof to this one. */
   async addFence(fence: Fence): Promise<void> {
-    if (this.#fences.includes(fence)) return;
+    if (this.has(fence)) return;
     fence.assertAlive();
     this.#enter(fence);
     if (this.#settings.stale) return;
     await this.#track(() => this.#prove(fence));
   }
 
+  has(fence: Fence): boolean {
+    return this.#fences.includes(fence);
+  }
+
   #enter(fence: Fence): void {
     this.#fences.push(fence);
     if (this.#settings.sealFences && fence.seal)
       this.seal({ owner: fence, statement: fence.seal, translate: (error) => fence.translate(error) });
+  }
+
+  /**
+   * A fence translates only what its own statements raised: a value of the user's that does not cast may carry the
+   * same text, and the refusal of another fence says nothing about this one.
+   */
+  async #prove(fence: Fence): Promise<RawResult> {
+    try {
+      return await this.#watch.own(this.#connection.send(fence.open));
+    } catch (error) {
+      throw fence.translate(error) ?? error;
+    }
+  }
+
+  /** Throws when a fence is known to fail. */
+  assertAlive(): void {
+    for (const fence of this.#fences) fence.assertAlive();
   }
 
   /** Sends the seal together with COMMIT, instead of an earlier one of the same owner. */
@@ -129,67 +227,28 @@ export class Attempt {
     this.#seals = this.#seals.filter((seal) => seal.owner !== owner);
   }
 
-  /**
-   * Only what a fence's own statements raise is the fence's to read: a value of the user's that does not cast may
-   * say the same words, and another fence's refusal says nothing of this one.
-   */
-  async #prove(fence: Fence): Promise<RawResult> {
-    try {
-      return await this.#connection.send(fence.open);
-    } catch (error) {
-      throw fence.translate(error) ?? error;
-    }
-  }
-
-  get poison(): { readonly error: unknown } | undefined {
-    return this.#poison;
-  }
-
-  /** Throws the first failure, even if the callback swallowed it. */
-  throwIfPoisoned(): void {
-    if (this.#poison) throw this.#poison.error;
-  }
-
-  /** Statements are in flight. */
-  get busy(): boolean {
-    return this.#pending.size > 0;
-  }
-
-  get closed(): boolean {
-    return this.#ended;
-  }
-
-  /** Its commit is known to have been carried out. */
-  get committed(): boolean {
-    return this.#outcome === 'committed';
-  }
-
-  /** It is known that it will not be committed by itself any more. */
-  get failed(): boolean {
-    return this.#failed || (this.#outcome !== undefined && this.#outcome !== 'committed');
-  }
-
-  /** Resolves when the outcome is there, while the commit is under way. */
-  get deciding(): Promise<void> | undefined {
-    return this.#outcome === undefined ? this.#decision?.promise : undefined;
-  }
-
   async execute(statement: Statement): Promise<RawResult> {
-    if (this.#closed) throw this.#closed;
+    this.#assertOpen();
     this.check([statement]);
-    return this.#track(() => this.#observer.statement(statement, () => this.#connection.send(statement)));
+    return this.#track(() =>
+      this.#observer.statement(statement, () => this.#watch.statement(this.#connection.send(statement))),
+    );
   }
 
   /** Several at once: checked before any is sent, one entry in telemetry. Rejects with the first failure. */
   async executeAll(statements: readonly Statement[]): Promise<RawResult[]> {
-    if (this.#closed) throw this.#closed;
+    this.#assertOpen();
     this.check(statements);
     return this.#observer.batch(statements, () =>
-      Promise.all(statements.map((statement) => this.#track(() => this.#connection.send(statement)))),
+      Promise.all(
+        statements.map((statement) =>
+          this.#track(() => this.#watch.statement(this.#connection.send(statement))),
+        ),
+      ),
     );
   }
 
-  /** Throws for what is refused before it is sent, which is remembered as any other failure of a statement. */
+  /** Throws for a statement that is refused before it is sent, which fails the transaction as any other failure. */
   check(statements: readonly Statement[]): void {
     try {
       for (const statement of statements) {
@@ -199,19 +258,15 @@ export class Attempt {
       }
       this.assertAlive();
     } catch (error) {
-      this.poisonWith(error);
+      this.failWith(error);
       throw error;
     }
   }
 
-  has(fence: Fence): boolean {
-    return this.#fences.includes(fence);
-  }
-
   /** For savepoints, which are not the callback's statements. */
   async control(text: string): Promise<RawResult> {
-    if (this.#closed) throw this.#closed;
-    return this.#track(() => this.#connection.sendSimple(text));
+    this.#assertOpen();
+    return this.#track(() => this.#own(text));
   }
 
   /** What it proves now: to be given to `rollbackTo`. */
@@ -219,138 +274,41 @@ export class Attempt {
     return { fences: this.#fences.length, seals: this.#seals };
   }
 
-  /** Rolls back to a savepoint; what failed since then no longer counts, and it proves what it did then. */
+  /** Rolls back to a savepoint: what failed since then no longer counts, and it proves what it proved then. */
   async rollbackTo(savepoint: string, proofs: Proofs): Promise<void> {
     await this.drain();
-    // A part that outlives its transaction must not touch a connection that is somebody else's by now.
-    if (this.#closed) throw this.#closed;
-    await this.#connection.sendSimple(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
-    this.#poison = undefined;
+    // A nested call that outlives its transaction must not touch a connection that others use by now.
+    this.#assertOpen();
+    await this.#own(`ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`);
+    this.#failure = undefined;
     this.#fences.length = proofs.fences;
     this.#seals = proofs.seals;
   }
 
-  /** Throws when a fence is known to fail. */
-  assertAlive(): void {
-    for (const fence of this.#fences) fence.assertAlive();
+  /** It cannot commit any more; the first error is the one that counts. */
+  failWith(error: unknown): void {
+    this.#failure ??= { error };
   }
 
-  /** From now on every use of the handle rejects with TransactionClosedError. */
-  close(outcome?: 'failed'): void {
-    this.#ended = true;
-    this.#failed = outcome === 'failed';
+  /** The same for an error that is graver than what failed before. */
+  failWithThis(error: unknown): void {
+    this.#failure = { error };
   }
 
-  /** What happened since is graver than what was remembered. */
-  poisonAnew(error: unknown): void {
-    this.#poison = { error };
+  /** Throws the first failure, even if the callback swallowed it. */
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.error;
   }
 
-  poisonWith(error: unknown): void {
-    this.#poison ??= { error };
+  /** Statements are unanswered. */
+  get busy(): boolean {
+    return this.#pending.size > 0;
   }
 
-  /** Waits until nothing is in flight. */
+  /** Waits until nothing is unanswered. */
   async drain(): Promise<void> {
-    await this.#opened.catch(() => {});
-    while (this.#pending.size > 0) await Promise.allSettled([...this.#pending]);
-  }
-
-  /** The opening flight's failure, if it failed. */
-  async opened(): Promise<void> {
-    await this.#opened;
-  }
-
-  async commit(): Promise<CommitOutcome> {
-    this.#decision = Promise.withResolvers();
-    if (this.#connection.dead)
-      return { kind: 'not-committed', error: this.#connection.dead, connectionIdle: false };
-    const { restartSavepoint, marker, readOnly } = this.#settings;
-    const seals = readOnly ? [] : this.#seals;
-    const before = [...seals.map(({ statement }) => statement), ...(marker && !readOnly ? [marker] : [])].map(
-      (statement) => this.#connection.send(statement),
-    );
-    const release = restartSavepoint
-      ? this.#connection.sendSimple('RELEASE SAVEPOINT cockroach_restart')
-      : undefined;
-    const commit = this.#connection.sendSimple('COMMIT');
-    const results = await Promise.allSettled([...before, ...(release ? [release] : []), commit]);
-    const connectionIdle = !this.#connection.dead;
-    const notCommitted = (error: unknown): CommitOutcome => ({
-      kind: 'not-committed',
-      error,
-      connectionIdle,
-    });
-
-    await this.drain();
-    // A failure before the commit makes the server answer it with ROLLBACK, whether that is seen or not.
-    const first = this.#poison?.error;
-    if (first !== undefined && classify(first) === 'ambiguous') return ambiguous(first);
-    if (first !== undefined && classify(first) !== 'connection') return notCommitted(first);
-    for (const [i, result] of results.slice(0, before.length).entries()) {
-      if (result.status === 'rejected' && result.reason instanceof DatabaseError)
-        return isAmbiguous(result.reason)
-          ? ambiguous(result.reason)
-          : notCommitted(seals[i]?.translate(result.reason) ?? result.reason);
-    }
-    // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
-    const deciding = results[before.length]!;
-    const last = results[results.length - 1]!;
-    if (deciding.status === 'fulfilled') {
-      // Versions of CockroachDB differ in how they answer RELEASE.
-      if (!/^(COMMIT|RELEASE)$/.test(deciding.value.command))
-        return notCommitted(this.#poison?.error ?? rolledBack());
-      return { kind: 'committed', connectionIdle: connectionIdle && last.status === 'fulfilled' };
-    }
-    const error: unknown = deciding.reason;
-    if (error instanceof ConnectionLostError) return readOnly ? notCommitted(error) : ambiguous(error);
-    if (error instanceof DatabaseError && hidesOutcome(error) && !readOnly) return ambiguous(error);
-    return notCommitted(error);
-  }
-
-  /** Ends a failed attempt. Never throws; tells whether the connection is idle. */
-  async rollback(): Promise<boolean> {
-    await this.drain();
-    if (this.#connection.dead) return false;
-    try {
-      await this.#connection.sendSimple('ROLLBACK');
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Renews the transaction in place (CockroachDB). Throws what the server said. */
-  async restart(): Promise<void> {
-    await this.drain();
-    await this.#connection.sendSimple('ROLLBACK TO SAVEPOINT cockroach_restart');
-  }
-
-  /** Statements ran outside of a transaction, or may have: whatever else happened, that is what must be told. */
-  get strayed(): AmbiguousCommitError | undefined {
-    return this.#strayed;
-  }
-
-  runHooks(kind: keyof typeof OUTCOMES): Promise<void> {
-    this.#outcome ??= OUTCOMES[kind];
-    this.#decision?.resolve();
-    return this.hooks.settle(OUTCOMES[kind]);
-  }
-
-  /** Made when it is asked for: most handles are never used late, and an error's stack costs microseconds. */
-  get #closed(): TransactionClosedError | undefined {
-    return this.#ended
-      ? new TransactionClosedError('the transaction has ended: await every query before the callback returns')
-      : undefined;
-  }
-
-  async #settleFlight(flight: Promise<unknown>[]): Promise<void> {
-    for (const result of await Promise.allSettled(flight)) {
-      if (result.status === 'fulfilled') continue;
-      this.#unopened = { error: result.reason };
-      this.poisonWith(result.reason);
-      throw result.reason;
-    }
+    await this.#opening.catch(() => {});
+    while (this.busy) await Promise.allSettled([...this.#pending]);
   }
 
   async #track(send: () => Promise<RawResult>): Promise<RawResult> {
@@ -358,34 +316,190 @@ export class Attempt {
     const sent = send();
     this.#pending.add(sent);
     try {
-      const [, result] = await Promise.all([this.#opened, sent]);
+      const [, result] = await Promise.all([this.#opening, sent]);
       return result;
     } catch (error) {
-      // What failed first says why; what was behind it only failed with it.
-      await this.#opened;
-      this.poisonWith(error);
+      // What failed first tells why; the statements behind it only failed with it.
+      await this.#opening;
+      this.failWith(error);
       throw error;
     } finally {
       this.#pending.delete(sent);
       sent.catch(() => {});
     }
   }
+
+  #own(text: string): Promise<RawResult> {
+    return this.#watch.own(this.#connection.sendSimple(text));
+  }
+
+  /** Made only for a late call: an error's stack costs microseconds. */
+  #assertOpen(): void {
+    if (this.closed)
+      throw new TransactionClosedError(
+        'the transaction has ended: await every query before the callback returns',
+      );
+  }
+
+  /** It takes no more statements, since something has failed. */
+  giveUp(): void {
+    this.#phase = 'settled';
+    this.#outcome = 'rolled-back';
+  }
+
+  /** Sends the seals, the marker and COMMIT. Gives what the answers say; never throws. */
+  async commit(): Promise<CommitAnswer> {
+    this.#phase = 'committing';
+    this.#settled = Promise.withResolvers();
+    if (this.#connection.dead) return { outcome: 'rolled-back', error: this.#connection.dead };
+    const { restartSavepoint, marker, readOnly } = this.#settings;
+    const seals = readOnly ? [] : this.#seals;
+    const before = seals.map(({ statement }) => this.#watch.own(this.#connection.send(statement)));
+    if (marker && !readOnly) before.push(this.#watch.own(this.#connection.send(marker)));
+    const ends = [
+      ...(restartSavepoint ? [this.#own('RELEASE SAVEPOINT cockroach_restart')] : []),
+      this.#own('COMMIT'),
+    ];
+    const [sealed, ended] = await Promise.all([Promise.allSettled(before), Promise.allSettled(ends)]);
+    this.#idle = true;
+    await this.drain();
+
+    // A failure before the COMMIT makes the server answer it with ROLLBACK, whether that is seen or not.
+    const first = this.#failure?.error;
+    if (first !== undefined && classify(first) === 'ambiguous') return { outcome: 'unknown', error: first };
+    if (first !== undefined && classify(first) !== 'connection')
+      return { outcome: 'rolled-back', error: first };
+    for (const [i, result] of sealed.entries()) {
+      if (result.status === 'fulfilled' || !(result.reason instanceof DatabaseError)) continue;
+      // CockroachDB's "result is ambiguous".
+      if (result.reason.code === '40003') return { outcome: 'unknown', error: result.reason };
+      return { outcome: 'rolled-back', error: seals[i]?.translate(result.reason) ?? result.reason };
+    }
+    // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
+    const [deciding, last = deciding] = ended;
+    if (deciding!.status === 'fulfilled') {
+      // Versions of CockroachDB differ in how they answer RELEASE.
+      if (!/^(COMMIT|RELEASE)$/.test(deciding!.value.command))
+        return { outcome: 'rolled-back', error: first ?? rolledBack() };
+      this.#idle = last!.status === 'fulfilled';
+      return { outcome: 'committed' };
+    }
+    const error: unknown = deciding!.reason;
+    const hidden =
+      error instanceof ConnectionLostError || (error instanceof DatabaseError && hidesOutcome(error));
+    return { outcome: hidden && !readOnly ? 'unknown' : 'rolled-back', error };
+  }
+
+  /** Ends a failed attempt. Never throws. */
+  async rollback(): Promise<void> {
+    await this.drain();
+    if (this.#connection.dead) return;
+    try {
+      await this.#own('ROLLBACK');
+      this.#idle = true;
+    } catch {
+      // The connection is not known to be idle, so it is closed.
+    }
+  }
+
+  /** Renews the transaction in place (CockroachDB). Throws what the server said. */
+  async renew(): Promise<void> {
+    await this.drain();
+    await this.#own('ROLLBACK TO SAVEPOINT cockroach_restart');
+  }
+
+  /**
+   * Cancels what runs on the server and waits for it to end; the connection is not used again. Not before BEGIN was
+   * answered: a cancel that strikes it would leave the statements behind it to run on their own.
+   */
+  async cancel(): Promise<void> {
+    const connection = this.#connection;
+    const lost = new Promise<void>((resolve) => connection.onDeath(() => resolve()));
+    await Promise.race([this.#opening.catch(() => {}), lost]);
+    await Promise.race([connection.cancel(), lost]);
+    await this.rollback();
+    this.#idle = false;
+  }
+
+  /** Its outcome is known: tells those who wait for it, and runs the hooks. Never throws. */
+  settle(outcome: Outcome): Promise<void> {
+    this.#phase = 'settled';
+    this.#outcome = outcome;
+    this.#settled?.resolve();
+    return this.hooks.settle(outcome);
+  }
 }
 
-/** The server's refusal of whatever comes after a failure. */
+/** The server's refusal of every statement after a failure. */
 export const isInFailedTransaction = (error: unknown) =>
   error instanceof DatabaseError && error.code === '25P02';
 
-const OUTCOMES = {
-  commit: 'committed',
-  rollback: 'rolled-back',
-  unknown: 'unknown',
-} as const satisfies Record<string, Outcome>;
-
-const ambiguous = (error: unknown): CommitOutcome => ({ kind: 'ambiguous', error });
-
-/** The server itself does not know: CockroachDB's "result is ambiguous". */
-const isAmbiguous = ({ code }: DatabaseError) => code === '40003';
-
 const rolledBack = () =>
   new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');
+
+/** Cuts the connection when its server leaves everything unanswered for too long. */
+class Watch {
+  readonly #connection: DriverConnection;
+  readonly #patience: Patience | undefined;
+  #own = 0;
+  #statements = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #silent = false;
+
+  constructor(connection: DriverConnection, patience: Patience | undefined) {
+    this.#connection = connection;
+    this.#patience = patience;
+  }
+
+  /** It has cut the connection. */
+  get silent(): boolean {
+    return this.#silent;
+  }
+
+  /** An answer to BEGIN, COMMIT, a fence, a seal or a savepoint. */
+  own<T>(answer: Promise<T>): Promise<T> {
+    return this.#over(answer, (change) => {
+      this.#own += change;
+    });
+  }
+
+  /** An answer to a statement of the callback. */
+  statement<T>(answer: Promise<T>): Promise<T> {
+    return this.#over(answer, (change) => {
+      this.#statements += change;
+    });
+  }
+
+  #over<T>(answer: Promise<T>, count: (change: 1 | -1) => void): Promise<T> {
+    if (!this.#patience) return answer;
+    const changed = (change: 1 | -1) => {
+      count(change);
+      this.#arm();
+    };
+    changed(1);
+    const answered = () => changed(-1);
+    answer.then(answered, answered);
+    return answer;
+  }
+
+  /** Each answer, and each statement that is sent, starts the time anew. */
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (!this.#patience || this.#own + this.#statements === 0) return;
+    const ms = this.#statements > 0 ? this.#patience.statementMs : this.#patience.ownMs;
+    this.#timer = setTimeout(() => this.#cut(ms), Math.min(ms, LONGEST_TIMER_MS));
+  }
+
+  #cut(ms: number): void {
+    this.#silent = true;
+    this.#connection.destroy(
+      new ConnectionLostError(`the server left everything unanswered for ${Math.round(ms)} ms`),
+    );
+  }
+}
+
+/** What an interval of the session, in milliseconds, says about how long to wait for its server. */
+export const patienceOf = (intervalMs: number, deadlineMs = 0): Patience => ({
+  ownMs: Math.max(intervalMs, LEAST_PATIENCE_MS),
+  statementMs: Math.max(6 * intervalMs, 6 * LEAST_PATIENCE_MS, deadlineMs),
+});

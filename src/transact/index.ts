@@ -1,5 +1,5 @@
-export { retryDelayMs } from './backoff.ts';
-export { classify, sqlStateOf, type Verdict } from './classify.ts';
+export { retryDelayMs } from './contention.ts';
+export { classify } from './ending.ts';
 export type { Fence, Seal } from './fence.ts';
 export { refuseLeftovers } from './forbidden.ts';
 export { type TransactOptions, transactOptionsSchema } from './options.ts';

@@ -12,19 +12,17 @@ import {
   TransactionRestartError,
   unlessAborted,
 } from '../base/index.ts';
-import type { DriverConnection, Engine, Pool } from '../database/index.ts';
+import { type DriverConnection, type Engine, Lease, type Pool } from '../database/index.ts';
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
-import { Attempt, isInFailedTransaction } from './attempt.ts';
+import { Attempt, isInFailedTransaction, patienceOf } from './attempt.ts';
 import { beginText, needsSeal, renewText, usesRestartSavepoint } from './begin.ts';
-import { classify, type Verdict } from './classify.ts';
-import { askMarker, markerStatement } from './commit-marker.ts';
-import { Contest } from './contest.ts';
-import type { Elders } from './elders.ts';
+import { askMarker, markerStatement, type SettledMarkers } from './commit-marker.ts';
+import { Contest, type Contests } from './contention.ts';
+import { classify, type Ending, type Verdict } from './ending.ts';
 import type { Fence } from './fence.ts';
 import { DEFAULT_MAX_RETRIES, type TransactOptions } from './options.ts';
 import { Scope } from './scope.ts';
-import type { SettledMarkers } from './settled-markers.ts';
 import { Stop } from './stop.ts';
 import type { AttemptInfo, TransactionBody } from './transaction.ts';
 
@@ -40,18 +38,27 @@ export interface TransactContext {
 export interface Shared {
   readonly pool: Pool;
   readonly engine: Engine;
-  /** The scope that the code which runs is in. */
+  /** The scope that the running code is in. */
   readonly current: AsyncLocalStorage<Scope>;
-  readonly settled: SettledMarkers;
-  readonly elders: Elders;
+  readonly settledMarkers: SettledMarkers;
+  readonly contests: Contests;
 }
+
 /** What a transaction does: a callback, or statements that are known beforehand, whose answers are the value. */
 export interface Task<T> {
   readonly body: TransactionBody<T>;
   readonly statements?: readonly Statement[] | undefined;
 }
 
-/** One call of transact. */
+/**
+ * One call of transact, after cockroach-go's ExecuteTx:
+ *
+ *     attempt ──▶ committed ──────────────────▶ value
+ *        ▲   ├──▶ unknown ────────────────────▶ AmbiguousCommitError, unless it may be applied twice ─┐
+ *        │   └──▶ rolled back ── for good ────▶ its error                                             │
+ *        │             └──────── retry ──▶ (too often: RetriesExhaustedError) ────────────────────────┤
+ *        └───────────────────────── pause ◀───────────────────────────────────────────────────────────┘
+ */
 export class Run<T> {
   readonly #shared: Shared;
   readonly #observer: TransactionObserver;
@@ -59,13 +66,21 @@ export class Run<T> {
   readonly #task: Task<T>;
   readonly #options: TransactOptions;
   readonly #context: TransactContext;
+  readonly #maxRetries: number;
   readonly #started = performance.now();
   readonly #deadline: number;
   readonly #stop: Stop;
-  #connection: DriverConnection | undefined;
+  readonly #lease: Lease;
   readonly #contest: Contest;
-  /** An earlier attempt of an idempotent transaction may have been committed, and nothing definite came since. */
-  #unsettled: AmbiguousCommitError | undefined;
+  /** Failures of attempts, reported when another attempt follows. */
+  readonly #failures: [attempt: number, error: unknown][] = [];
+  #lastError: unknown;
+  /** The restart savepoint has renewed the transaction for the next attempt. */
+  #renewed = false;
+  /** A connection of this transaction has fallen silent before. */
+  #wasSilent = false;
+  /** An earlier attempt may have been committed, and none has failed for good since. */
+  #unknown: AmbiguousCommitError | undefined;
 
   constructor(
     shared: Shared,
@@ -81,14 +96,16 @@ export class Run<T> {
     this.#task = task;
     this.#options = options;
     this.#context = context;
+    this.#maxRetries = options.maxRetries ?? DEFAULT_MAX_RETRIES;
     this.#deadline = this.#started + (options.deadlineMs ?? Infinity);
+    this.#lease = new Lease(shared.pool);
     const { deadlineMs, signal } = options;
     this.#stop = new Stop({ name, deadlineMs, signal, session: context.signal }, () =>
-      this.#connection?.destroy(
+      this.#lease.connection?.destroy(
         new ConnectionLostError('the server did not answer after the transaction was stopped'),
       ),
     );
-    this.#contest = new Contest(shared.elders, {
+    this.#contest = new Contest(shared.contests, {
       kind: () => this.#kind,
       startedMs: this.#started,
       deadline: this.#deadline,
@@ -97,86 +114,84 @@ export class Run<T> {
   }
 
   async run(): Promise<T> {
+    using _lease = this.#lease;
+    using _stop = this.#stop;
+    using _contest = this.#contest;
     try {
       return await this.#loop();
     } catch (error) {
-      throw this.#unsettled ?? error;
-    } finally {
-      this.#stop.dispose();
-      this.#contest.end();
-      if (this.#connection) this.#shared.pool.discard(this.#connection);
+      throw this.#unknown ?? error;
     }
   }
 
   async #loop(): Promise<T> {
-    const maxRetries = this.#options.maxRetries ?? DEFAULT_MAX_RETRIES;
-    let renewed = false;
-    let lastError: unknown;
-    // Told when another attempt follows, which a deadline or a signal may keep from happening.
-    const failures: [attempt: number, error: unknown][] = [];
+    await this.#contest.begin();
     for (let number = 1; ; number++) {
-      this.#stop.signal.throwIfAborted();
-      this.#context.fence?.assertAlive();
-      if (number === 1) await this.#contest.begin();
-      try {
-        this.#connection ??= await this.#acquire();
-      } catch (error) {
-        // The first attempt tells at once; a server that was lost on the way may be back soon.
-        if (number === 1 || number > maxRetries || !isPassing(error)) throw error;
-        failures.push([number, error]);
-        lastError = error;
-        await this.#pause(number);
-        continue;
+      const ending = await this.#attempt(number);
+      switch (ending.outcome) {
+        case 'committed':
+          if ('error' in ending) throw this.#ended(number, ending.error);
+          this.#observer.end('committed', number);
+          return ending.value;
+        case 'unknown':
+          this.#unknown = ending.error;
+          if (!ending.retry) throw this.#ended(number, ending.error);
+          break;
+        case 'rolled-back':
+          if (ending.retry) break;
+          if (!this.#stop.signal.aborted) this.#unknown = undefined;
+          throw this.#ended(number, this.#unknown ?? ending.error);
       }
-      for (const failure of failures.splice(0)) this.#observer.retry(...failure);
-      this.#observer.attempt(number, this.#connection);
-      const outcome = await this.#attempt(this.#connection, number, lastError, renewed);
-      renewed = false;
-      if (outcome.kind === 'committed') {
-        this.#observer.end('committed', number);
-        return outcome.value;
+      if (number > this.#maxRetries) {
+        const { name, started } = { name: this.#name, started: this.#started };
+        const error = new RetriesExhaustedError(name, number, performance.now() - started, ending.error);
+        throw this.#ended(number, this.#unknown ?? error);
       }
-      const { attempt } = outcome;
-      if (outcome.kind === 'ambiguous') {
-        this.#observer.end('ambiguous', number, outcome.error);
-        throw outcome.error;
-      }
-      const error = this.#stopped(outcome.error);
-      const unsettled = this.#unsettled !== undefined && this.#unsettled.cause === outcome.error;
-      const verdict = this.#verdict(error, unsettled);
-      const fatal = verdict === 'definite' || verdict === 'schema-committed';
-      if (fatal || number > maxRetries) {
-        if (fatal && !unsettled && !this.#stop.signal.aborted) this.#unsettled = undefined;
-        if (outcome.open) await this.#leave(attempt);
-        if (!unsettled) await attempt.runHooks(verdict === 'schema-committed' ? 'commit' : 'rollback');
-        const thrown = fatal
-          ? verdict === 'schema-committed'
-            ? new CommittedWithSchemaErrorsError(
-                'the transaction is committed, but a schema change in it failed',
-                { cause: error },
-              )
-            : error
-          : new RetriesExhaustedError(this.#name, number, performance.now() - this.#started, error);
-        this.#observer.end(this.#unsettled ? 'ambiguous' : 'failed', number, this.#unsettled ?? thrown);
-        throw thrown;
-      }
-      failures.push([number, error]);
-      if (verdict === 'retry') this.#contest.lost();
-      try {
-        renewed = await this.#prepareRetry(attempt, number, verdict, outcome.open, error);
-      } finally {
-        // A hook may want a connection, and whatever time: it gets neither from an open transaction.
-        if (attempt.hooks.awaitRollback && this.#connection) this.#return(this.#connection, true);
-        await attempt.runHooks('rollback');
-      }
-      lastError = error;
-      if (!renewed) await this.#pause(number);
+      this.#lastError = ending.error;
+      this.#failures.push([number, ending.error]);
+      if (ending.retry === 'conflict') this.#contest.lost();
+      if (number > 1) await this.#contest.pause(number);
     }
   }
 
-  async #acquire(): Promise<DriverConnection> {
+  #ended(number: number, error: unknown): unknown {
+    this.#observer.end(error instanceof AmbiguousCommitError ? 'ambiguous' : 'failed', number, error);
+    return error;
+  }
+
+  /** One attempt. The connection is kept for the next one only if that follows at once. */
+  async #attempt(number: number): Promise<Ending<T>> {
+    this.#stop.signal.throwIfAborted();
+    this.#context.fence?.assertAlive();
+    let connection: DriverConnection;
     try {
-      return await this.#shared.pool.acquire({ signal: this.#stop.signal, deadline: this.#deadline });
+      connection = await this.#connect();
+    } catch (error) {
+      // The first attempt throws at once; a server that was lost on the way may be back soon.
+      if (number === 1 || number > this.#maxRetries || !isPassing(error)) throw error;
+      return { outcome: 'rolled-back', error, retry: 'connection' };
+    }
+    for (const failure of this.#failures.splice(0)) this.#observer.retry(...failure);
+    this.#observer.attempt(number, connection);
+    const marker = this.#options.commitMarker ? randomUUID() : undefined;
+    const attempt = this.#begin(connection, marker);
+    const ending = await this.#carryOut(attempt, number, marker);
+    // A hook may want a connection, and take its time: it gets neither from this transaction.
+    const atOnce = number === 1 && this.#maxRetries > 0 && 'retry' in ending && ending.retry === 'conflict';
+    const kept = this.#renewed || (atOnce && attempt.idle && !attempt.hooks.awaitRollback);
+    if (!kept) this.#giveBack(attempt, !needsAnother(ending));
+    await attempt.settle(ending.outcome);
+    return ending;
+  }
+
+  #giveBack(attempt: Attempt, reusable: boolean): void {
+    if (attempt.silent) this.#lease.giveBackSilent();
+    else this.#lease.giveBack(reusable && attempt.idle);
+  }
+
+  async #connect(): Promise<DriverConnection> {
+    try {
+      return await this.#lease.take({ signal: this.#stop.signal, deadline: this.#deadline });
     } catch (error) {
       if (error !== this.#stop.signal.reason || !this.#stop.byDeadline) throw error;
       throw new PoolTimeoutError(`no connection became free before the deadline of ${this.#name}`, {
@@ -185,196 +200,195 @@ export class Run<T> {
     }
   }
 
-  /** Runs the callback once and, if nothing failed, the commit flight. */
-  async #attempt(
-    connection: DriverConnection,
-    number: number,
-    lastError: unknown,
-    renewed: boolean,
-  ): Promise<AttemptOutcome<T>> {
+  /** Sends BEGIN and the fence. */
+  #begin(connection: DriverConnection, markerId: string | undefined): Attempt {
+    const { engine } = this.#shared;
+    const { fence } = this.#context;
     const { statements } = this.#task;
-    // In one flight nothing can be renewed: the COMMIT is on its way.
-    const restartSavepoint = !statements && usesRestartSavepoint(this.#shared.engine, this.#options);
-    const markerId = this.#options.commitMarker ? randomUUID() : undefined;
-    const readOnly = Boolean(this.#options.readOnly || this.#options.asOf);
+    // Statements that leave together with their COMMIT cannot be renewed, and never wait for the client.
+    const restartSavepoint = !statements && usesRestartSavepoint(engine, this.#options);
     const limits = {
       remainingMs: this.#deadline === Infinity ? undefined : this.#deadline - performance.now(),
-      // One flight never waits for the client.
-      idleTimeoutMs: statements ? undefined : this.#context.fence?.idleTimeoutMs,
+      idleTimeoutMs: statements ? undefined : fence?.idleTimeoutMs,
     };
     const attempt = new Attempt(
       connection,
       {
-        beginText: beginText(this.#shared.engine, this.#options, { ...limits, restartSavepoint }),
-        renewText: renewText(this.#shared.engine, limits),
+        engine,
+        beginText: beginText(engine, this.#options, { ...limits, restartSavepoint }),
+        renewText: renewText(engine, limits),
         restartSavepoint,
-        sealFences: needsSeal(this.#shared.engine, this.#options),
-        engine: this.#shared.engine,
+        sealFences: needsSeal(engine, this.#options),
         allowDdl: this.#options.allowDdl ?? false,
-        readOnly,
+        readOnly: Boolean(this.#options.readOnly || this.#options.asOf),
         stale: this.#options.asOf !== undefined,
         marker: markerId === undefined ? undefined : markerStatement(markerId),
+        patience:
+          fence?.idleTimeoutMs === undefined
+            ? undefined
+            : patienceOf(fence.idleTimeoutMs, this.#options.deadlineMs),
       },
       this.#observer,
     );
-    attempt.open(this.#context.fence, renewed);
-    let value: Promise<T> | T;
+    attempt.open(fence, this.#renewed);
+    this.#renewed = false;
+    return attempt;
+  }
+
+  /** Runs the callback, then commits or rolls back. Makes the attempt's ending. */
+  async #carryOut(attempt: Attempt, number: number, markerId: string | undefined): Promise<Ending<T>> {
+    let answer: Promise<T>;
     try {
-      if (statements) {
-        // Its value is the answers, whatever T is called here.
-        attempt.check(statements);
-        value = attempt.executeAll(statements) as Promise<T>;
-        value.catch(() => {});
-      } else {
-        value = await this.#callBody(attempt, { attempt: number, lastError });
-        await attempt.opened();
-      }
-      attempt.throwIfPoisoned();
+      ({ answer } = await this.#perform(attempt, { attempt: number, lastError: this.#lastError }));
+      attempt.throwIfFailed();
       this.#stop.signal.throwIfAborted();
       attempt.assertAlive();
     } catch (thrown) {
-      attempt.close('failed');
-      const error = this.#decide(attempt, thrown);
-      if (this.#stop.signal.aborted) await this.#cancel(attempt, connection);
-      if (attempt.strayed) return this.#strayed(attempt, connection, attempt.strayed);
-      if (classify(error) !== 'ambiguous') return { kind: 'failed', error, attempt, open: true };
-      this.#return(connection, false);
-      return this.#resolve(attempt, error, markerId, undefined as T);
+      return this.#abandon(attempt, number, thrown, markerId);
     }
-    attempt.close();
     this.#stop.committing = true;
-    const outcome = await attempt.commit();
+    const said = await attempt.commit();
     this.#stop.committing = false;
-    if (attempt.strayed) return this.#strayed(attempt, connection, attempt.strayed);
-    if (outcome.kind === 'committed') {
-      this.#return(connection, outcome.connectionIdle);
-      if (markerId !== undefined) this.#shared.settled.add(markerId);
-      await attempt.runHooks('commit');
-      return { kind: 'committed', value: await value };
-    }
-    if (outcome.kind === 'not-committed') {
-      // A stale plan is healed by another connection.
-      this.#return(connection, outcome.connectionIdle && classify(outcome.error) !== 'stale-plan');
-      return { kind: 'failed', error: outcome.error, attempt, open: false };
-    }
-    this.#return(connection, false);
-    return this.#resolve(attempt, outcome.error, markerId, value);
+    if (attempt.ranOutside) return unknown(attempt.ranOutside);
+    if (said.outcome === 'unknown') return this.#resolve(attempt, said.error, markerId, answer);
+    if (said.outcome === 'rolled-back') return this.#rolledBack(said.error, classify(said.error), attempt);
+    if (markerId !== undefined) this.#shared.settledMarkers.add(markerId);
+    return { outcome: 'committed', value: await answer };
   }
 
-  #callBody(attempt: Attempt, info: AttemptInfo): Promise<T> {
+  /** Gives a promise of the value, which of statements that are known beforehand comes with the commit's answer. */
+  async #perform(attempt: Attempt, info: AttemptInfo): Promise<{ readonly answer: Promise<T> }> {
+    const { statements, body } = this.#task;
+    if (statements) {
+      attempt.check(statements);
+      // The value is the answers, whatever T is called here.
+      const answer = attempt.executeAll(statements) as Promise<T>;
+      answer.catch(() => {});
+      return { answer };
+    }
     const { signal } = this.#stop;
     const current = {
-      run: <R>(scope: Scope, body: () => Promise<R>) => this.#shared.current.run(scope, body),
+      run: <R>(scope: Scope, run: () => Promise<R>) => this.#shared.current.run(scope, run),
       get: () => this.#shared.current.getStore(),
     };
     const scope = new Scope({ attempt, info, signal, current }, this.#options);
-    return unlessAborted(
+    const value = await unlessAborted(
       signal,
       current.run(scope, async () => {
-        const value = await this.#task.body(scope, info);
+        const given = await body(scope, info);
         await scope.end();
-        return value;
+        return given;
       }),
+    );
+    await attempt.opened();
+    return { answer: Promise.resolve(value) };
+  }
+
+  /** Something failed before the COMMIT was sent: rolls back, or renews the transaction for the next attempt. */
+  async #abandon(
+    attempt: Attempt,
+    number: number,
+    thrown: unknown,
+    markerId: string | undefined,
+  ): Promise<Ending<T>> {
+    attempt.giveUp();
+    const { error, verdict } = this.#blame(attempt, thrown);
+    const canceled = this.#stop.signal.aborted;
+    if (canceled) await attempt.cancel();
+    if (attempt.ranOutside) return unknown(attempt.ranOutside);
+    if (verdict === 'ambiguous') return this.#resolve(attempt, error, markerId);
+    const ending = this.#rolledBack(error, verdict, attempt);
+    if (canceled || needsAnother(ending)) await attempt.drain();
+    else if (this.#renews(ending, number, attempt)) return this.#renew(attempt, ending);
+    else await attempt.rollback();
+    return ending;
+  }
+
+  /** Which of several errors counts: the abort, then what the database said first, then the callback's. */
+  #blame(attempt: Attempt, thrown: unknown): { readonly error: unknown; readonly verdict: Verdict } {
+    const { aborted, reason } = this.#stop.signal;
+    if (aborted) return { error: reason, verdict: 'definite' };
+    const first = attempt.failure?.error;
+    if (first !== undefined && first !== thrown) {
+      const verdict = classify(first);
+      // 25P02 says only that something failed before.
+      if (verdict !== 'definite' || isInFailedTransaction(thrown)) return { error: first, verdict };
+    }
+    return { error: thrown, verdict: classify(thrown) };
+  }
+
+  /** The ending of an attempt that is known not to be committed: what stopped it counts, if anything did. */
+  #rolledBack(error: unknown, verdict: Verdict, attempt?: Attempt): Ending<T> {
+    if (verdict === 'schema-committed') {
+      const message = 'the transaction is committed, but a schema change in it failed';
+      return { outcome: 'committed', error: new CommittedWithSchemaErrorsError(message, { cause: error }) };
+    }
+    // The server keeps the deadline too, and may end the transaction before the timer here fires.
+    if (isCanceled(error) && performance.now() >= this.#deadline) this.#stop.expire();
+    const { aborted, reason } = this.#stop.signal;
+    if (aborted) {
+      if (reason instanceof DeadlineExceededError && reason !== error) reason.cause ??= error;
+      return { outcome: 'rolled-back', error: reason, retry: undefined };
+    }
+    // A statement that takes longer than is waited for would do so each time.
+    const again = attempt?.silent && this.#wasSilent ? 'definite' : verdict;
+    this.#wasSilent ||= attempt?.silent ?? false;
+    if (again === 'definite') return { outcome: 'rolled-back', error, retry: undefined };
+    return { outcome: 'rolled-back', error, retry: again === 'retry' ? 'conflict' : 'connection' };
+  }
+
+  #renews(ending: Ending<T>, number: number, attempt: Attempt): boolean {
+    return (
+      ending.outcome === 'rolled-back' &&
+      ending.retry === 'conflict' &&
+      number === 1 &&
+      this.#maxRetries > 0 &&
+      !this.#lease.connection?.dead &&
+      !attempt.hooks.awaitRollback &&
+      usesRestartSavepoint(this.#shared.engine, this.#options)
     );
   }
 
-  /** What a transaction that is known not to be committed fails with: what stopped it, if anything did. */
-  #stopped(error: unknown): unknown {
-    // The server keeps the deadline too, and may say so before the timer here fires.
-    if (isCanceled(error) && performance.now() >= this.#deadline) this.#stop.expire();
-    const { aborted, reason } = this.#stop.signal;
-    if (!aborted || error === reason || classify(error) === 'schema-committed') return error;
-    if (reason instanceof DeadlineExceededError) reason.cause ??= error;
-    return reason;
-  }
-
-  /** Of an idempotent one whose outcome is hidden, all but a cancel is a reason to run again. */
-  #verdict(error: unknown, unsettled: boolean): Verdict {
-    if (error === this.#stop.signal.reason) return 'definite';
-    return unsettled && !isCanceled(error) ? 'ambiguous' : classify(error);
-  }
-
-  /** Which of several errors tells the truth: the abort, then what the database said first, then the callback's. */
-  #decide(attempt: Attempt, thrown: unknown): unknown {
-    if (this.#stop.signal.aborted) return this.#stop.signal.reason;
-    const poison = attempt.poison?.error;
-    if (poison === undefined || poison === thrown) return thrown;
-    // It only tells that something failed before.
-    if (isInFailedTransaction(thrown)) return poison;
-    return classify(poison) !== 'definite' ? poison : thrown;
-  }
-
-  async #strayed(
-    attempt: Attempt,
-    connection: DriverConnection,
-    error: AmbiguousCommitError,
-  ): Promise<AttemptOutcome<T>> {
-    if (this.#connection) this.#return(connection, false);
-    await attempt.runHooks('unknown');
-    return { kind: 'ambiguous', attempt, error };
-  }
-
-  /**
-   * Cancels what runs on the server, waits for it to settle; the connection is not used again. Not before BEGIN was
-   * answered: a cancel that strikes it would leave the statements behind it to run on their own.
-   */
-  async #cancel(attempt: Attempt, connection: DriverConnection): Promise<void> {
-    const death = new Promise<void>((resolve) => connection.onDeath(() => resolve()));
-    await Promise.race([attempt.opened().catch(() => {}), death]);
-    await Promise.race([connection.cancel(), death]);
-    await attempt.drain();
-    await attempt.rollback();
-    this.#return(connection, false);
-  }
-
-  async #leave(attempt: Attempt): Promise<void> {
-    const connection = this.#connection;
-    if (connection) this.#return(connection, await attempt.rollback());
-  }
-
-  #return(connection: DriverConnection, idle: boolean): void {
-    this.#connection = undefined;
-    if (idle) this.#shared.pool.release(connection);
-    else this.#shared.pool.discard(connection);
-  }
-
-  /** Gets ready for the next attempt; true when the transaction was renewed in place. */
-  async #prepareRetry(
-    attempt: Attempt,
-    number: number,
-    verdict: string,
-    open: boolean,
-    error: unknown,
-  ): Promise<boolean> {
-    const connection = this.#connection;
-    if (!open || !connection) return false;
-    if (verdict === 'connection' || verdict === 'stale-plan' || connection.dead) {
-      // Closing a connection deallocates its statements; it is the surest way to heal a stale plan.
-      await attempt.drain();
-      this.#return(connection, false);
-      return false;
+  /** Renews the transaction in place, by its restart savepoint (CockroachDB). */
+  async #renew(attempt: Attempt, ending: Ending<T>): Promise<Ending<T>> {
+    try {
+      await attempt.renew();
+      this.#renewed = true;
+      return ending;
+    } catch (failure) {
+      if (ending.outcome !== 'rolled-back') throw failure;
+      if (classify(failure) === 'connection') return { ...ending, retry: 'connection' };
+      const error = new TransactionRestartError(ending.error, failure);
+      return { outcome: 'rolled-back', error, retry: undefined };
     }
-    const inPlace = number === 1 && !attempt.hooks.awaitRollback;
-    if (inPlace && usesRestartSavepoint(this.#shared.engine, this.#options)) {
+  }
+
+  /** The answer to the COMMIT was lost or does not say: asks the marker, if there is one. */
+  async #resolve(
+    attempt: Attempt,
+    error: unknown,
+    markerId: string | undefined,
+    answer?: Promise<T>,
+  ): Promise<Ending<T>> {
+    const { pool, engine } = this.#shared;
+    // The marker needs a connection, of which there may be one alone.
+    this.#giveBack(attempt, false);
+    const patience = { deadline: this.#deadline, session: this.#context.signal };
+    const applied = markerId === undefined ? undefined : await askMarker(pool, engine, markerId, patience);
+    if (applied === false) return this.#rolledBack(error, classify(error));
+    if (applied) {
       try {
-        await attempt.restart();
-        return true;
-      } catch (failure) {
-        this.#return(connection, false);
-        if (classify(failure) === 'connection') return false;
-        throw new TransactionRestartError(error, failure);
+        return { outcome: 'committed', value: await answer! };
+      } catch (cause) {
+        const lost = `${this.#name} is committed, but the answers of its statements were lost`;
+        return { outcome: 'committed', error: new AmbiguousCommitError(lost, { cause }) };
       }
     }
-    if (!(await attempt.rollback())) this.#return(connection, false);
-    return false;
-  }
-
-  async #pause(retry: number): Promise<void> {
-    if (retry === 1) return;
-    const connection = this.#connection;
-    // A pause is no reason to keep others from a connection.
-    if (connection) this.#return(connection, true);
-    await this.#contest.pause(retry);
+    const message =
+      `the commit of ${this.#name} was sent and its answer was lost or does not tell: it may or may not have been applied` +
+      (markerId === undefined ? '' : '; its marker could not be read before the deadline');
+    const retry = Boolean(this.#options.idempotent) && !isCanceled(error) && !this.#stop.signal.aborted;
+    return unknown(new AmbiguousCommitError(message, { cause: error }), retry);
   }
 
   /** What it competes with: transactions of its name, or of its callback if it has none. */
@@ -383,59 +397,17 @@ export class Run<T> {
       ? this.#name
       : String(this.#task.body);
   }
-
-  /** Asks what became of it, if there is somebody to ask. */
-  async #resolve(
-    attempt: Attempt,
-    error: unknown,
-    markerId: string | undefined,
-    value: Promise<T> | T,
-  ): Promise<AttemptOutcome<T>> {
-    const applied = markerId === undefined ? undefined : await this.#askMarker(markerId);
-    if (applied === false) return { kind: 'failed', error, attempt, open: false };
-    if (applied) {
-      await attempt.runHooks('commit');
-      return answered(attempt, this.#name, value);
-    }
-    await attempt.runHooks('unknown');
-    const ambiguous = new AmbiguousCommitError(
-      `the commit of ${this.#name} was sent and its answer was lost or does not tell: it may or may not have been applied` +
-        (markerId === undefined ? '' : '; its marker could not be read before the deadline'),
-      { cause: error },
-    );
-    if (!this.#options.idempotent) return { kind: 'ambiguous', attempt, error: ambiguous };
-    this.#unsettled = ambiguous;
-    return { kind: 'failed', error, attempt, open: false };
-  }
-
-  #askMarker(markerId: string): Promise<boolean | undefined> {
-    const { pool, engine } = this.#shared;
-    const patience = { deadline: this.#deadline, session: this.#context.signal };
-    return askMarker(pool, engine, markerId, patience);
-  }
 }
 
-/** A transaction that is known to be committed; of one flight the answers may have been lost with the commit's. */
-async function answered<T>(
-  attempt: Attempt,
-  name: string,
-  value: Promise<T> | T,
-): Promise<AttemptOutcome<T>> {
-  try {
-    return { kind: 'committed', value: await value };
-  } catch (cause) {
-    const lost = `${name} is committed, but the answers of its statements were lost`;
-    return { kind: 'ambiguous', attempt, error: new AmbiguousCommitError(lost, { cause }) };
-  }
-}
+const unknown = (error: AmbiguousCommitError, retry = false) =>
+  ({ outcome: 'unknown', error, retry }) as const;
+
+/** The connection is lost, is cut off from its cluster, or has a statement prepared that no longer fits the schema. */
+const needsAnother = <T>(ending: Ending<T>): boolean =>
+  ending.outcome === 'unknown' || (ending.outcome === 'rolled-back' && ending.retry === 'connection');
 
 const isCanceled = (error: unknown) => error instanceof DatabaseError && error.code === '57014';
 
 /** The server is restarting, or nearly. */
 const isPassing = (error: unknown) =>
   error instanceof ConnectError && ['refused', 'unavailable', 'timeout'].includes(error.reason);
-
-type AttemptOutcome<T> =
-  | { readonly kind: 'committed'; readonly value: T }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly attempt: Attempt; readonly open: boolean }
-  | { readonly kind: 'ambiguous'; readonly error: unknown; readonly attempt: Attempt };

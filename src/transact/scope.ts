@@ -9,11 +9,11 @@ import {
 import { promised, remember, rememberedIf } from '../query/remembered.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
 import type { Attempt } from './attempt.ts';
-import { classify } from './classify.ts';
+import { classify } from './ending.ts';
 import type { Fence, Seal } from './fence.ts';
 import type { Hook, Outcome } from './hooks.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
-import { limitPart } from './part-limits.ts';
+import { limitPart } from './stop.ts';
 import type { AttemptInfo, Transaction, TransactionBody } from './transaction.ts';
 import { Turns } from './turns.ts';
 
@@ -151,7 +151,7 @@ export class Scope implements Transaction {
       .finally(() => limits[Symbol.dispose]());
     part.catch((error: unknown) => {
       // Nobody can have awaited a part that fails after the callback has returned.
-      if (this.#ended) this.#context.attempt.poisonWith(error);
+      if (this.#ended) this.#context.attempt.failWith(error);
     });
     const told = part.catch(async (error: unknown) => {
       await scope.#undone;
@@ -159,7 +159,7 @@ export class Scope implements Transaction {
     });
     // One that was rolled back alone nobody remembers but who awaits it.
     const known = part.catch((error) =>
-      this.#context.attempt.poison ? Promise.reject(error) : new Promise<never>(() => {}),
+      this.#context.attempt.failure ? Promise.reject(error) : new Promise<never>(() => {}),
     );
     return rememberedIf(told, known);
   }
@@ -177,7 +177,7 @@ export class Scope implements Transaction {
     signal.throwIfAborted();
     // A statement of the outer part that fails must not be taken for a failure of this one.
     if (attempt.busy) await attempt.drain();
-    attempt.throwIfPoisoned();
+    attempt.throwIfFailed();
     const savepoint = `hf_${this.#depth}_${this.#parts++}`;
     const { proofs } = attempt;
     try {
@@ -186,21 +186,21 @@ export class Scope implements Transaction {
       if (fence) await attempt.addFence(fence);
       const value = await current.run(scope, async () => body(scope, info));
       await scope.end();
-      attempt.throwIfPoisoned();
+      attempt.throwIfFailed();
       signal.throwIfAborted();
       await attempt.control(`RELEASE SAVEPOINT ${savepoint}`);
       return value;
     } catch (error) {
       await scope.end();
-      const first = attempt.poison?.error ?? error;
+      const first = attempt.failure?.error ?? error;
       if (classify(error) !== 'definite' || classify(first) !== 'definite') {
-        attempt.poisonWith(error);
+        attempt.failWith(error);
         throw error;
       }
       try {
         await attempt.rollbackTo(savepoint, proofs);
       } catch (failure) {
-        attempt.poisonAnew(failure);
+        attempt.failWithThis(failure);
         throw error;
       }
       // After this turn: a hook may want one of its own.

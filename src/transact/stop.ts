@@ -1,4 +1,5 @@
 import { DeadlineExceededError, LONGEST_TIMER_MS } from '../base/index.ts';
+import type { TransactOptions } from './options.ts';
 
 /** What may end a transaction early. */
 export interface StopSources {
@@ -18,7 +19,7 @@ const GRACE_MS = 1_000;
  * called, so that a server that no longer answers cannot hold the caller; but a commit that is under way is
  * not cut because the caller lost interest, only when the deadline has passed or the session has ended.
  */
-export class Stop {
+export class Stop implements Disposable {
   readonly #abort = new AbortController();
   readonly #undo: (() => void)[] = [];
   readonly #late: string;
@@ -59,7 +60,7 @@ export class Stop {
   }
 
   /** Forgets every source; nothing happens any more. */
-  dispose(): void {
+  [Symbol.dispose](): void {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
@@ -83,4 +84,34 @@ export class Stop {
     const timer = setTimeout(act, Math.min(ms, LONGEST_TIMER_MS));
     this.#undo.push(() => clearTimeout(timer));
   }
+}
+
+/** What ends a nested part before its transaction ends. */
+export interface PartLimits extends Disposable {
+  /** Aborts when the part must end; the outer part's when it has no limits of its own. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A nested call's own signal and deadline, joined to those of what it is nested in. They are looked at between the
+ * part's statements: canceling on the server what others may be waiting for as well would end the whole.
+ */
+export function limitPart(
+  name: string,
+  { signal, deadlineMs }: TransactOptions,
+  outer: AbortSignal,
+): PartLimits {
+  if (!signal && deadlineMs === undefined) return { signal: outer, [Symbol.dispose]: () => {} };
+  const late = new AbortController();
+  const timer =
+    deadlineMs === undefined
+      ? undefined
+      : setTimeout(
+          () => late.abort(new DeadlineExceededError(`part ${name} did not finish within ${deadlineMs} ms`)),
+          Math.min(deadlineMs, LONGEST_TIMER_MS),
+        );
+  return {
+    signal: AbortSignal.any([outer, late.signal, ...(signal ? [signal] : [])]),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }

@@ -4,11 +4,11 @@ import type { Engine, Pool } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { promised } from '../query/remembered.ts';
 import type { Observer } from '../telemetry/observer.ts';
-import { Elders } from './elders.ts';
+import { SettledMarkers } from './commit-marker.ts';
+import { Contests } from './contention.ts';
 import { type TransactOptions, transactOptionsSchema } from './options.ts';
 import { Run, type Shared, type Task, type TransactContext } from './run.ts';
 import type { Scope } from './scope.ts';
-import { SettledMarkers } from './settled-markers.ts';
 import type { TransactionBody } from './transaction.ts';
 
 /**
@@ -31,8 +31,8 @@ export class Transactor {
       pool,
       engine,
       current: new AsyncLocalStorage<Scope>(),
-      settled: new SettledMarkers(pool, engine),
-      elders: new Elders(),
+      settledMarkers: new SettledMarkers(pool, engine),
+      contests: new Contests(),
     };
     this.#observer = observer;
   }
@@ -122,6 +122,6 @@ export class Transactor {
 
   /** Deletes what is left of settled commit markers. */
   close(): Promise<void> {
-    return this.#shared.settled.flush();
+    return this.#shared.settledMarkers.flush();
   }
 }

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ConnectionLostError } from '../../src/base/index.ts';
-import { classify } from '../../src/transact/classify.ts';
+import { classify } from '../../src/transact/ending.ts';
 import { DRIVERS } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { expectNoStrayErrors } from '../support/stray-errors.ts';

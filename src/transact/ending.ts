@@ -9,13 +9,25 @@ import {
 } from '../base/index.ts';
 import { isStalePlan } from '../database/index.ts';
 
+/** What became of an attempt. It is made once, when the attempt is over, and nothing classifies the error again. */
+export type Ending<T> =
+  | { readonly outcome: 'committed'; readonly value: T }
+  /** It is committed, and there is something else to report. */
+  | { readonly outcome: 'committed'; readonly error: Error }
+  | { readonly outcome: 'rolled-back'; readonly error: unknown; readonly retry: Retry | undefined }
+  /** The answer to the COMMIT was lost, or does not say. */
+  | { readonly outcome: 'unknown'; readonly error: AmbiguousCommitError; readonly retry: boolean };
+
+/** Why another attempt may succeed: it lost to other transactions, or needs another connection. */
+export type Retry = 'conflict' | 'connection';
+
 /**
  * What an error means for the transaction that it ended, when the commit had not been sent yet:
- * - `retry`: serialization failure or deadlock; definitely not applied
- * - `stale-plan`: a prepared statement no longer fits the schema; the connection is replaced, then retried
- * - `connection`: the connection was lost; definitely not applied, retried on another one
+ * - `retry`: serialization failure or deadlock; not applied
+ * - `stale-plan`: a prepared statement no longer fits the schema; not applied, retried on another connection
+ * - `connection`: the connection, or the server behind it, was lost; not applied, retried on another connection
  * - `ambiguous`: the server does not know itself
- * - `schema-committed`: committed, but DDL in it failed
+ * - `schema-committed`: committed, but a schema change in it failed
  * - `definite`: anything else; rolled back and thrown as it is
  */
 export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'ambiguous' | 'schema-committed' | 'definite';
@@ -27,7 +39,7 @@ export type Verdict = 'retry' | 'stale-plan' | 'connection' | 'ambiguous' | 'sch
 export function classify(error: unknown): Verdict {
   let connection = false;
   for (const link of errorChain(error)) {
-    // Another transaction's last word, whatever it wraps, and waiting for a connection spends no retry.
+    // The end of another transaction, whatever it wraps. Waiting for a connection spends no retry.
     if (FINAL.some((kind) => link instanceof kind)) return 'definite';
     if (link instanceof DatabaseError || isSqlState(link)) {
       const { code } = link as { code: string };
@@ -36,7 +48,7 @@ export function classify(error: unknown): Verdict {
       if (code === '40003') return 'ambiguous';
       if (isStalePlan(link)) return 'stale-plan';
     }
-    if (link instanceof ConnectionLostError) connection = true;
+    if (link instanceof ConnectionLostError || isOutage(link)) connection = true;
     // An answer too large for a string of JavaScript: it would be no smaller the next time.
     if ((link as { code?: unknown }).code === 'ERR_STRING_TOO_LONG') return 'definite';
   }
@@ -49,6 +61,16 @@ const FINAL = [
   AmbiguousCommitError,
   CommittedWithSchemaErrorsError,
 ] as const;
+
+/** A CockroachDB node that lost others behind it answers with an internal error and one of these texts. */
+const OUTAGE =
+  /rpc error: code = (?:Unavailable|Canceled|DeadlineExceeded)|context canceled|context deadline exceeded|node unavailable|breaker (?:is )?(?:open|tripped)|replica unavailable|failed to (?:connect|send RPC)|connection (?:refused|reset)/i;
+
+function isOutage(link: object): boolean {
+  return (
+    link instanceof DatabaseError && /^(?:XXUUU|XX000|58|08)/.test(link.code) && OUTAGE.test(link.message)
+  );
+}
 
 /** The SQLSTATE that decided, for telemetry. */
 export function sqlStateOf(error: unknown): string | undefined {
