@@ -48,14 +48,14 @@ export interface AttemptSettings {
   readonly marker: Statement | undefined;
   /** It reads at an age, at which a young session is not there yet: its fences are local only. */
   readonly stale: boolean;
-  /** How long the server may leave everything unanswered before the connection is cut; undefined: for ever. */
+  /** How long an answer may take before the connection is cut; undefined: for ever. */
   readonly patience: Patience | undefined;
 }
 
 export interface Patience {
-  /** While only BEGIN, fences, seals, COMMIT and savepoints are unanswered. */
+  /** The answer to BEGIN, a fence, a seal, COMMIT or a savepoint. */
   readonly ownMs: number;
-  /** While a statement of the callback is unanswered. */
+  /** The answer to a statement of the callback. */
   readonly statementMs: number;
 }
 
@@ -441,8 +441,8 @@ const rolledBack = () =>
 class Watch {
   readonly #connection: DriverConnection;
   readonly #patience: Patience | undefined;
-  #own = 0;
-  #statements = 0;
+  /** How long each unanswered message may take, oldest first: answers come in order. */
+  readonly #waits: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #silent = false;
 
@@ -456,37 +456,32 @@ class Watch {
     return this.#silent;
   }
 
-  /** An answer to BEGIN, COMMIT, a fence, a seal or a savepoint. */
+  /** Waits for an answer to BEGIN, COMMIT, a fence, a seal or a savepoint. */
   own<T>(answer: Promise<T>): Promise<T> {
-    return this.#over(answer, (change) => {
-      this.#own += change;
-    });
+    return this.#over(this.#patience?.ownMs, answer);
   }
 
-  /** An answer to a statement of the callback. */
+  /** Waits for an answer to a statement of the callback. */
   statement<T>(answer: Promise<T>): Promise<T> {
-    return this.#over(answer, (change) => {
-      this.#statements += change;
-    });
+    return this.#over(this.#patience?.statementMs, answer);
   }
 
-  #over<T>(answer: Promise<T>, count: (change: 1 | -1) => void): Promise<T> {
-    if (!this.#patience) return answer;
-    const changed = (change: 1 | -1) => {
-      count(change);
+  #over<T>(ms: number | undefined, answer: Promise<T>): Promise<T> {
+    if (ms === undefined) return answer;
+    const answered = () => {
+      this.#waits.shift();
       this.#arm();
     };
-    changed(1);
-    const answered = () => changed(-1);
+    if (this.#waits.push(ms) === 1) this.#arm();
     answer.then(answered, answered);
     return answer;
   }
 
-  /** Each answer, and each statement that is sent, starts the time anew. */
+  /** Each answer starts the time anew. */
   #arm(): void {
     clearTimeout(this.#timer);
-    if (!this.#patience || this.#own + this.#statements === 0) return;
-    const ms = this.#statements > 0 ? this.#patience.statementMs : this.#patience.ownMs;
+    const [ms] = this.#waits;
+    if (ms === undefined) return;
     this.#timer = setTimeout(() => this.#cut(ms), Math.min(ms, LONGEST_TIMER_MS));
   }
 

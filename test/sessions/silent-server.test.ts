@@ -46,4 +46,29 @@ describe('a silent server', () => {
     await using session = await db.startSession({ component: 'after', intervalMs: 60_000 });
     expect(session.expired).toBe(false);
   });
+
+  test.concurrent.each(DRIVERS)(
+    'does not hold what a session has under way: links that fell silent are cut, and new ones used, %s',
+    async (driver) => {
+      await using proxy = await startFaultProxy({ url: database.url });
+      await using db = await connect({ url: proxy.url, driver, pool: { max: 4 } });
+      await using session = await db.startSession({ component: 'half-open', intervalMs: 3_000 });
+      const [work] = await session.claim({ kind: `half-open ${driver}`, candidates: () => ['target'] });
+      let opened = 0;
+      const stop = proxy.watch(({ connection }) => {
+        opened = Math.max(opened, connection);
+      });
+      await Promise.all(Array.from({ length: 4 }, () => db.execute({ text: 'SELECT 1', values: [] })));
+      stop();
+      proxy.inject({
+        direction: 'to-client',
+        at: ({ connection }) => connection <= opened,
+        action: stall(),
+        times: Infinity,
+      });
+      const changed = work!.finish((tx) => tx.execute({ text: 'SELECT 42', values: [] }));
+      expect((await changed).rows).toEqual([['42']]);
+      expect([work!.ended, session.expired]).toEqual([true, false]);
+    },
+  );
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { RetriesExhaustedError, RolledBackError, TransactionRestartError } from '../../src/base/index.ts';
 import { type DriverConnection, pgDriver, postgresDriver } from '../../src/database/index.ts';
-import { cut, FakeClock, stall } from '../../src/testing/index.ts';
+import { cut, FakeClock, refuse, stall } from '../../src/testing/index.ts';
 import { waitFor } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
-import { add, cockroach, describeTransact, insert, read } from './fixture.ts';
+import { add, cockroach, describeTransact, failing, insert, read } from './fixture.ts';
 
 const begin = cockroach
   ? 'BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT cockroach_restart'
@@ -319,4 +319,21 @@ describeTransact('protocol', (t) => {
       RetriesExhaustedError,
     );
   });
+
+  test.each(['rpc error: code = Unavailable desc = node unavailable; try another peer', 'context canceled'])(
+    'a node that lost others behind it (XXUUU, %s) is left: retried on another connection',
+    async (said) => {
+      await t.direct.execute(insert('outage', 0));
+      const fault = t.proxy.inject({ ...failing(/UPDATE/), action: refuse('XXUUU', said) });
+      const connections = new Set<number>();
+      const stop = t.proxy.watch(({ sql: text, connection }) => {
+        if (/UPDATE/.test(text ?? '')) connections.add(connection);
+      });
+      await t.db.transact((tx) => tx.execute(add('outage')));
+      stop();
+      expect(fault.strikes).toBe(1);
+      expect(connections.size).toBe(2);
+      expect(await t.value('outage')).toBe(1);
+    },
+  );
 });
