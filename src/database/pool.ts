@@ -1,5 +1,5 @@
 import {
-  ConnectError,
+  type ConnectError,
   DatabaseClosedError,
   DatabaseError,
   LONGEST_TIMER_MS,
@@ -8,6 +8,7 @@ import {
 import { resetState } from './connection-state.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
+import { Lease } from './lease.ts';
 import { isStalePlan } from './stale-plan.ts';
 
 export interface PoolOptions {
@@ -32,6 +33,8 @@ export interface UseOptions extends AcquireOptions {
   readonly running?: Set<DriverConnection> | undefined;
 }
 
+/** A host that has not answered for so long is joined by the next one. */
+const NEXT_HOST_MS = 1_000;
 const LEFT_OPEN = 'it was left in a transaction';
 
 interface Waiter {
@@ -160,18 +163,19 @@ export class Pool {
    */
   async use<T>(options: UseOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
     for (;;) {
-      const connection = await this.acquire(options);
+      using lease = new Lease(this);
+      const connection = await lease.take(options);
       const timer = cutAt(options.deadline, connection);
       options.running?.add(connection);
       try {
         const value = await run(connection);
-        this.release(connection);
+        lease.giveBack(true);
         return value;
       } catch (error) {
+        if (isStalePlan(error)) continue;
         // A statement that the server refused leaves an implicit transaction, so the connection, idle.
-        if (error instanceof DatabaseError && !isStalePlan(error)) this.release(connection);
-        else this.discard(connection);
-        if (!isStalePlan(error)) throw error;
+        lease.giveBack(error instanceof DatabaseError);
+        throw error;
       } finally {
         options.running?.delete(connection);
         clearTimeout(timer);
@@ -249,34 +253,56 @@ export class Pool {
     }
   }
 
-  /** Tries every host once, beginning with the one after where the attempt before this one began. */
-  async #open(): Promise<DriverConnection> {
-    const { hosts, user, password, database, tls, serverOptions } = this.#address;
-    const { connectTimeoutMs, applicationName, prepare } = this.#options;
+  /**
+   * Tries the hosts in turn, beginning with the one after where the last call began. A host that says nothing for a
+   * while is joined by the next one, and all of them once more after half of the time that a caller waits: a host that
+   * has stopped keeps a place in the pool no longer than that. The first connection counts.
+   */
+  #open(): Promise<DriverConnection> {
+    const { hosts, ...address } = this.#address;
+    const { connectTimeoutMs, acquireTimeoutMs, applicationName, prepare } = this.#options;
     const first = this.#hostIndex++;
+    const order = hosts.map((_, i) => hosts[(first + i) % hosts.length]!);
+    const { promise, resolve, reject } = Promise.withResolvers<DriverConnection>();
+    let opened = false;
+    let trying = 0;
     let failure: unknown;
-    for (let tries = 0; tries < hosts.length; tries++) {
-      const { host, port } = hosts[(first + tries) % hosts.length]!;
+    const tryHost = async (at: (typeof order)[number], withinMs: number, failed?: () => boolean) => {
+      trying++;
       try {
-        return await this.#driver.open({
-          host,
-          port,
-          user,
-          password,
-          database,
-          tls,
-          serverOptions,
-          connectTimeoutMs,
-          applicationName,
-          prepare,
-        });
+        const options = { ...address, ...at, applicationName, prepare, connectTimeoutMs: withinMs };
+        const connection = await this.#driver.open(options);
+        if (opened) void connection.close();
+        opened = true;
+        resolve(connection);
       } catch (error) {
-        failure = error;
-        if (error instanceof ConnectError && ['authentication', 'unknown-database'].includes(error.reason))
-          break;
+        const { reason } = error as Partial<ConnectError>;
+        if (failed || !failure) failure = error;
+        if (reason === 'authentication' || reason === 'unknown-database') reject(error);
+        else if (!failed?.() && trying === 1) reject(failure);
+      } finally {
+        trying--;
       }
-    }
-    throw failure;
+    };
+    let joining: NodeJS.Timeout | undefined;
+    /** False when there is no other host. */
+    const tryNext = (): boolean => {
+      clearTimeout(joining);
+      const at = order.shift();
+      if (!at || opened) return false;
+      joining = setTimeout(tryNext, NEXT_HOST_MS);
+      void tryHost(at, connectTimeoutMs, tryNext);
+      return true;
+    };
+    tryNext();
+    const againMs = Math.min(connectTimeoutMs, acquireTimeoutMs) / 2;
+    const again = setTimeout(() => {
+      for (const at of hosts) void tryHost(at, connectTimeoutMs - againMs);
+    }, againMs);
+    return promise.finally(() => {
+      clearTimeout(joining);
+      clearTimeout(again);
+    });
   }
 }
 

@@ -246,4 +246,31 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
     expect(hopeless.stats).toEqual({ idle: 0, busy: 0, opening: 0, waiting: 0 });
     await hopeless.close();
   });
+
+  test('a host that has stopped does not keep the only place in the pool: another host, or the same one again, takes it', async () => {
+    await using stopped = await startFaultProxy({ url: database.url });
+    const { host } = new URL(stopped.url);
+    const other = new URL(database.url).host;
+    const settings = {
+      max: 1,
+      acquireTimeoutMs: 4_000,
+      idleTimeoutMs: 10_000,
+      connectTimeoutMs: 30_000,
+      applicationName: 'holdfast-test',
+    };
+    const implementation = driver === 'pg' ? pgDriver : postgresDriver;
+    const open = (hosts: string) =>
+      new Pool(implementation, parseUrl(database.url.replace(`@${other}`, `@${hosts}`)), settings);
+    const first = { direction: 'to-server', startup: true, action: stall() } as const;
+    stopped.inject(first);
+    const several = open(`${host},${other}`);
+    several.release(await several.acquire());
+    await several.close();
+    stopped.calm();
+    const held = stopped.inject(first);
+    const single = open(host);
+    single.release(await single.acquire());
+    expect(held.strikes).toBe(1);
+    await single.close();
+  });
 });
