@@ -59,6 +59,9 @@ export interface Patience {
   readonly statementMs: number;
 }
 
+/** What a server has left unanswered: `own` is a message of the attempt's, `statement` one of the callback's. */
+type Silence = 'own' | 'statement';
+
 /** What a savepoint remembers of an attempt. */
 export interface Proofs {
   readonly fences: number;
@@ -123,9 +126,9 @@ export class Attempt {
     return this.#idle && !this.#connection.dead;
   }
 
-  /** The connection was cut because the server left everything unanswered for too long. */
-  get silent(): boolean {
-    return this.#watch.silent;
+  /** The connection was cut because this was left unanswered for too long. */
+  get silence(): Silence | undefined {
+    return this.#watch.silence;
   }
 
   /** Statements ran outside of a transaction, or may have: whatever else happened, the caller must know that. */
@@ -206,7 +209,7 @@ export class Attempt {
    */
   async #prove(fence: Fence): Promise<RawResult> {
     try {
-      return await this.#watch.own(this.#connection.send(fence.open));
+      return await this.#watch.over('own', this.#connection.send(fence.open));
     } catch (error) {
       throw fence.translate(error) ?? error;
     }
@@ -231,7 +234,9 @@ export class Attempt {
     this.#assertOpen();
     this.check([statement]);
     return this.#track(() =>
-      this.#observer.statement(statement, () => this.#watch.statement(this.#connection.send(statement))),
+      this.#observer.statement(statement, () =>
+        this.#watch.over('statement', this.#connection.send(statement)),
+      ),
     );
   }
 
@@ -242,7 +247,7 @@ export class Attempt {
     return this.#observer.batch(statements, () =>
       Promise.all(
         statements.map((statement) =>
-          this.#track(() => this.#watch.statement(this.#connection.send(statement))),
+          this.#track(() => this.#watch.over('statement', this.#connection.send(statement))),
         ),
       ),
     );
@@ -330,7 +335,7 @@ export class Attempt {
   }
 
   #own(text: string): Promise<RawResult> {
-    return this.#watch.own(this.#connection.sendSimple(text));
+    return this.#watch.over('own', this.#connection.sendSimple(text));
   }
 
   /** Made only for a late call: an error's stack costs microseconds. */
@@ -354,8 +359,8 @@ export class Attempt {
     if (this.#connection.dead) return { outcome: 'rolled-back', error: this.#connection.dead };
     const { restartSavepoint, marker, readOnly } = this.#settings;
     const seals = readOnly ? [] : this.#seals;
-    const before = seals.map(({ statement }) => this.#watch.own(this.#connection.send(statement)));
-    if (marker && !readOnly) before.push(this.#watch.own(this.#connection.send(marker)));
+    const before = seals.map(({ statement }) => this.#watch.over('own', this.#connection.send(statement)));
+    if (marker && !readOnly) before.push(this.#watch.over('own', this.#connection.send(marker)));
     const ends = [
       ...(restartSavepoint ? [this.#own('RELEASE SAVEPOINT cockroach_restart')] : []),
       this.#own('COMMIT'),
@@ -437,42 +442,31 @@ export const isInFailedTransaction = (error: unknown) =>
 const rolledBack = () =>
   new RolledBackError('the server answered COMMIT with ROLLBACK: nothing was committed');
 
-/** Cuts the connection when its server leaves everything unanswered for too long. */
+/** Cuts the connection when its server leaves a message unanswered for too long. */
 class Watch {
   readonly #connection: DriverConnection;
   readonly #patience: Patience | undefined;
-  /** How long each unanswered message may take, oldest first: answers come in order. */
-  readonly #waits: number[] = [];
+  /** Oldest first: answers come in order. */
+  readonly #unanswered: Silence[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #silent = false;
+  #silence: Silence | undefined;
 
   constructor(connection: DriverConnection, patience: Patience | undefined) {
     this.#connection = connection;
     this.#patience = patience;
   }
 
-  /** It has cut the connection. */
-  get silent(): boolean {
-    return this.#silent;
+  get silence(): Silence | undefined {
+    return this.#silence;
   }
 
-  /** Waits for an answer to BEGIN, COMMIT, a fence, a seal or a savepoint. */
-  own<T>(answer: Promise<T>): Promise<T> {
-    return this.#over(this.#patience?.ownMs, answer);
-  }
-
-  /** Waits for an answer to a statement of the callback. */
-  statement<T>(answer: Promise<T>): Promise<T> {
-    return this.#over(this.#patience?.statementMs, answer);
-  }
-
-  #over<T>(ms: number | undefined, answer: Promise<T>): Promise<T> {
-    if (ms === undefined) return answer;
+  over<T>(kind: Silence, answer: Promise<T>): Promise<T> {
+    if (!this.#patience) return answer;
     const answered = () => {
-      this.#waits.shift();
+      this.#unanswered.shift();
       this.#arm();
     };
-    if (this.#waits.push(ms) === 1) this.#arm();
+    if (this.#unanswered.push(kind) === 1) this.#arm();
     answer.then(answered, answered);
     return answer;
   }
@@ -480,15 +474,15 @@ class Watch {
   /** Each answer starts the time anew. */
   #arm(): void {
     clearTimeout(this.#timer);
-    const [ms] = this.#waits;
-    if (ms === undefined) return;
-    this.#timer = setTimeout(() => this.#cut(ms), Math.min(ms, LONGEST_TIMER_MS));
-  }
-
-  #cut(ms: number): void {
-    this.#silent = true;
-    this.#connection.destroy(
-      new ConnectionLostError(`the server left everything unanswered for ${Math.round(ms)} ms`),
+    const [kind] = this.#unanswered;
+    if (!kind || !this.#patience) return;
+    const ms = kind === 'own' ? this.#patience.ownMs : this.#patience.statementMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#silence = kind;
+        this.#connection.destroy(new ConnectionLostError(`the server did not answer within ${ms} ms`));
+      },
+      Math.min(ms, LONGEST_TIMER_MS),
     );
   }
 }

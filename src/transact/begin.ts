@@ -71,7 +71,7 @@ export function usesRestartSavepoint(engine: Engine, options: TransactOptions): 
 }
 
 /**
- * Whether the fence is checked again by a row lock in the flight of the COMMIT. CockroachDB's SERIALIZABLE
+ * Whether the fence is checked again by a row lock together with the COMMIT. CockroachDB's SERIALIZABLE
  * needs no lock: a fence whose row was deleted since it was read fails the commit.
  */
 export function needsSeal(engine: Engine, options: TransactOptions): boolean {

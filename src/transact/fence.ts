@@ -17,13 +17,13 @@ export interface Seal {
  * `transact` knows only this.
  */
 export interface Fence {
-  /** Throws when it is known without the database that the proof would fail. Called before each flight. */
+  /** Throws when it is known without the database that the proof would fail. Called before each attempt and before each statement. */
   assertAlive(): void;
   /** The server ends a transaction that waits so long for its next statement, and with it its row locks. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Sent in the flight of BEGIN. Must raise on the server when the proof fails. */
+  /** Sent together with BEGIN. Must raise on the server when the proof fails. */
   readonly open: Statement;
-  /** Sent in the flight of COMMIT where the engine needs it; must raise likewise. */
+  /** Sent together with COMMIT where the engine needs it; must raise likewise. */
   readonly seal?: Statement | undefined;
   /** Turns what one of these two statements raised into the error for the caller; undefined if it is another error. */
   translate(error: unknown): Error | undefined;

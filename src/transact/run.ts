@@ -77,7 +77,7 @@ export class Run<T> {
   #lastError: unknown;
   /** The restart savepoint has renewed the transaction for the next attempt. */
   #renewed = false;
-  /** A connection of this transaction has fallen silent before. */
+  /** A statement of an earlier attempt was left unanswered. */
   #wasSilent = false;
   /** An earlier attempt may have been committed, and none has failed for good since. */
   #unknown: AmbiguousCommitError | undefined;
@@ -185,7 +185,7 @@ export class Run<T> {
   }
 
   #giveBack(attempt: Attempt, reusable: boolean): void {
-    if (attempt.silent) this.#lease.giveBackSilent();
+    if (attempt.silence) this.#lease.giveBackSilent();
     else this.#lease.giveBack(reusable && attempt.idle);
   }
 
@@ -267,10 +267,7 @@ export class Run<T> {
       return { answer };
     }
     const { signal } = this.#stop;
-    const current = {
-      run: <R>(scope: Scope, run: () => Promise<R>) => this.#shared.current.run(scope, run),
-      get: () => this.#shared.current.getStore(),
-    };
+    const { current } = this.#shared;
     const scope = new Scope({ attempt, info, signal, current }, this.#options);
     const value = await unlessAborted(
       signal,
@@ -330,11 +327,11 @@ export class Run<T> {
       if (reason instanceof DeadlineExceededError && reason !== error) reason.cause ??= error;
       return { outcome: 'rolled-back', error: reason, retry: undefined };
     }
-    // A statement that takes longer than is waited for would do so each time.
-    const again = attempt?.silent && this.#wasSilent ? 'definite' : verdict;
-    this.#wasSilent ||= attempt?.silent ?? false;
-    if (again === 'definite') return { outcome: 'rolled-back', error, retry: undefined };
-    return { outcome: 'rolled-back', error, retry: again === 'retry' ? 'conflict' : 'connection' };
+    // A statement that takes longer than its server is given would do so each time.
+    const tooSlow = attempt?.silence === 'statement' && this.#wasSilent;
+    if (attempt?.silence === 'statement') this.#wasSilent = true;
+    if (verdict === 'definite' || tooSlow) return { outcome: 'rolled-back', error, retry: undefined };
+    return { outcome: 'rolled-back', error, retry: verdict === 'retry' ? 'conflict' : 'connection' };
   }
 
   #renews(ending: Ending<T>, number: number, attempt: Attempt): boolean {

@@ -52,7 +52,7 @@ export class Stop implements Disposable {
 
   /** The deadline has passed. */
   expire(): void {
-    // Whoever stopped it before, what is under way is waited for no longer.
+    // Even if the caller has stopped it before: the commit is waited for no longer.
     this.#byCaller = false;
     if (this.signal.aborted) return;
     this.#byDeadline = true;
@@ -86,15 +86,15 @@ export class Stop implements Disposable {
   }
 }
 
-/** What ends a nested part before its transaction ends. */
+/** What ends a nested transaction before the whole ends. */
 export interface PartLimits extends Disposable {
-  /** Aborts when the part must end; the outer part's when it has no limits of its own. */
+  /** Aborts when it must end; the outer one's signal when it has no limits of its own. */
   readonly signal: AbortSignal;
 }
 
 /**
- * A nested call's own signal and deadline, joined to those of what it is nested in. They are looked at between the
- * part's statements: canceling on the server what others may be waiting for as well would end the whole.
+ * A nested transaction's own signal and deadline, joined to those of the outer one. They are looked at between its
+ * statements: a cancel on the server would end the whole.
  */
 export function limitPart(
   name: string,
@@ -107,7 +107,10 @@ export function limitPart(
     deadlineMs === undefined
       ? undefined
       : setTimeout(
-          () => late.abort(new DeadlineExceededError(`part ${name} did not finish within ${deadlineMs} ms`)),
+          () =>
+            late.abort(
+              new DeadlineExceededError(`nested transaction ${name} did not finish within ${deadlineMs} ms`),
+            ),
           Math.min(deadlineMs, LONGEST_TIMER_MS),
         );
   return {

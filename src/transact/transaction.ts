@@ -25,7 +25,7 @@ export type TransactionBody<T> = (tx: Transaction, info: AttemptInfo) => Promise
  * are waited for before the commit, and if one fails nothing commits.
  *
  * After the callback has settled every use rejects with TransactionClosedError. After the connection is lost
- * every use rejects with ConnectionLostError. A statement that failed, or was refused before it was sent, poisons the
+ * every use rejects with ConnectionLostError. A statement that failed, or was refused before it was sent, fails the
  * transaction even if the callback swallows the error, as in PostgreSQL.
  */
 export interface Transaction extends Executor {

@@ -12,7 +12,7 @@ import type { Scope } from './scope.ts';
 import type { TransactionBody } from './transaction.ts';
 
 /**
- * The retry loop. Promises:
+ * Where transactions begin, and join the one that the caller is in. Promises, kept by the loop in run.ts:
  * - the callback's effects are committed exactly once, or not at all and the reason is thrown; when that is
  *   not known it says so with AmbiguousCommitError
  * - serialization failures and deadlocks are retried wherever they show: in a statement, swallowed by the
@@ -53,14 +53,17 @@ export class Transactor {
     });
   }
 
-  /** Of a transaction that the caller was in: what outlives it may begin, or not, when its outcome is there. */
+  /**
+   * When the caller is in a callback whose transaction is being committed: whether it may begin another transaction
+   * depends on the outcome, so it waits for that.
+   */
   get #deciding(): Promise<void> | undefined {
     return this.#shared.current.getStore()?.deciding;
   }
 
   /**
-   * The transaction that the caller is in. What a callback left behind when its attempt failed must not go on by
-   * itself: it would be applied although the whole was not, or once more beside the next attempt.
+   * The transaction that the caller is in. Code that a callback left running when its attempt failed must not begin a
+   * transaction of its own: that would be applied although the whole was not, or once more beside the next attempt.
    */
   #outer(): Scope | undefined {
     const outer = this.#shared.current.getStore();
@@ -96,8 +99,8 @@ export class Transactor {
 
   /**
    * A transaction whose statements are known beforehand: BEGIN, fence, statements, seal and COMMIT leave in one
-   * flight. A failure of any makes the server answer the COMMIT with ROLLBACK. Retried and resolved as ever.
-   * Inside of a transaction it is a part of that one. With a signal the COMMIT waits for the answers, so that there
+   * message. A failure of any makes the server answer the COMMIT with ROLLBACK. Retried and resolved as `transact`.
+   * Inside of a transaction the statements join it. With a signal the COMMIT waits for the answers, so that there
    * is something to abort.
    */
   send(
