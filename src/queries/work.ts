@@ -131,7 +131,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
   SELECT c.kind, c.target, l.session_id,
     CASE WHEN c.token = 0 THEN CAST(extract(epoch FROM now()) * 1000 AS INT8) ELSE c.token + 1 END,
-    now(), c.holder, $8::INT8, NULLIF(c.failures, 0)
+    clock_timestamp(), c.holder, $8::INT8, NULLIF(c.failures, 0)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   ORDER BY c.kind, c.target
@@ -139,10 +139,10 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
     taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures, parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING kind, target, token, taken_from, backoff_seconds, failures
+  RETURNING kind, target, token, started_at, taken_from, backoff_seconds, failures
 ), abandoned AS (
-  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
-  SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, 'abandoned'
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
+  SELECT t.target, t.kind, t.token - 1, t.taken_from, c.started_at, t.started_at, 'abandoned'
   FROM taken AS t JOIN chosen AS c ON c.kind = t.kind AND c.target = t.target
   WHERE t.kind = $1 AND t.taken_from IS NOT NULL
   RETURNING token
@@ -272,7 +272,8 @@ export interface ReleaseWorkRow {
  * @event is finished, failed, canceled or parked. A canceled one keeps the backoff that it had, a finished one clears
  * it, a failed one keeps others away for its delay and remembers the period before jitter (@backoffs) for the next
  * failure to build on. A parked one is not claimable before @until, else for its delay, else (-1) until it is woken;
- * one that was woken while it was held is claimable at once.
+ * one that was woken while it was held is claimable at once. The targets stand twice, so that it goes by index on
+ * PostgreSQL whatever else is in its transaction: a scan would conflict with every other end there.
  */
 export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   name: 'ReleaseWork',
@@ -296,7 +297,7 @@ export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   FROM unnest($6::TEXT[], $7::TEXT[], $8::INT8[], $9::INT8[], $10::INT8[])
     AS k (kind, target, token, delay_ms, backoff_seconds)
   WHERE w.kind = k.kind AND w.target = k.target AND w.holder = $1::UUID AND w.token = k.token
-    AND EXISTS (SELECT 1 FROM alive)
+    AND w.target = ANY($7::TEXT[]) AND EXISTS (SELECT 1 FROM alive)
   RETURNING w.kind, w.target, w.token, w.started_at
 ), history AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event, cause)

@@ -118,7 +118,7 @@ ${shape.retrieval}${bound}
   DELETE FROM holdfast.session WHERE session_id ${among('SELECT session_id FROM dead')} RETURNING session_id
 ), taken AS (
   INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
-  SELECT ${kind}, c.target, l.session_id, min(COALESCE(c.token, ${FIRST_TOKEN} - 1)) + 1, now(), c.holder,
+  SELECT ${kind}, c.target, l.session_id, min(COALESCE(c.token, ${FIRST_TOKEN} - 1)) + 1, clock_timestamp(), c.holder,
     ${number('claimNumber')}::INT8, min(c.failures)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
@@ -129,13 +129,13 @@ ${shape.retrieval}${bound}
     taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures,
     parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
-  RETURNING target, token, taken_from, backoff_seconds, failures
+  RETURNING target, token, started_at, taken_from, backoff_seconds, failures
 ), abandoned AS (
-  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, event)
-  SELECT t.target, ${kind}, t.token - 1, t.taken_from, min(c.started_at), 'abandoned'
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
+  SELECT t.target, ${kind}, t.token - 1, t.taken_from, min(c.started_at), t.started_at, 'abandoned'
   FROM taken AS t JOIN chosen AS c ON c.target = t.target
   WHERE t.taken_from IS NOT NULL
-  GROUP BY t.target, t.token, t.taken_from
+  GROUP BY t.target, t.token, t.taken_from, t.started_at
   RETURNING token
 )`;
   const unlessAlive = `WHEN NOT EXISTS (SELECT 1 FROM live) THEN ${refused('holdfast:session-expired')}`;

@@ -31,9 +31,8 @@ const DEFAULT_GRACE_MS = 10_000;
 const FIRST_RECOVERY_MS = 50;
 /** Least pause between two claims that find nothing. */
 const LEAST_IDLE_MS = 50;
-/** Claimed ahead at most, for each handler; and of one handler at most so many. */
-const MOST_AHEAD = 2;
-const MOST_AHEAD_OF_ONE = 8;
+/** Claimed ahead at most, for each handler. */
+const MOST_AHEAD = 8;
 
 /**
  * Runs one kind of work of a component: keeps a session alive and replaces it when it expires, claims work, hands
@@ -306,15 +305,14 @@ class Pace {
   }
 
   /**
-   * As much as the handlers will have taken before the next claim is answered, twice; nothing when a handler takes ten
+   * As much as the handlers take while four claims are answered; nothing when a handler takes ten
    * times as long as a claim. What is claimed ahead is kept from other replicas.
    */
   ahead(parallelism: number): number {
     if (this.#claimMs === undefined || this.#handleMs === undefined) return 0;
     const perHandler = this.#claimMs / Math.max(this.#handleMs, 0.05);
     if (perHandler < 0.1) return 0;
-    const most = Math.max(MOST_AHEAD_OF_ONE, MOST_AHEAD * parallelism);
-    return Math.min(most, Math.ceil(2 * perHandler * parallelism));
+    return Math.min(MOST_AHEAD, Math.ceil(4 * perHandler)) * parallelism;
   }
 }
 

@@ -81,7 +81,8 @@ CREATE TABLE IF NOT EXISTS holdfast.ended_work (
   token INT8 NOT NULL,
   session_id UUID NOT NULL,
   started_at TIMESTAMPTZ NOT NULL,
-  ended_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  -- By the clock and not by the start of the transaction, so that the next start is later.
+  ended_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
   event TEXT NOT NULL CHECK (event IN ('finished', 'failed', 'canceled', 'parked', 'abandoned')),
   cause TEXT,
   PRIMARY KEY (target, kind, token)
@@ -139,8 +140,11 @@ CREATE OR REPLACE VIEW holdfast.unavailable_work AS
   LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
   LEFT JOIN holdfast.kind AS k ON k.kind = w.kind
-  WHERE (s.session_id IS NOT NULL AND d.deadline > now()) OR w.not_before > now()
+  -- The first condition says nothing new: it leaves out at once what has finished, which is most of the table.
+  WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL OR w.failures > 0
+      OR w.kind IN (SELECT p.kind FROM holdfast.kind AS p WHERE p.paused_at IS NOT NULL))
+    AND ((s.session_id IS NOT NULL AND d.deadline > now()) OR w.not_before > now()
     OR k.paused_at IS NOT NULL
-    OR COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after;
+    OR COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after);
 CREATE TABLE machine (machine_id UUID NOT NULL PRIMARY KEY, rack TEXT NOT NULL, installed_at TIMESTAMPTZ);
 ALTER TABLE machine ADD COLUMN slot INT4 NOT NULL UNIQUE;
