@@ -359,13 +359,12 @@ export class Attempt {
     if (this.#connection.dead) return { outcome: 'rolled-back', error: this.#connection.dead };
     const { restartSavepoint, marker, readOnly } = this.#settings;
     const seals = readOnly ? [] : this.#seals;
-    const before = seals.map(({ statement }) => this.#watch.over('own', this.#connection.send(statement)));
-    if (marker && !readOnly) before.push(this.#watch.over('own', this.#connection.send(marker)));
-    const ends = [
-      ...(restartSavepoint ? [this.#own('RELEASE SAVEPOINT cockroach_restart')] : []),
-      this.#own('COMMIT'),
-    ];
-    const [sealed, ended] = await Promise.all([Promise.allSettled(before), Promise.allSettled(ends)]);
+    const sent = seals.map(({ statement }) => this.#watch.over('own', this.#connection.send(statement)));
+    if (marker && !readOnly) sent.push(this.#watch.over('own', this.#connection.send(marker)));
+    const before = sent.length;
+    if (restartSavepoint) sent.push(this.#own('RELEASE SAVEPOINT cockroach_restart'));
+    sent.push(this.#own('COMMIT'));
+    const answers = await Promise.allSettled(sent);
     this.#idle = true;
     await this.drain();
 
@@ -374,22 +373,22 @@ export class Attempt {
     if (first !== undefined && classify(first) === 'ambiguous') return { outcome: 'unknown', error: first };
     if (first !== undefined && classify(first) !== 'connection')
       return { outcome: 'rolled-back', error: first };
-    for (const [i, result] of sealed.entries()) {
+    for (const [i, result] of answers.slice(0, before).entries()) {
       if (result.status === 'fulfilled' || !(result.reason instanceof DatabaseError)) continue;
       // CockroachDB's "result is ambiguous".
       if (result.reason.code === '40003') return { outcome: 'unknown', error: result.reason };
       return { outcome: 'rolled-back', error: seals[i]?.translate(result.reason) ?? result.reason };
     }
     // RELEASE is the commit on CockroachDB; what becomes of the COMMIT behind it changes nothing.
-    const [deciding, last = deciding] = ended;
-    if (deciding!.status === 'fulfilled') {
+    const deciding = answers[before]!;
+    if (deciding.status === 'fulfilled') {
       // Versions of CockroachDB differ in how they answer RELEASE.
-      if (!/^(COMMIT|RELEASE)$/.test(deciding!.value.command))
+      if (!/^(COMMIT|RELEASE)$/.test(deciding.value.command))
         return { outcome: 'rolled-back', error: first ?? rolledBack() };
-      this.#idle = last!.status === 'fulfilled';
+      this.#idle = answers.at(-1)!.status === 'fulfilled';
       return { outcome: 'committed' };
     }
-    const error: unknown = deciding!.reason;
+    const error: unknown = deciding.reason;
     const hidden =
       error instanceof ConnectionLostError || (error instanceof DatabaseError && hidesOutcome(error));
     return { outcome: hidden && !readOnly ? 'unknown' : 'rolled-back', error };
@@ -448,6 +447,8 @@ class Watch {
   readonly #patience: Patience | undefined;
   /** Oldest first: answers come in order. */
   readonly #unanswered: Silence[] = [];
+  /** Since when the oldest one is waited for. */
+  #since = 0;
   #timer: NodeJS.Timeout | undefined;
   #silence: Silence | undefined;
 
@@ -462,28 +463,34 @@ class Watch {
 
   over<T>(kind: Silence, answer: Promise<T>): Promise<T> {
     if (!this.#patience) return answer;
-    const answered = () => {
-      this.#unanswered.shift();
-      this.#arm();
-    };
-    if (this.#unanswered.push(kind) === 1) this.#arm();
-    answer.then(answered, answered);
+    if (this.#unanswered.push(kind) === 1) this.#since = performance.now();
+    this.#timer ??= this.#check(this.#patience);
+    answer.then(this.#answered, this.#answered);
     return answer;
   }
 
-  /** Each answer starts the time anew. */
-  #arm(): void {
+  readonly #answered = (): void => {
+    this.#unanswered.shift();
+    this.#since = performance.now();
+    if (this.#unanswered.length > 0) return;
     clearTimeout(this.#timer);
-    const [kind] = this.#unanswered;
-    if (!kind || !this.#patience) return;
-    const ms = kind === 'own' ? this.#patience.ownMs : this.#patience.statementMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#silence = kind;
-        this.#connection.destroy(new ConnectionLostError(`the server did not answer within ${ms} ms`));
-      },
-      Math.min(ms, LONGEST_TIMER_MS),
-    );
+    this.#timer = undefined;
+  };
+
+  /** Looks again when the oldest answer is due; a timer for each answer would cost more than the answer. */
+  #check(patience: Patience): NodeJS.Timeout | undefined {
+    const kind = this.#unanswered[0]!;
+    const ms = kind === 'own' ? patience.ownMs : patience.statementMs;
+    const leftMs = this.#since + ms - performance.now();
+    if (leftMs <= 0) {
+      this.#silence = kind;
+      this.#connection.destroy(new ConnectionLostError(`the server did not answer within ${ms} ms`));
+      return undefined;
+    }
+    const again = () => {
+      this.#timer = this.#check(patience);
+    };
+    return setTimeout(again, Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS));
   }
 }
 
