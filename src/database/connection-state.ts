@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 const MAY_STAY =
   /\bset_config\b|\bpg_(?:try_)?advisory_lock(?:_shared)?\b|\btemp(?:orary)?\b|\bpg_temp\b|\bhold\b/i;
 
-/** Settings, cursors, locks and temporary tables: all but prepared statements, of which the driver keeps account. */
+/** Resets settings, cursors, locks and temporary tables, but not prepared statements, which the driver keeps. */
 const RESET = 'RESET ALL; CLOSE ALL; SELECT pg_advisory_unlock_all(); DISCARD TEMP';
 
 const mayStay = byText((text) => MAY_STAY.test(text));
@@ -19,8 +19,8 @@ export function noteState(connection: DriverConnection, { system }: Engine, text
 }
 
 /**
- * Resets an idle connection of which `noteState` says that something may have stayed on it. Does not wait: the next
- * user's statements are answered behind it. On CockroachDB, where no statement does it, the connection is closed.
+ * Resets an idle connection if `noteState` says that something may have stayed on it. Does not wait for the answer:
+ * the next statements are answered behind it. CockroachDB has no statement that does it: the connection is closed.
  */
 export function resetState(connection: DriverConnection): void {
   const system = toReset.get(connection);

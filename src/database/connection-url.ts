@@ -16,7 +16,7 @@ export interface Address {
   readonly tls: DriverTls | undefined;
 }
 
-/** The URL with the TLS settings that were given beside it: whoever gets only the URL connects as safely. */
+/** Adds the TLS settings that were given beside the URL, so that a program that gets only the URL connects as safely. */
 export function withTls(url: string, settings: TlsSettings = {}): string {
   const { mode, caFile, certFile, keyFile } = settings;
   const given = { sslmode: mode, sslrootcert: caFile, sslcert: certFile, sslkey: keyFile };
@@ -57,7 +57,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
     );
   }
   const [, , credentials = '', hostList = '', database = '', search = ''] = match;
-  // Cut apart at the wrong place, parts of a password would be taken for a host, and told.
+  // If the URL is split in the wrong place, a part of the password looks like a host, and the error would quote it.
   const isCutWrong = match[2] === undefined ? url.includes('@') : `${hostList}${database}`.includes('@');
   if (isCutWrong)
     throw new InvalidOptionError(
@@ -131,7 +131,7 @@ function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): DriverTls | 
   };
 }
 
-/** Parsed here, so that a wrong file is told by name and not as a handshake that failed. */
+/** Parses the file here, so that the error names a wrong file instead of reporting a failed handshake. */
 function readPem<T>(
   file: string | undefined,
   option: string,

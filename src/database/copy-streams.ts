@@ -3,8 +3,8 @@ import { byText } from '../query/by-text.ts';
 import { wordsOf } from '../query/words.ts';
 
 /**
- * Throws ForbiddenStatementError for COPY with STDIN or STDOUT: the protocol goes over to a stream then, which neither
- * end of an executor has, so the answer would never come.
+ * Throws ForbiddenStatementError for COPY with STDIN or STDOUT: the protocol changes to a stream, which an executor
+ * does not have, so the answer would never come.
  */
 export function refuseCopyStreams(text: string): void {
   if (copiesStream(text))
@@ -14,7 +14,7 @@ export function refuseCopyStreams(text: string): void {
 }
 
 const copiesStream = byText((text) => {
-  // Most texts end here, and long ones are not read word by word for nothing.
+  // Decides most texts without reading them word by word.
   if (!/\bcopy\b/i.test(text)) return false;
   let copying = false;
   let depth = 0;

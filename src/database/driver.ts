@@ -11,7 +11,7 @@ export interface DriverOptions {
   /** The server's own start-up options, as in libpq's `options`. */
   readonly serverOptions?: string | undefined;
   readonly connectTimeoutMs: number;
-  /** False: nothing is kept parsed on the server, whatever a statement asks for. Default true. */
+  /** False: the server keeps no prepared statement, even if a statement asks for it. Default true. */
   readonly prepare?: boolean | undefined;
   readonly tls?: DriverTls | undefined;
 }
@@ -28,16 +28,16 @@ export interface DriverTls {
 }
 
 /**
- * One connection of one driver: all that the rest of Holdfast knows about a driver. Both adapters pass the
+ * One connection of one driver. The rest of Holdfast knows nothing else about a driver. Both adapters pass the
  * same conformance suite.
  *
  * Contract:
  * - `send` writes at once, without waiting for earlier statements; answers come in order (pipelining).
  *   Statements sent in the same tick leave in one write where the driver can.
- * - values and results are text; `send` rejects with DatabaseError for what the server says, and with
+ * - values and results are text; `send` rejects with DatabaseError for an error that the server reports, and with
  *   ConnectionLostError for anything that ends the connection.
  * - COPY with STDIN or STDOUT is refused with ForbiddenStatementError before it is sent.
- * - once dead, always dead: no reconnection behind the caller's back.
+ * - a closed connection stays closed: it never reconnects by itself.
  * - never an uncaught exception or an unhandled rejection, whatever happens to the socket.
  */
 export interface DriverConnection {
@@ -45,9 +45,9 @@ export interface DriverConnection {
   send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult>;
   /** Several statements without parameters as one simple-protocol message; the last result is given. */
   sendSimple(text: string): Promise<RawResult>;
-  /** Why the connection ended, or undefined while it lives. */
-  readonly dead: Error | undefined;
-  /** The server's last word: a transaction is open. To be looked at when everything was answered. */
+  /** Why the connection was closed; undefined while it is open. */
+  readonly closed: Error | undefined;
+  /** The server's last answer said that a transaction is open. Meaningful when every statement is answered. */
   readonly inTransaction: boolean;
   readonly host: string;
   readonly port: number;
@@ -57,8 +57,8 @@ export interface DriverConnection {
   close(): Promise<void>;
   /** Cuts the socket. Pending sends reject with ConnectionLostError. */
   destroy(reason?: Error): void;
-  /** Calls back once when the connection dies. */
-  onDeath(listener: (error: Error) => void): void;
+  /** Calls back once when the connection is closed, by whichever side. */
+  onClose(listener: (error: Error) => void): void;
 }
 
 /** Opens connections; the pool above it is the same for every driver. */

@@ -1,6 +1,6 @@
 import type { Pool } from './pool.ts';
 
-/** What the server is and what it can do, found out from the server itself; never configured. */
+/** What the server is and what it can do. The server says so itself; it is never configured. */
 export interface Engine {
   readonly system: 'cockroachdb' | 'postgresql';
   /** [major, minor] as the server says it: [22, 1], [18, 4]. */

@@ -8,10 +8,10 @@ import type { Pool, UseOptions } from './pool.ts';
 const TRIES = 10;
 
 /**
- * Statements that are right by their own conditions (guarded writes), whatever runs beside them, in one round
- * trip; several are one transaction. CockroachDB runs and retries a single one as an implicit transaction. On
- * PostgreSQL they ask for READ COMMITTED, whatever the server's default: there a row that changed meanwhile is
- * looked at again, where SERIALIZABLE would fail. Gives the last one's result.
+ * Sends statements whose own conditions make them right beside any others (guarded writes), in one round trip;
+ * several are one transaction. CockroachDB runs and retries a single one as an implicit transaction. On PostgreSQL
+ * they ask for READ COMMITTED, whatever the server's default: it reads a row that changed meanwhile again, where
+ * SERIALIZABLE would fail. Gives the last one's result.
  */
 export async function sendGuarded(
   connection: DriverConnection,
@@ -64,7 +64,7 @@ export function runGuarded(
   );
 }
 
-/** Tries again at once what a serialization failure or a deadlock ended. */
+/** Runs again, at once, after a serialization failure or a deadlock. */
 async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -86,9 +86,9 @@ const BEGIN_CLAIM =
   'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL jit = off';
 
 /**
- * Guarded statements that run over and over: claims and ends. Several are one transaction, in one round trip. Gives the last one's result. Serialization failures and deadlocks are tried
- * again at once. Whatever does not prove that nothing was carried out is AmbiguousCommitError, on both engines: the
- * caller looks.
+ * Runs claims and ends. Several statements are one transaction, in one round trip. Gives the last one's result. Retries
+ * serialization failures and deadlocks at once. Every error that does not prove that nothing was carried out becomes
+ * AmbiguousCommitError, on both engines: the caller then asks the database what happened.
  */
 export function runClaims(
   pool: Pool,

@@ -4,9 +4,9 @@ import { wordsOf } from '../query/words.ts';
 import type { Engine } from './engine.ts';
 
 /**
- * Whether an error in answer to a commit leaves open whether it was carried out: CockroachDB's "result is ambiguous",
- * a cancel or a timeout that may have come too late, a server or a part of it that failed on the way. Where a
- * statement commits by itself that is any error of the statement.
+ * Whether the error that answers a commit leaves open if the commit was carried out: CockroachDB's "result is
+ * ambiguous", a cancel or a timeout that may have come too late, a server that failed on the way. For a statement that
+ * commits by itself, every error of the statement counts.
  *
  * CockroachDB v22.1, its sessions canceled while they ran one-row INSERTs: 1,647 of 2,394 that were answered with 57014
  * were there; so were 24 of 36 of two-row ones that were answered with XXUUU.
@@ -14,16 +14,16 @@ import type { Engine } from './engine.ts';
 export const hidesOutcome = ({ code }: DatabaseError): boolean =>
   code === '40003' || code === '57014' || /^(08|57P0|58|XX(?!A00))/.test(code);
 
-/** What an error is for whoever sent it in a statement that commits by itself. */
+/** Turns the error of a statement that commits by itself into the one for the caller. */
 export type Judge = (error: unknown) => unknown;
 
-/** AmbiguousCommitError when it hides the outcome: for who then looks what became of the statement. */
+/** AmbiguousCommitError when the error hides the outcome: for callers that then ask what became of the statement. */
 export const ambiguousIfHidden: Judge = (error) =>
   error instanceof DatabaseError && hidesOutcome(error) ? ambiguous(error) : error;
 
 /**
- * The same for who does not look. PostgreSQL's answer to a statement is definite whatever it says, and of one that
- * only reads there is nothing to be carried out.
+ * The same for callers that do not ask. Every answer of PostgreSQL to a statement is definite, and a statement that
+ * only reads has nothing to carry out.
  */
 export const ambiguousIfApplied = ({ system }: Engine, statements: readonly Statement[]): Judge =>
   system === 'cockroachdb'

@@ -2,8 +2,8 @@ import type { DriverConnection } from './driver.ts';
 import type { AcquireOptions, Pool } from './pool.ts';
 
 /**
- * A place for one connection of the pool. Whoever holds it takes a connection when there is need and gives it back,
- * at the latest when the lease is disposed of.
+ * A place for one connection of the pool. Its owner takes a connection when it needs one and gives it back, at the
+ * latest when the lease is disposed of.
  */
 export class Lease implements Disposable {
   readonly #pool: Pool;
@@ -32,7 +32,7 @@ export class Lease implements Disposable {
     else this.#pool.discard(connection);
   }
 
-  /** Its server left everything unanswered: the idle connections of the pool to that host may be as dead. */
+  /** Its server did not answer: the pool's idle connections to that host may be as silent, so they are closed. */
   giveBackSilent(): void {
     const { host, port } = this.#connection ?? {};
     this.giveBack();

@@ -29,7 +29,7 @@ export interface AcquireOptions {
 }
 
 export interface UseOptions extends AcquireOptions {
-  /** The connection is in it while the statement runs: whoever holds the set may cut it. */
+  /** The connection is in this set while the statement runs, so that the set's owner can cut it. */
   readonly running?: Set<DriverConnection> | undefined;
 }
 
@@ -46,8 +46,8 @@ interface Waiter {
  * Connections of one driver, at most `max` of them, handed out first come first served. Both drivers use this
  * one pool, so waiting, deadlines, cancellation and what counts as reusable are the same for both.
  *
- * A connection comes back by `release` only when its user knows it to be idle (no transaction, nothing in
- * flight); anything else is `discard`. One that the server says is in a transaction is cut all the same.
+ * A connection comes back by `release` only when its user knows that it is idle (no transaction, nothing unanswered),
+ * else by `discard`. One that is in a transaction, as its server says, is cut in either case.
  */
 export class Pool {
   readonly #driver: Driver;
@@ -128,7 +128,7 @@ export class Pool {
     if (!this.#busy.delete(connection)) return;
     if (connection.inTransaction) connection.destroy(new Error(LEFT_OPEN));
     else resetState(connection);
-    if (connection.dead || this.#closed) {
+    if (connection.closed || this.#closed) {
       void connection.close();
       this.#settle();
       return;
@@ -158,7 +158,7 @@ export class Pool {
   }
 
   /**
-   * Runs one implicit statement. One whose plan went stale did nothing: it runs again, on a connection that
+   * Runs one implicit statement. A statement whose plan went stale did nothing: it runs again, on a connection that
    * has not prepared it. The deadline covers the run as well: past it the connection is cut.
    */
   async use<T>(options: UseOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
@@ -173,7 +173,7 @@ export class Pool {
         return value;
       } catch (error) {
         if (isStalePlan(error)) continue;
-        // A statement that the server refused leaves an implicit transaction, so the connection, idle.
+        // After a statement that the server refused, an implicit transaction is over: the connection is idle.
         lease.giveBack(error instanceof DatabaseError);
         throw error;
       } finally {
@@ -208,9 +208,9 @@ export class Pool {
       const entry = this.#idle.pop();
       if (!entry) return undefined;
       clearTimeout(entry.timer);
-      // The server's last word may have come after it was given back, behind an error.
+      // Behind an error, the server's last answer may have come after the connection was given back.
       if (entry.connection.inTransaction) entry.connection.destroy(new Error(LEFT_OPEN));
-      if (entry.connection.dead) continue;
+      if (entry.connection.closed) continue;
       this.#busy.add(entry.connection);
       return entry.connection;
     }
@@ -240,7 +240,7 @@ export class Pool {
       void this.#open().then(
         (connection) => {
           this.#opening--;
-          connection.onDeath(() => this.#retire(connection));
+          connection.onClose(() => this.#retire(connection));
           this.#busy.add(connection);
           this.release(connection);
         },

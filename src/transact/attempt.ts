@@ -123,7 +123,7 @@ export class Attempt {
 
   /** The connection has no transaction and nothing unanswered: others may use it. */
   get idle(): boolean {
-    return this.#idle && !this.#connection.dead;
+    return this.#idle && !this.#connection.closed;
   }
 
   /** The connection was cut because this was left unanswered for too long. */
@@ -356,7 +356,7 @@ export class Attempt {
   async commit(): Promise<CommitAnswer> {
     this.#phase = 'committing';
     this.#settled = Promise.withResolvers();
-    if (this.#connection.dead) return { outcome: 'rolled-back', error: this.#connection.dead };
+    if (this.#connection.closed) return { outcome: 'rolled-back', error: this.#connection.closed };
     const { restartSavepoint, marker, readOnly } = this.#settings;
     const seals = readOnly ? [] : this.#seals;
     const sent = seals.map(({ statement }) => this.#watch.over('own', this.#connection.send(statement)));
@@ -397,7 +397,7 @@ export class Attempt {
   /** Ends a failed attempt. Never throws. */
   async rollback(): Promise<void> {
     await this.drain();
-    if (this.#connection.dead) return;
+    if (this.#connection.closed) return;
     try {
       await this.#own('ROLLBACK');
       this.#idle = true;
@@ -418,7 +418,7 @@ export class Attempt {
    */
   async cancel(): Promise<void> {
     const connection = this.#connection;
-    const lost = new Promise<void>((resolve) => connection.onDeath(() => resolve()));
+    const lost = new Promise<void>((resolve) => connection.onClose(() => resolve()));
     await Promise.race([this.#opening.catch(() => {}), lost]);
     await Promise.race([connection.cancel(), lost]);
     await this.rollback();

@@ -38,13 +38,13 @@ export function beginText(
   return [...text, ...limitTexts(engine, limits)].join('; ');
 }
 
-/** CockroachDB has no snapshot isolation: it gets what is stricter. */
+/** CockroachDB has no snapshot isolation; SERIALIZABLE is stricter. */
 const isolationOf = ({ system }: Engine, { isolation = 'serializable' }: TransactOptions) =>
   system === 'cockroachdb' && isolation === 'repeatable read' ? 'serializable' : isolation;
 
 /**
- * The text that renews an attempt behind ROLLBACK TO SAVEPOINT cockroach_restart: what was set behind that savepoint
- * went with it. Undefined when there is nothing to set.
+ * The text that renews an attempt after ROLLBACK TO SAVEPOINT cockroach_restart, which also undid what SET LOCAL had
+ * set since the savepoint. Undefined when there is nothing to set.
  */
 export function renewText(engine: Engine, limits: AttemptLimits): string | undefined {
   return limitTexts(engine, limits).join('; ') || undefined;
@@ -55,11 +55,11 @@ function limitTexts(engine: Engine, { remainingMs, idleTimeoutMs }: AttemptLimit
   if (remainingMs !== undefined) {
     const timeoutMs = Math.min(Math.max(1, Math.ceil(remainingMs)), LONGEST_TIMER_MS - TRANSACTION_GRACE_MS);
     texts.push(`SET LOCAL statement_timeout = ${timeoutMs}`);
-    // Ends the connection there, so it comes after whatever we do ourselves.
+    // The server closes the connection for it, so it must come after our own ways of ending the transaction.
     if (engine.capabilities.transactionTimeout)
       texts.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
   }
-  // A process that was stopped in the middle of a transaction must not keep its row locks from its successor.
+  // A process that is stopped in the middle of a transaction must not hold its row locks for long.
   if (idleTimeoutMs !== undefined)
     texts.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
   return texts;

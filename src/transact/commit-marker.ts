@@ -6,7 +6,7 @@ import { retryDelayMs } from './contention.ts';
 
 /** Longest wait for the true outcome when the caller set no deadline and no session lives. */
 const ASK_WITHIN_MS = 30_000;
-/** What is left for it even when the deadline has passed: it is often the deadline that ended the wait. */
+/** Time to ask even when the deadline has passed: it is often the deadline that ended the wait for the commit. */
 const ASK_LEAST_MS = 2_000;
 /** A server that does not answer is asked again on another connection. */
 const ONE_TRY_MS = 5_000;
@@ -15,7 +15,7 @@ const FLUSH_AT = 500;
 const FLUSH_AFTER_MS = 5_000;
 const FLUSH_WITHIN_MS = 2_000;
 
-/** The statement that travels with COMMIT. Fails, so that nothing commits, once the marker was resolved. */
+/** The statement that is sent with COMMIT. It fails, so that nothing commits, once the marker was resolved. */
 export function markerStatement(markerId: string): Statement {
   return insertMarker.statement({ markerId });
 }
@@ -29,8 +29,8 @@ export interface Patience {
 }
 
 /**
- * `resolveAmbiguity` until it is answered; undefined when it was not in time. That is, without a deadline, as long as a
- * session lives: what a claim took must not stay held by a session that goes on and does not know of it.
+ * Asks `resolveAmbiguity` until it is answered; undefined when time ran out. Without a deadline it asks for as long as
+ * the session lives: a live session must know what its transactions took.
  */
 export async function askMarker(
   pool: Pool,
@@ -67,8 +67,8 @@ async function resolveAmbiguity(
 }
 
 /**
- * Markers of transactions whose outcome is known are of no more use. They are deleted many at a time, off the
- * path of any transaction; what a crash leaves behind is the janitor's.
+ * Deletes the markers of transactions whose outcome is known, many at a time, outside of any transaction's way. The
+ * janitor deletes those that a crash leaves behind.
  */
 export class SettledMarkers {
   readonly #pool: Pool;

@@ -1,17 +1,17 @@
-/** What became of an attempt, or of a part of one: `unknown` when the answer to its commit was lost. */
+/** How an attempt, or a nested transaction, ended: `unknown` when the answer to its commit was lost. */
 export type Outcome = 'committed' | 'rolled-back' | 'unknown';
 export type Hook = (outcome: Outcome) => void | Promise<void>;
 
 interface Entry {
-  /** The scope whose fate it waits for. */
+  /** The scope whose outcome it waits for. */
   readonly owner: object;
   readonly on: readonly Outcome[];
   readonly hook: Hook;
 }
 
 /**
- * What an attempt's callback wants done when its outcome is there. Whatever is settled is forgotten, so a hook of a
- * part that was undone has no second turn when the whole ends.
+ * The callbacks that wait for the outcome of an attempt. Each runs once at most: the hook of a nested transaction that
+ * was rolled back alone does not run again when the whole ends.
  */
 export class Hooks {
   #entries: Entry[] = [];
@@ -20,12 +20,12 @@ export class Hooks {
     this.#entries.push({ owner, on, hook });
   }
 
-  /** A hook of a user's waits for a rollback: it may take its time, and want a connection. */
+  /** A user's onRollback waits: it may take its time, and want a connection. */
   get awaitRollback(): boolean {
     return this.#entries.some(({ on }) => on.length === 1 && on[0] === 'rolled-back');
   }
 
-  /** Runs, in their order, what waits for this outcome of these owners; of all of them unless told. Never throws. */
+  /** Runs, in order, the hooks of these owners (of all by default) that wait for this outcome. Never throws. */
   async settle(outcome: Outcome, isOf: (owner: object) => boolean = () => true): Promise<void> {
     const settled = this.#entries.filter(({ owner }) => isOf(owner));
     this.#entries = this.#entries.filter(({ owner }) => !isOf(owner));

@@ -340,7 +340,7 @@ export class Run<T> {
       ending.retry === 'conflict' &&
       number === 1 &&
       this.#maxRetries > 0 &&
-      !this.#lease.connection?.dead &&
+      !this.#lease.connection?.closed &&
       !attempt.hooks.awaitRollback &&
       usesRestartSavepoint(this.#shared.engine, this.#options)
     );

@@ -37,16 +37,16 @@ export interface Transaction extends Executor {
   batch<const Q extends readonly BoundQuery<unknown>[]>(queries: Q): Promise<BatchResults<Q>>;
   /** Aborts when the transaction must end early: its own signal, its deadline, its session. */
   readonly signal: AbortSignal;
-  /** A part that can fail alone: rolled back to where it began, the error rethrown, the rest goes on. */
+  /** A nested transaction, which can fail alone: it is rolled back to where it began, its error is rethrown. */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
   /**
-   * Runs once, after a definite commit of the whole; not when the outcome is ambiguous or its part rolled back.
-   * Throws TransactionClosedError once the handle is dead.
+   * Runs once, after a definite commit of the whole; not when the outcome is ambiguous, nor for a nested transaction
+   * that was rolled back. Throws TransactionClosedError once the callback has settled.
    */
   onCommit(hook: () => void | Promise<void>): void;
   /**
-   * Runs for each failed attempt, or, of a part that is rolled back alone, before its error is rethrown; once in either
-   * case. Not when the outcome is ambiguous. Throws TransactionClosedError once the handle is dead.
+   * Runs once for each failed attempt; for a nested transaction that is rolled back alone, before its error is
+   * rethrown. Not when the outcome is ambiguous. Throws TransactionClosedError once the callback has settled.
    */
   onRollback(hook: () => void | Promise<void>): void;
 }

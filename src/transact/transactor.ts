@@ -80,7 +80,7 @@ export class Transactor {
     return this.#outer() !== undefined;
   }
 
-  /** Throws NestedOptionsError inside of an open transaction, for what commits by itself and so cannot be part of it. */
+  /** Throws NestedOptionsError inside of an open transaction: the action commits by itself, so it cannot join one. */
   refuseInside(action: string): void {
     if (this.#outer())
       throw new NestedOptionsError(
@@ -123,7 +123,7 @@ export class Transactor {
     });
   }
 
-  /** Deletes what is left of settled commit markers. */
+  /** Deletes the commit markers that are left. */
   close(): Promise<void> {
     return this.#shared.settledMarkers.flush();
   }

@@ -151,7 +151,7 @@ describe.each(DRIVERS)('driver %s', (driver) => {
       }
     });
     expect(flight.messages).toBe(0);
-    expect(watched.dead).toBeUndefined();
+    expect(watched.closed).toBeUndefined();
     expect((await watched.send(sql("SELECT 'COPY parent FROM STDIN'"))).rows).toHaveLength(1);
     // The server's own files are the server's to answer for.
     await expect(watched.send(sql("COPY nowhere FROM '/STDIN'"))).rejects.toThrow(DatabaseError);
@@ -388,7 +388,7 @@ describe.each(DRIVERS)('driver %s', (driver) => {
     const terminate = proxy.next(({ type }) => type === 'X');
     await brief.close();
     await terminate;
-    expect(brief.dead).toBeDefined();
+    expect(brief.closed).toBeDefined();
     await waitFor(() => proxy.open < before);
     await expect(brief.send(sql('SELECT 1'))).rejects.toThrow(/closed/);
   });

@@ -23,19 +23,19 @@ afterAll(async () => {
 
 const died = (connection: DriverConnection) =>
   new Promise<Error>((resolve) => {
-    connection.onDeath(resolve);
+    connection.onClose(resolve);
   });
 
 /** Once dead, always dead: nothing is sent any more, and nothing reconnects. */
 async function expectDeadForGood(connection: DriverConnection): Promise<void> {
   const { connections } = proxy.traffic;
-  expect(connection.dead).toBeInstanceOf(ConnectionLostError);
+  expect(connection.closed).toBeInstanceOf(ConnectionLostError);
   await expect(connection.send(sql('SELECT 1'))).rejects.toThrow(ConnectionLostError);
   await expect(connection.sendSimple('SELECT 1')).rejects.toThrow(ConnectionLostError);
   await connection.cancel();
   await connection.close();
   connection.destroy();
-  expect(await died(connection)).toBe(connection.dead);
+  expect(await died(connection)).toBe(connection.closed);
   await new Promise((resolve) => setImmediate(resolve));
   expect(proxy.traffic.connections).toBe(connections);
 }

@@ -146,10 +146,10 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
         return connection;
       });
       // Behind an error the server's last word comes later than the error.
-      await waitFor(() => left.inTransaction || left.dead);
+      await waitFor(() => left.inTransaction || left.closed);
       const next = await pool.acquire();
       expect(next).not.toBe(left);
-      expect(left.dead).toBeDefined();
+      expect(left.closed).toBeDefined();
       expect(next.inTransaction).toBe(false);
       pool.release(next);
       await pool.close();

@@ -44,7 +44,7 @@ describe.each(DRIVERS)('%s', (driver) => {
     const connection = await openConnection(driver, await listen());
     const running = connection.sendSimple('nonsense');
     await expect(running).rejects.toBeInstanceOf(ConnectionLostError);
-    expect(connection.dead).toBeInstanceOf(ConnectionLostError);
+    expect(connection.closed).toBeInstanceOf(ConnectionLostError);
   });
 });
 

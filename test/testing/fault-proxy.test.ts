@@ -89,7 +89,7 @@ describe.each(DRIVERS)('fault proxy under %s', (driver) => {
       ConnectionLostError,
     );
     expect((await fault.struck).sql).toContain('INSERT');
-    expect(connection.dead).toBeInstanceOf(ConnectionLostError);
+    expect(connection.closed).toBeInstanceOf(ConnectionLostError);
     expect(await notes()).toEqual([]);
   });
 
@@ -100,7 +100,7 @@ describe.each(DRIVERS)('fault proxy under %s', (driver) => {
       at: ({ type }) => type === 'Z',
       action: cut('after'),
     });
-    const died = new Promise((resolve) => connection.onDeath(resolve));
+    const died = new Promise((resolve) => connection.onClose(resolve));
     expect((await connection.send(sql('SELECT 1'))).rows).toEqual([['1']]);
     await fault.struck;
     await died;
@@ -125,7 +125,7 @@ describe.each(DRIVERS)('fault proxy under %s', (driver) => {
     await fault.struck;
     expect(proxy.open).toBe(before);
     if (side === 'client') await expect(sent).rejects.toThrow(ConnectionLostError);
-    else expect(connection.dead).toBeUndefined();
+    else expect(connection.closed).toBeUndefined();
     proxy.cutAll();
     await expect(sent).rejects.toThrow(ConnectionLostError);
   });

@@ -7,7 +7,7 @@ import {
 } from '../../base/index.ts';
 import type { DriverOptions } from '../driver.ts';
 
-/** The shape that both drivers give to what the server said. */
+/** An error of the server, as both drivers give it. */
 interface WireError extends Error {
   readonly code: string;
   readonly [field: string]: unknown;

@@ -5,8 +5,8 @@ import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
+import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
-import { Mortal } from './mortal.ts';
 import { type PgAnswer, sendQuery } from './pg-query.ts';
 import { statementName } from './statement-name.ts';
 import { tlsOptions } from './tls.ts';
@@ -22,7 +22,7 @@ interface PgInternals {
 
 const CLOSE_WITHIN_MS = 1_000;
 
-class PgConnection extends Mortal implements DriverConnection {
+class PgConnection extends Closable implements DriverConnection {
   readonly host: string;
   readonly port: number;
   readonly #client: pg.Client & PgInternals;
@@ -35,8 +35,8 @@ class PgConnection extends Mortal implements DriverConnection {
     this.#options = options;
     this.host = options.host;
     this.port = options.port;
-    client.on('error', (error) => this.die(error));
-    client.on('end', () => this.die(new Error('the connection was closed')));
+    client.on('error', (error) => this.markClosed(error));
+    client.on('end', () => this.markClosed(new Error('the connection was closed')));
   }
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
@@ -52,7 +52,7 @@ class PgConnection extends Mortal implements DriverConnection {
   }
 
   async #submit(text: string, send: (client: pg.Client) => Promise<PgAnswer>): Promise<RawResult> {
-    if (this.dead) throw this.dead;
+    if (this.closed) throw this.closed;
     refuseCopyStreams(text);
     this.#cork();
     try {
@@ -71,7 +71,7 @@ class PgConnection extends Mortal implements DriverConnection {
     }
   }
 
-  /** Once connected: an answer that node-postgres cannot read would be thrown out of the socket's listener. */
+  /** Without it an answer that node-postgres cannot read would throw out of the socket's listener. */
   guardParser(): void {
     const { stream } = this.#client.connection;
     for (const listener of stream.listeners('data') as ((bytes: Buffer) => void)[]) {
@@ -86,7 +86,7 @@ class PgConnection extends Mortal implements DriverConnection {
     }
   }
 
-  /** What is sent in one tick leaves in one write. */
+  /** Statements that are sent in one tick leave in one write. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
@@ -105,21 +105,21 @@ class PgConnection extends Mortal implements DriverConnection {
 
   async cancel(): Promise<void> {
     const { processID, secretKey } = this.#client;
-    if (this.dead || processID === null || secretKey === null) return;
+    if (this.closed || processID === null || secretKey === null) return;
     await requestCancel(this.#options, processID, secretKey);
   }
 
   async close(): Promise<void> {
-    if (this.dead) return;
-    this.die(new Error('the connection was closed'));
-    // A server that does not answer the farewell is not waited for.
+    if (this.closed) return;
+    this.markClosed(new Error('the connection was closed'));
+    // Does not wait for a server that does not answer the Terminate message.
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), CLOSE_WITHIN_MS);
     await this.#client.end().catch(() => {});
     clearTimeout(timer);
   }
 
   destroy(reason?: Error): void {
-    this.die(reason ?? new Error('the connection was discarded'));
+    this.markClosed(reason ?? new Error('the connection was discarded'));
     this.#client.connection.stream.destroy();
   }
 }
@@ -150,7 +150,7 @@ export const pgDriver: Driver = {
         timer = setTimeout(() => reject(late), options.connectTimeoutMs);
       });
       await Promise.race([connecting, timeout]);
-      if (connection.dead) throw connection.dead;
+      if (connection.closed) throw connection.closed;
       connection.guardParser();
       return connection;
     } catch (error) {

@@ -6,8 +6,8 @@ import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
+import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
-import { Mortal } from './mortal.ts';
 import { ReadyStatus } from './ready-status.ts';
 import { secureSocket, tlsOptions } from './tls.ts';
 
@@ -36,7 +36,7 @@ interface PostgresResult extends ReadonlyArray<readonly (string | null)[]> {
   readonly command: string;
 }
 
-class PostgresConnection extends Mortal implements DriverConnection {
+class PostgresConnection extends Closable implements DriverConnection {
   readonly host: string;
   readonly port: number;
   readonly #options: DriverOptions;
@@ -68,7 +68,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
       types: AS_TEXT,
       onnotice: () => {},
       socket: () => this.#openSocket(),
-      onclose: () => this.die(new Error('the connection was closed')),
+      onclose: () => this.markClosed(new Error('the connection was closed')),
     } as unknown as postgres.Options<Record<string, never>>) as unknown as postgres.Sql;
   }
 
@@ -109,7 +109,7 @@ class PostgresConnection extends Mortal implements DriverConnection {
   }
 
   async #submit(text: string, values: readonly (string | null)[], mode: object): Promise<RawResult> {
-    if (this.dead) throw this.dead;
+    if (this.closed) throw this.closed;
     refuseCopyStreams(text);
     const query = this.#sql.unsafe(text, [], mode) as unknown as PostgresQuery;
     // Given as arguments, the parameters of a statement's first run would cost a Describe round trip before
@@ -140,27 +140,27 @@ class PostgresConnection extends Mortal implements DriverConnection {
 
   async cancel(): Promise<void> {
     const { pid, secret } = this.#backend ?? {};
-    if (this.dead || !pid || secret === null || secret === undefined) return;
+    if (this.closed || !pid || secret === null || secret === undefined) return;
     await requestCancel(this.#options, pid, secret);
   }
 
   async close(): Promise<void> {
-    if (this.dead) return;
-    this.die(new Error('the connection was closed'));
+    if (this.closed) return;
+    this.markClosed(new Error('the connection was closed'));
     await this.#sql.end({ timeout: 1 }).catch(() => {});
   }
 
   destroy(reason?: Error): void {
-    this.die(reason ?? new Error('the connection was discarded'));
+    this.markClosed(reason ?? new Error('the connection was discarded'));
     this.#socket?.destroy();
     this.#sql.end({ timeout: 0 }).catch(() => {});
   }
 }
 
 /**
- * postgres.js runs a prepared statement whose plan went stale a second time, behind what was piped after it:
- * behind a COMMIT that would be outside of the transaction. It decides so by `prepared`, which it sets and
- * uses when it sends, so that is forgotten once sent.
+ * When a prepared statement's plan went stale, postgres.js runs the statement a second time, behind the statements
+ * that were sent after it: behind a COMMIT that would be outside of the transaction. It decides that by `prepared`,
+ * which it sets and uses when it sends, so this resets it right after.
  */
 function forbidRerun(query: PostgresQuery): void {
   let prepared: unknown;

@@ -2,8 +2,8 @@ const READY = [0x5a, 0, 0, 0, 5] as const;
 const LENGTH = READY.length + 1;
 
 /**
- * The transaction status in the last ReadyForQuery of a stream of the server's bytes, for a driver that keeps it to
- * itself. It is what the server ends every answer with, so once everything was answered it stands at the end.
+ * The transaction status in the last ReadyForQuery of the server's bytes, for a driver that does not show it. The
+ * server ends every answer with ReadyForQuery, so it is last when every statement is answered.
  */
 export class ReadyStatus {
   #tail: Buffer = Buffer.alloc(0);

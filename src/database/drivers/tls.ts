@@ -27,7 +27,7 @@ export async function secureSocket(
 ): Promise<TLSSocket> {
   socket.write(REQUEST);
   const [answer] = (await once(socket, 'data')) as [Buffer];
-  // More than the one byte would be plain text that somebody slipped in before the handshake.
+  // More than one byte would be plain text that an attacker slipped in before the handshake.
   if (answer[0] !== YES || answer.length !== 1)
     throw Object.assign(new Error('the server does not support TLS'), { code: 'ERR_TLS_REFUSED' });
   const servername = isIP(options.host) ? {} : { servername: options.host };
