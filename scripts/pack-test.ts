@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 interface LockEntry {
   readonly dev?: boolean;
+  readonly link?: boolean;
   readonly [field: string]: unknown;
 }
 
@@ -29,16 +30,29 @@ function run(what: string, file: string, args: readonly string[], env: Record<st
 /** Installs the tarball with the versions of our own lock file. */
 async function install(tarball: string): Promise<void> {
   const entries = Object.entries(lock.packages as Record<string, LockEntry>);
-  const runtime = entries.filter(([path, { dev }]) => path !== '' && dev !== true);
+  const runtime = entries.filter(
+    ([path, { dev, link }]) => path.startsWith('node_modules/') && dev !== true && link !== true,
+  );
   const types = entries.filter(([path]) => /^node_modules\/(@types\/node|undici-types)$/.test(path));
   const dependencies = {
     [manifest.name]: `file:${tarball}`,
     '@types/node': manifest.devDependencies['@types/node'],
   };
-  const { name, version, bin, engines, dependencies: own } = manifest;
+  const { name, version, bin, engines, dependencies: own, optionalDependencies, peerDependencies } = manifest;
   const packages = Object.fromEntries([
     ['', { name: 'consumer', dependencies }],
-    [`node_modules/${name}`, { version, resolved: `file:${tarball}`, bin, engines, dependencies: own }],
+    [
+      `node_modules/${name}`,
+      {
+        version,
+        resolved: `file:${tarball}`,
+        bin,
+        engines,
+        dependencies: own,
+        optionalDependencies,
+        peerDependencies,
+      },
+    ],
     ...runtime,
     ...types.map(([path, { dev: _dev, ...entry }]) => [path, entry]),
   ]);

@@ -16,7 +16,7 @@ interface DownOptions {
   readonly allowDestructive?: true;
 }
 
-const setHelp = 'holdfast, fleet, or a folder of NNNN_name.up.sql and .down.sql; may be repeated';
+const setHelp = 'holdfast, or a folder of NNNN_name.up.sql and .down.sql; may be repeated';
 
 /** `holdfast migrate up|down|status` */
 export function register(program: Command): void {
@@ -33,7 +33,7 @@ export function register(program: Command): void {
   addUrlOption(migrate.command('down'))
     .description('take migrations back, and the data in their tables with them')
     .requiredOption('--to <number>', 'the newest number that stays; 0 takes all back', wholeNumber(0))
-    .option('--set <name>', 'holdfast, fleet, or a folder', 'holdfast')
+    .option('--set <name>', 'holdfast, or a folder', 'holdfast')
     .option('--allow-destructive', 'yes, delete the data')
     .action(down);
 

@@ -6,20 +6,21 @@ import { UsageError } from './support/usage-error.ts';
 /** A command's file: adds its command, with options and help, and loads what it needs only when it runs. */
 export type Register = (program: Command) => void;
 
+/** Loads a command's file. */
+export type LoadCommand = () => Promise<{ readonly register: Register }>;
+
 /** Every command. A new one is a line here and a file beside this one. */
-const commands: readonly (() => Promise<{ readonly register: Register }>)[] = [
+const holdfastCommands: readonly LoadCommand[] = [
   () => import('./compile.ts'),
   () => import('./migrate.ts'),
   () => import('./work.ts'),
-  () => import('./fleet.ts'),
-  () => import('./demo.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */
 const quiet = { outputError: () => {}, writeErr: () => {} };
 
 /** Builds the program. */
-export async function createProgram(): Promise<Command> {
+export async function createProgram(commands = holdfastCommands): Promise<Command> {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const program = new Command('holdfast')
     .description(manifest.description)
@@ -36,11 +37,11 @@ export async function createProgram(): Promise<Command> {
 }
 
 /** Runs one command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage. */
-export async function run(args: readonly string[]): Promise<number> {
+export async function run(args: readonly string[], commands = holdfastCommands): Promise<number> {
   const debug = args.includes('--debug') || process.env['HOLDFAST_DEBUG'] === '1';
   try {
     if (args.length === 0) throw new UsageError('name a command: holdfast --help lists them');
-    const program = await createProgram();
+    const program = await createProgram(commands);
     settleEnvironment(program);
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);

@@ -24,8 +24,6 @@ export async function checkSchema(
   if (records.length === 0) {
     throw new SchemaVersionError('unmigrated', `the database has no schema ${set.name}: run ${command}`);
   }
-  // A bundled program has no files to compare with.
-  if (set.migrations.length === 0) return;
   const newest = set.migrations.at(-1)?.number ?? 0;
   const ahead = records.find(({ number }) => number > newest);
   if (ahead !== undefined) {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { InvalidOptionError, MigrationError } from '../base/index.ts';
+import { holdfastFiles } from './holdfast-files.ts';
 import { type SqlStatement, splitStatements } from './split.ts';
 
 /** The statements of one file. */
@@ -35,44 +35,46 @@ export interface MigrationSet {
   readonly migrations: readonly Migration[];
 }
 
-/** The sets that come with Holdfast; each has an SQL schema of its own name. */
-export const shippedSets = ['holdfast', 'fleet'] as const;
+/** The set that comes with Holdfast, in an SQL schema of the same name. */
+export const OWN_SET = 'holdfast';
 
 const fileName = /^(\d{4,})_([a-z0-9_]+)\.(up|down)\.sql$/;
 const noTransaction = /^--\s*holdfast:\s*no-transaction\s*$/m;
 
 /**
- * Reads a set: one that is shipped, by name, or a folder of `NNNN_name.up.sql` and `NNNN_name.down.sql`,
+ * Reads a set: Holdfast's own, by its name, or a folder of `NNNN_name.up.sql` and `NNNN_name.down.sql`,
  * whose set is called after the folder.
  *
  * @throws InvalidOptionError when there is no such folder.
- * @throws MigrationError `invalid-file` naming the file.
+ * @throws MigrationError `invalid-file` naming the file, or the folder when there are no migrations in it.
  */
 export async function readMigrationSet(nameOrFolder: string): Promise<MigrationSet> {
-  const shipped = shippedSets.find((name) => name === nameOrFolder);
-  const folder =
-    shipped === undefined
-      ? resolve(nameOrFolder)
-      : fileURLToPath(new URL(`../../schema/${shipped}`, import.meta.url));
+  if (nameOrFolder === OWN_SET) return setOf(OWN_SET, OWN_SET, new Map(Object.entries(holdfastFiles)));
+  const folder = resolve(nameOrFolder);
   const name = basename(folder);
-  if (shipped === undefined && shippedSets.some((taken) => taken === name)) {
+  if (name === OWN_SET)
     throw new InvalidOptionError(
       'sets',
       `a folder called ${name} would be taken for Holdfast's own: rename it`,
     );
-  }
-  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (shipped !== undefined && error.code === 'ENOENT') return [];
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     throw new InvalidOptionError('sets', `cannot read the folder ${folder} (${error.code})`, {
       cause: error,
     });
   });
+  const paths = names.filter((each) => each.endsWith('.sql')).map((each) => join(folder, each));
+  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
+  if (paths.length === 0) throw invalid(folder, 'there are no migrations in it');
+  return setOf(name, undefined, new Map(paths.map((path, i) => [path, texts[i]!])));
+}
+
+/** The set of files by path. */
+function setOf(name: string, schema: string | undefined, files: ReadonlyMap<string, string>): MigrationSet {
   const ups = new Map<number, string>();
   const downs = new Map<number, string>();
-  for (const file of files.filter((each) => each.endsWith('.sql')).sort()) {
-    const [, digits, , direction] = fileName.exec(file) ?? [];
+  for (const path of [...files.keys()].sort()) {
+    const [, digits, , direction] = fileName.exec(basename(path)) ?? [];
     const number = Number(digits);
-    const path = join(folder, file);
     if (direction === undefined || number === 0) {
       throw invalid(path, 'name it NNNN_name.up.sql or NNNN_name.down.sql, counted from 0001');
     }
@@ -87,31 +89,25 @@ export async function readMigrationSet(nameOrFolder: string): Promise<MigrationS
       throw invalid(path, 'there is no up file of the same number and name');
     }
   }
-  const migrations = await Promise.all(
-    [...ups].sort(([a], [b]) => a - b).map(([number, path]) => read(name, number, path, downs.get(number))),
-  );
-  return { name, schema: shipped, migrations };
+  const migrations = [...ups]
+    .sort(([a], [b]) => a - b)
+    .map(([number, path]): Migration => {
+      const downPath = downs.get(number);
+      const text = withoutMark(files.get(path)!);
+      return {
+        set: name,
+        number,
+        name: basename(path).replace(/^\d+_|\.up\.sql$/g, ''),
+        up: script(path, text),
+        down: downPath === undefined ? undefined : script(downPath, withoutMark(files.get(downPath)!)),
+        transactional: !noTransaction.test(text),
+      };
+    });
+  return { name, schema, migrations };
 }
 
-async function read(
-  set: string,
-  number: number,
-  path: string,
-  downPath: string | undefined,
-): Promise<Migration> {
-  const [upText, downText] = await Promise.all([
-    readFile(path, 'utf8'),
-    downPath === undefined ? undefined : readFile(downPath, 'utf8'),
-  ]);
-  return {
-    set,
-    number,
-    name: basename(path).replace(/^\d+_|\.up\.sql$/g, ''),
-    up: script(path, upText),
-    down: downPath === undefined || downText === undefined ? undefined : script(downPath, downText),
-    transactional: !noTransaction.test(upText),
-  };
-}
+/** Some editors begin a file with a byte order mark. */
+const withoutMark = (text: string) => text.replace(/^\uFEFF/, '');
 
 function script(file: string, text: string): Script {
   const statements = splitStatements(text);

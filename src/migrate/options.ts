@@ -13,7 +13,7 @@ export interface MigrationEvent {
 }
 
 export interface MigrateOptions {
-  /** Names of shipped sets (`holdfast`, `fleet`) or folders of your own, in order. Default: `holdfast`. */
+  /** `holdfast`, or folders of your own, in order. Default: `holdfast`. */
   readonly sets?: readonly string[] | undefined;
   /** Stop after this number; only with one set. */
   readonly to?: number | undefined;

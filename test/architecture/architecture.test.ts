@@ -1,19 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { readImports, roomOf, roomsInOrder, root } from './imports.ts';
+import { readGraph, readImports, roomOf, root } from './imports.ts';
 
 const imports = await readImports();
-const rooms = await roomsInOrder();
-
-/** Rooms that may import less than all that lies below them. */
-const only: Readonly<Record<string, readonly string[]>> = {
-  compiler: ['database', 'query', 'base'],
-  queries: ['query'],
-};
-
-/** What users can import, so what the reference fleet and the command line's demo may. */
-const publicEntryPoints = ['index.ts', 'query/index.ts', 'testing/index.ts', 'telemetry/index.ts'];
+const graph = await readGraph();
+const rooms = [...graph.keys()];
 
 const arrow = ({ from, to }: { from: string; to?: string | undefined }) => `${from} -> ${to}`;
 
@@ -23,31 +15,47 @@ test('every room is in the table of docs/architecture.md', async () => {
   expect(folders.filter((room) => !rooms.includes(room))).toEqual([]);
 });
 
-test('imports go down the table', () => {
-  const wrong = imports.filter(({ from, to }) => {
+test('each room imports the rooms that its row of the table names, and no others', () => {
+  const used = new Map(rooms.map((room) => [room, new Set<string>()]));
+  for (const { from, to } of imports) {
     const room = roomOf(from);
     const target = to === undefined ? undefined : roomOf(to);
-    if (room === undefined || target === undefined || room === target || room === 'fleet') return false;
-    return !(only[room]?.includes(target) ?? rooms.indexOf(target) > rooms.indexOf(room));
-  });
-  expect(wrong.map(arrow)).toEqual([]);
+    if (room !== undefined && target !== undefined && room !== target) used.get(room)?.add(target);
+  }
+  const sorted = (names: Iterable<string>) => [...names].sort();
+  expect(rooms.map((room) => [room, sorted(used.get(room)!)])).toEqual(
+    rooms.map((room) => [room, sorted(graph.get(room)!)]),
+  );
 });
 
-test('the reference fleet stands on the public entry points alone', () => {
-  const wrong = imports.filter(({ from, to }) => {
-    if (roomOf(from) !== 'fleet' || to === undefined || roomOf(to) === 'fleet') return false;
-    return !publicEntryPoints.includes(to);
-  });
-  expect(wrong.map(arrow)).toEqual([]);
+test('rooms do not import each other in circles', () => {
+  const open = new Map([...graph].map(([room, targets]) => [room, new Set(targets)]));
+  for (;;) {
+    const leaves = [...open].filter(([, targets]) => targets.size === 0).map(([room]) => room);
+    if (leaves.length === 0) break;
+    for (const leaf of leaves) open.delete(leaf);
+    for (const targets of open.values()) for (const leaf of leaves) targets.delete(leaf);
+  }
+  expect([...open.keys()]).toEqual([]);
 });
 
-test('nothing imports the command line or the fleet, and no room but those two the main entry point', () => {
+test('the examples stand on the public entry points, and on the support of the command line', async () => {
+  const allowed =
+    /^(index|query\/index|testing\/index|telemetry\/index|cli\/program|cli\/support\/[a-z-]+)\.ts$/;
+  const outside = (await readImports(join(root, 'examples'))).flatMap(({ from, to }) => {
+    const target = to === undefined ? undefined : relative(join(root, 'src'), join(root, 'examples', to));
+    return target === undefined || target.startsWith('..') || allowed.test(target)
+      ? []
+      : [`${from} -> ${target}`];
+  });
+  expect(outside).toEqual([]);
+});
+
+test('nothing imports the command line, and nothing but it the main entry point', () => {
   const wrong = imports.filter(({ from, to }) => {
     if (to === undefined) return false;
-    const target = roomOf(to);
     const room = roomOf(from);
-    if (target === 'cli' || target === 'fleet') return room !== target && room !== 'cli';
-    return to === 'index.ts' && room !== 'cli' && room !== 'fleet';
+    return room !== 'cli' && (to === 'index.ts' || roomOf(to) === 'cli');
   });
   expect(wrong.map(arrow)).toEqual([]);
 });
@@ -72,7 +80,11 @@ test('no file imports itself by a detour', () => {
 test('every package that src imports is a dependency, and every dependency has its reason on its page', async () => {
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   const reasons = await readFile(join(root, 'docs', 'dependencies.md'), 'utf8');
-  const dependencies = Object.keys(manifest.dependencies);
+  const dependencies = Object.keys({
+    ...manifest.dependencies,
+    ...manifest.optionalDependencies,
+    ...manifest.peerDependencies,
+  });
   const imported = new Set(imports.flatMap(({ packageName }) => packageName ?? []));
   expect([...imported].filter((name) => !dependencies.includes(name))).toEqual([]);
   const all = [...dependencies, ...Object.keys(manifest.devDependencies)];

@@ -20,19 +20,21 @@ export interface Import {
 const statement =
   /^\s*(?:import|export)\s+(type\s)?[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\(\s*'([^']+)'/gm;
 
-export async function readImports(): Promise<readonly Import[]> {
-  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts'));
-  const found = await Promise.all(files.map(importsOf));
+export async function readImports(folder = src): Promise<readonly Import[]> {
+  const files = (await readdir(folder, { recursive: true })).filter(
+    (file) => file.endsWith('.ts') && !file.includes('node_modules'),
+  );
+  const found = await Promise.all(files.map((file) => importsOf(folder, file)));
   return found.flat();
 }
 
-async function importsOf(from: string): Promise<Import[]> {
-  const text = await readFile(join(src, from), 'utf8');
+async function importsOf(folder: string, from: string): Promise<Import[]> {
+  const text = await readFile(join(folder, from), 'utf8');
   return [...text.matchAll(statement)].flatMap(([, type, named, bare, dynamic]): Import[] => {
     const specifier = (named ?? bare ?? dynamic)!;
     const eager = type === undefined && dynamic === undefined;
     if (specifier.startsWith('.')) {
-      return [{ from, to: relative(src, resolve(src, dirname(from), specifier)), eager }];
+      return [{ from, to: relative(folder, resolve(folder, dirname(from), specifier)), eager }];
     }
     if (specifier.startsWith('node:') || builtinModules.includes(specifier)) return [];
     const packageName = specifier
@@ -48,8 +50,11 @@ export function roomOf(file: string): string | undefined {
   return file.includes('/') ? file.slice(0, file.indexOf('/')) : undefined;
 }
 
-/** The rooms in the order of the table in docs/architecture.md, top to bottom. */
-export async function roomsInOrder(): Promise<readonly string[]> {
+/** The table of docs/architecture.md: the rooms, top to bottom, and what each may import. */
+export async function readGraph(): Promise<ReadonlyMap<string, readonly string[]>> {
   const text = await readFile(join(root, 'docs', 'architecture.md'), 'utf8');
-  return [...text.matchAll(/^\| `src\/(\w+)` \|/gm)].map(([, room]) => room!);
+  const rows = text.matchAll(/^\| `src\/(\w+)` \|.*\|([^|]*)\|$/gm);
+  return new Map(
+    [...rows].map(([, room, list]) => [room!, list!.split(',').flatMap((name) => name.trim() || [])]),
+  );
 }

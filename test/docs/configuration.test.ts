@@ -12,6 +12,7 @@ import { backoffSchema } from '../../src/work/backoff.ts';
 import { controlLoopSchema } from '../../src/work/loop-options.ts';
 import { readPage, root } from './support/blocks.ts';
 
+const fleetCommands = [() => import('../../examples/fleet/cli/fleet.ts')];
 const page = await readPage('docs/configuration.md');
 
 /** The first cells of the tables under a heading. */
@@ -24,9 +25,11 @@ function rowsUnder(heading: string): readonly string[] {
 
 /** Names in src that are variables of the environment, so not codes of errors. */
 async function variablesOfSource(): Promise<readonly string[]> {
-  const src = join(root, 'src');
-  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts'));
-  const text = (await Promise.all(files.map((file) => readFile(join(src, file), 'utf8')))).join('\n');
+  const files: string[] = [];
+  for (const folder of [join(root, 'src'), join(root, 'examples', 'fleet')])
+    for (const file of await readdir(folder, { recursive: true }))
+      if (file.endsWith('.ts') && !file.includes('node_modules')) files.push(join(folder, file));
+  const text = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
   const codes = new Set([...text.matchAll(/\bcode = '(HOLDFAST_\w+)'/g)].map(([, code]) => code));
   const names = [...text.matchAll(/\bHOLDFAST_[A-Z_]*[A-Z]\b/g), ...text.matchAll(/\bOTEL_[A-Z_]*[A-Z]\b/g)];
   return [...new Set(names.map(([name]) => name))].filter(
@@ -40,13 +43,17 @@ function variablesOf(command: Command): readonly string[] {
 }
 
 test('every environment variable that the code reads is on the page', async () => {
-  const read = [...(await variablesOfSource()), 'DATABASE_URL', ...variablesOf(await createProgram())];
+  const read = [
+    ...(await variablesOfSource()),
+    'DATABASE_URL',
+    ...variablesOf(await createProgram(fleetCommands)),
+  ];
   expect([...new Set(read)].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 test("every variable of the fleet's flags is in its table, and nothing else", async () => {
   const read = new Set(
-    variablesOf(await createProgram()).filter((name) => name.startsWith('HOLDFAST_FLEET_')),
+    variablesOf(await createProgram(fleetCommands)).filter((name) => name.startsWith('HOLDFAST_FLEET_')),
   );
   expect(rowsUnder('The reference fleet').toSorted()).toEqual([...read].sort());
 });

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readPage, root } from './support/blocks.ts';
 
-/** `CODE ClassName` of every error class in src that has a code of its own. */
+/** `CODE ClassName` of every error class in src and the fleet that has a code of its own. */
 async function errorClasses(): Promise<readonly string[]> {
-  const src = join(root, 'src');
-  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const files: string[] = [];
+  for (const folder of [join(root, 'src'), join(root, 'examples', 'fleet', 'src')])
+    for (const file of await readdir(folder, { recursive: true }))
+      if (file.endsWith('.ts')) files.push(join(folder, file));
   const found = await Promise.all(
     files.map(async (file) => {
-      const text = await readFile(join(src, file), 'utf8');
+      const text = await readFile(file, 'utf8');
       return [...text.matchAll(/\bcode = '(HOLDFAST_\w+)'/g)].map(({ 1: code, index }) => {
         const classes = [...text.slice(0, index).matchAll(/\bclass (\w+)/g)];
         return `${code} ${classes.at(-1)?.[1]}`;

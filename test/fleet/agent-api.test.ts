@@ -1,12 +1,16 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { heartbeatPath, refusal } from '../../src/fleet/agent-api/protocol.ts';
-import { rawPublicKey, signRequest } from '../../src/fleet/agent-api/signature.ts';
-import { type HardwareReport, readHardware, runAgentApi } from '../../src/fleet/index.ts';
-import { markAgentStarted } from '../../src/fleet/queries/agents.ts';
-import { requestInstallation } from '../../src/fleet/queries/installation.ts';
-import { getHardwareReport, type ListMachinesRow, listMachines } from '../../src/fleet/queries/machines.ts';
-import { knownMachines, markProvided, wantMachines } from '../../src/fleet/queries/provisioning.ts';
+import { heartbeatPath, refusal } from '../../examples/fleet/src/agent-api/protocol.ts';
+import { rawPublicKey, signRequest } from '../../examples/fleet/src/agent-api/signature.ts';
+import { type HardwareReport, readHardware, runAgentApi } from '../../examples/fleet/src/index.ts';
+import { markAgentStarted } from '../../examples/fleet/src/queries/agents.ts';
+import { requestInstallation } from '../../examples/fleet/src/queries/installation.ts';
+import {
+  getHardwareReport,
+  type ListMachinesRow,
+  listMachines,
+} from '../../examples/fleet/src/queries/machines.ts';
+import { knownMachines, markProvided, wantMachines } from '../../examples/fleet/src/queries/provisioning.ts';
 import { connect, type Database } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { log, Replicas } from './support/fleet.ts';

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
+import { commandLineOf } from '../../examples/fleet/src/provider/process-table.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
 import { writeInventory } from './support/fleet.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url));
 
 let database: TestDatabase;
 let temporary: string;

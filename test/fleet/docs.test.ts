@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
-import { register } from '../../src/cli/fleet.ts';
-import { MACHINE_STATES } from '../../src/fleet/components/janitor.ts';
+import { register } from '../../examples/fleet/cli/fleet.ts';
+import { MACHINE_STATES } from '../../examples/fleet/src/components/janitor.ts';
 
 const page = await readFile('docs/fleet.md', 'utf8');
 

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { InventoryError, parseInventory, readInventory } from '../../src/fleet/inventory/inventory.ts';
+import {
+  InventoryError,
+  parseInventory,
+  readInventory,
+} from '../../examples/fleet/src/inventory/inventory.ts';
 
 function refusal(text: string): string {
   try {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MACHINE_STATES, runFleetJanitor } from '../../src/fleet/components/janitor.ts';
-import { knownMachines, markProvided, wantMachines } from '../../src/fleet/queries/provisioning.ts';
+import { MACHINE_STATES, runFleetJanitor } from '../../examples/fleet/src/components/janitor.ts';
+import { knownMachines, markProvided, wantMachines } from '../../examples/fleet/src/queries/provisioning.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
 import { log, Replicas } from './support/fleet.ts';

@@ -2,15 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ProcessProvider, runAgentApi, runProvisioner } from '../../src/fleet/index.ts';
-import { findAgent, listEpochs } from '../../src/fleet/provider/agent-directory.ts';
+import { ProcessProvider, runAgentApi, runProvisioner } from '../../examples/fleet/src/index.ts';
+import { findAgent, listEpochs } from '../../examples/fleet/src/provider/agent-directory.ts';
 import {
   finishedPerMachine,
   heldMachines,
   overlappingWork,
   takeOvers,
-} from '../../src/fleet/queries/audit.ts';
-import { listMachines } from '../../src/fleet/queries/machines.ts';
+} from '../../examples/fleet/src/queries/audit.ts';
+import { listMachines } from '../../examples/fleet/src/queries/machines.ts';
 import { connect, type Database, type Transaction } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase, waitFor as wait } from '../support/database.ts';
 import { startComponent } from './support/component-process.ts';

@@ -4,13 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { findAgent, listEpochs, makeAgentDirectory } from '../../src/fleet/provider/agent-directory.ts';
-import { ProcessProvider } from '../../src/fleet/provider/process-provider.ts';
-import { commandLineOf } from '../../src/fleet/provider/process-table.ts';
-import { AgentStartError, MachineNotFoundError, StaleEpochError } from '../../src/fleet/provider/provider.ts';
+import {
+  findAgent,
+  listEpochs,
+  makeAgentDirectory,
+} from '../../examples/fleet/src/provider/agent-directory.ts';
+import { ProcessProvider } from '../../examples/fleet/src/provider/process-provider.ts';
+import { commandLineOf } from '../../examples/fleet/src/provider/process-table.ts';
+import {
+  AgentStartError,
+  MachineNotFoundError,
+  StaleEpochError,
+} from '../../examples/fleet/src/provider/provider.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url));
 const never = new AbortController().signal;
 // Nothing listens there: these agents are never accepted, and retry until the end of their machine.
 const agentCommand = [

@@ -6,9 +6,9 @@ import {
   type Provider,
   runProvisioner,
   SimulatedProvider,
-} from '../../src/fleet/index.ts';
-import { finishedPerMachine, workCounts } from '../../src/fleet/queries/audit.ts';
-import { listMachines } from '../../src/fleet/queries/machines.ts';
+} from '../../examples/fleet/src/index.ts';
+import { finishedPerMachine, workCounts } from '../../examples/fleet/src/queries/audit.ts';
+import { listMachines } from '../../examples/fleet/src/queries/machines.ts';
 import { connect, type Database } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
 import { pace, Replicas, writeInventory } from './support/fleet.ts';

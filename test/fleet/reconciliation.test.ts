@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type KnownMachine, planReconciliation } from '../../src/fleet/components/reconciliation.ts';
+import { type KnownMachine, planReconciliation } from '../../examples/fleet/src/components/reconciliation.ts';
 
 const wanting = (...names: string[]) => ({ machines: names.map((name) => ({ name })) });
 const known = (name: string, more: Partial<KnownMachine> = {}): KnownMachine => ({

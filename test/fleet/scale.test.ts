@@ -7,8 +7,8 @@ import {
   runProvisioner,
   runRecoverer,
   SimulatedProvider,
-} from '../../src/fleet/index.ts';
-import { finishedPerMachine, overlappingWork, workCounts } from '../../src/fleet/queries/audit.ts';
+} from '../../examples/fleet/src/index.ts';
+import { finishedPerMachine, overlappingWork, workCounts } from '../../examples/fleet/src/queries/audit.ts';
 import { connect } from '../../src/index.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';

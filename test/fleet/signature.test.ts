@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { rawPublicKey, signRequest, verifyRequest } from '../../src/fleet/agent-api/signature.ts';
+import { rawPublicKey, signRequest, verifyRequest } from '../../examples/fleet/src/agent-api/signature.ts';
 
 const keys = generateKeyPairSync('ed25519');
 const publicKey = rawPublicKey(keys.publicKey);

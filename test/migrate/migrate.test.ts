@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { FLEET_SCHEMA } from '../../examples/fleet/src/schema.ts';
 import { MigrationError } from '../../src/base/index.ts';
 import { migrate, migrateDown, migrationStatus } from '../../src/migrate/index.ts';
 import { withAdmin } from '../support/admin.ts';
@@ -6,7 +7,7 @@ import { dumpCatalog } from '../support/catalog.ts';
 import { createEmptyTestDatabase, testEngine } from '../support/database.ts';
 import { interferedTarget, migrationFolder } from './support.ts';
 
-const sets = ['holdfast', 'fleet'];
+const sets = ['holdfast', FLEET_SCHEMA];
 
 async function downToNothing(url: string): Promise<void> {
   for (const set of sets.toReversed()) await migrateDown(url, { set, to: 0, allowDestructive: true });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const fleetMain = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url));
 
 export interface CliResult {
   readonly code: number | null;
@@ -9,10 +10,11 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs `holdfast` with these arguments in a process of its own. */
+/** Runs `holdfast`, or the reference fleet's command line, with these arguments in a process of its own. */
 export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], {
+    const ofFleet = args[0] === 'fleet' || args[0] === 'demo';
+    const child = spawn(process.execPath, [ofFleet ? fleetMain : main, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

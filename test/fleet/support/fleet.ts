@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Component, ComponentOptions } from '../../../src/fleet/index.ts';
-import { createLogger } from '../../../src/fleet/index.ts';
-import { listMachines } from '../../../src/fleet/queries/machines.ts';
+import type { Component, ComponentOptions } from '../../../examples/fleet/src/index.ts';
+import { createLogger } from '../../../examples/fleet/src/index.ts';
+import { listMachines } from '../../../examples/fleet/src/queries/machines.ts';
 import { connect, type Database } from '../../../src/index.ts';
 
 export const log = createLogger('test', process.env['HOLDFAST_TEST_LOG'] ?? 'silent');

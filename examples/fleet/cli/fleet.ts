@@ -1,0 +1,208 @@
+/** `npm run fleet -- <component>`: the reference fleet's components, each a process of its own. */
+import type { Command } from 'commander';
+import { addUrlOption, databaseUrl } from '../../../src/cli/support/database-url.ts';
+import { milliseconds } from '../../../src/cli/support/numbers.ts';
+import { UsageError } from '../../../src/cli/support/usage-error.ts';
+import type { Provider, ServeOptions } from '../src/index.ts';
+import {
+  address,
+  type CommonFlags,
+  option,
+  type ProviderFlags,
+  silentOption,
+  urls,
+  withCommon,
+  withProvider,
+} from './options.ts';
+
+// Each command loads its own component only: a fleet starts many of these processes.
+async function createProvider(flags: ProviderFlags): Promise<Provider> {
+  const { ProcessProvider } = await import('../src/provider/process-provider.ts');
+  const main = process.argv[1] as string;
+  return new ProcessProvider({
+    directory: flags.machinesDirectory,
+    createDelayMs: flags.createDelayMs,
+    bootDelayMs: flags.bootDelayMs,
+    agentCommand: [
+      process.execPath,
+      ...process.execArgv,
+      main,
+      'fleet',
+      'agent',
+      '--agent-api',
+      flags.agentApi.join(','),
+      '--agent-heartbeat-ms',
+      String(flags.agentHeartbeatMs),
+      '--agent-lost-after-ms',
+      String(flags.agentLostAfterMs),
+    ],
+  });
+}
+
+const serving = (flags: CommonFlags): ServeOptions => ({ ...flags, databaseUrl: databaseUrl(flags.url) });
+
+/** Adds `fleet` and its commands. */
+export function register(program: Command): void {
+  const fleet = program
+    .command('fleet')
+    .description('the reference fleet: machines kept running by components that may die at any time');
+
+  withProvider(fleet.command('provisioner'))
+    .description('create the machines of the inventory, adopt or destroy strays, retire what is not wanted')
+    .addOption(
+      option('--inventory <file>', 'YAML file with the machines that are wanted').makeOptionMandatory(),
+    )
+    .addOption(
+      option('--reconcile-interval-ms <ms>', 'how often provider, database and inventory are compared')
+        .argParser(milliseconds(100))
+        .default(10_000),
+    )
+    .action(
+      async (flags: CommonFlags & ProviderFlags & { inventory: string; reconcileIntervalMs: number }) => {
+        const { readInventory } = await import('../src/inventory/inventory.ts');
+        const { runProvisioner } = await import('../src/components/provisioner.ts');
+        const { serveComponent } = await import('../src/components/serve.ts');
+        // A bad inventory is refused before anything is started.
+        await readInventory(flags.inventory);
+        const provider = await createProvider(flags);
+        await serveComponent('provisioner', serving(flags), (db, log) =>
+          runProvisioner(db, { ...flags, log, provider, inventoryFile: flags.inventory }),
+        );
+      },
+    );
+
+  withProvider(fleet.command('initializer'))
+    .description('start the first agent on machines that have none')
+    .action(async (flags: CommonFlags & ProviderFlags) => {
+      const { runInitializer } = await import('../src/components/initializer.ts');
+      const { serveComponent } = await import('../src/components/serve.ts');
+      requireApi(flags);
+      const provider = await createProvider(flags);
+      await serveComponent('initializer', serving(flags), (db, log) =>
+        runInitializer(db, { ...flags, log, provider }),
+      );
+    });
+
+  withProvider(fleet.command('recoverer'))
+    .description('start another agent where one never spoke or fell silent')
+    .addOption(silentOption())
+    .addOption(
+      option('--first-heartbeat-ms <ms>', 'how long a started agent may take to its first heartbeat')
+        .argParser(milliseconds(100))
+        .default(60_000),
+    )
+    .action(async (flags: CommonFlags & ProviderFlags & { silentMs: number; firstHeartbeatMs: number }) => {
+      const { runRecoverer } = await import('../src/components/recoverer.ts');
+      const { serveComponent } = await import('../src/components/serve.ts');
+      requireApi(flags);
+      const provider = await createProvider(flags);
+      await serveComponent('recoverer', serving(flags), (db, log) =>
+        runRecoverer(db, { ...flags, log, provider }),
+      );
+    });
+
+  withCommon(fleet.command('installer'))
+    .description('ask agents to install the operating system that the inventory wants')
+    .addOption(silentOption())
+    .addOption(
+      option('--retry-ms <ms>', 'how long after a failed installation to ask again')
+        .argParser(milliseconds(100))
+        .default(60_000),
+    )
+    .action(async (flags: CommonFlags & { silentMs: number; retryMs: number }) => {
+      const { runInstaller } = await import('../src/components/installer.ts');
+      const { serveComponent } = await import('../src/components/serve.ts');
+      await serveComponent('installer', serving(flags), (db, log) => runInstaller(db, { ...flags, log }));
+    });
+
+  withCommon(fleet.command('agent-api'))
+    .description("serve the agents' HTTP API")
+    .addOption(
+      option('--listen <host:port>', 'where agents reach it')
+        .argParser(address)
+        .default({ host: '127.0.0.1', port: 8070 }, '127.0.0.1:8070'),
+    )
+    .addOption(
+      option('--signature-window-ms <ms>', "how far an agent's clock may differ")
+        .argParser(milliseconds(1_000))
+        .default(60_000),
+    )
+    .action(
+      async (flags: CommonFlags & { listen: { host: string; port: number }; signatureWindowMs: number }) => {
+        const { runAgentApi } = await import('../src/components/agent-api.ts');
+        const { serveComponent } = await import('../src/components/serve.ts');
+        const { signatureWindowMs } = flags;
+        await serveComponent('agent-api', serving(flags), (db, log) =>
+          runAgentApi(db, { ...flags.listen, log, signatureWindowMs }),
+        );
+      },
+    );
+
+  withCommon(fleet.command('janitor'))
+    .description('delete what is dead and old, and measure the fleet')
+    .addOption(silentOption())
+    .addOption(
+      option('--sweep-interval-ms <ms>', 'how often to sweep').argParser(milliseconds(100)).default(30_000),
+    )
+    .action(async (flags: CommonFlags & { silentMs: number; sweepIntervalMs: number }) => {
+      const { runFleetJanitor } = await import('../src/components/janitor.ts');
+      const { serveComponent } = await import('../src/components/serve.ts');
+      await serveComponent('janitor', serving(flags), (db, log) => runFleetJanitor(db, { ...flags, log }));
+    });
+
+  fleet
+    .command('agent')
+    .description('run the agent of one machine (started by the process provider)')
+    .requiredOption('--machine-id <uuid>', 'the machine')
+    .requiredOption('--directory <path>', "the agent's folder, as the provider made it")
+    .requiredOption('--agent-api <urls>', 'base URLs of the agent API', urls)
+    .option('--agent-heartbeat-ms <ms>', 'how often to send a heartbeat', milliseconds(50), 5_000)
+    .option(
+      '--agent-lost-after-ms <ms>',
+      'end when nothing was accepted for so long',
+      milliseconds(1_000),
+      600_000,
+    )
+    .action(runAgent);
+
+  addUrlOption(fleet.command('machines'))
+    .description('list the machines and their states')
+    .addOption(silentOption())
+    .action(async (flags: { url?: string; silentMs: number }) => {
+      const { printMachines } = await import('./machines.ts');
+      await printMachines(databaseUrl(flags.url), flags.silentMs);
+    });
+}
+
+function requireApi(flags: ProviderFlags): void {
+  if (flags.agentApi.length === 0)
+    throw new UsageError('name the agent API that agents are to talk to: --agent-api http://127.0.0.1:8070');
+}
+
+async function runAgent(flags: {
+  machineId: string;
+  directory: string;
+  agentApi: string[];
+  agentHeartbeatMs: number;
+  agentLostAfterMs: number;
+}): Promise<void> {
+  const { runAgentProcess } = await import('../src/agent/agent-process.ts');
+  const { createLogger } = await import('../src/logger.ts');
+  const log = createLogger('agent', 'info', 2);
+  const stopping = new AbortController();
+  process.once('SIGTERM', () => stopping.abort()).once('SIGINT', () => stopping.abort());
+  const end = await runAgentProcess(
+    {
+      machineId: flags.machineId,
+      directory: flags.directory,
+      apiUrls: flags.agentApi,
+      heartbeatIntervalMs: flags.agentHeartbeatMs,
+      lostAfterMs: flags.agentLostAfterMs,
+      onEvent: (event, details) => log.info(details, event),
+      onStarted: (publicKey) => process.stdout.write(`${Buffer.from(publicKey).toString('base64')}\n`),
+    },
+    stopping.signal,
+  );
+  log.info({ end }, 'ended');
+  process.exitCode = end === 'lost' ? 1 : 0;
+}

@@ -1,7 +1,0 @@
-/**
- * Loads what every component loads and ends: with NODE_COMPILE_CACHE set, the compiled code is then there for
- * two dozen processes, which come up in half the time.
- */
-import '../program.ts';
-import '../fleet.ts';
-import '../../fleet/index.ts';

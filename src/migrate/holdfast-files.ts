@@ -1,0 +1,178 @@
+// Made from schema/holdfast by npm run compile; do not edit.
+
+/** The library's own migrations by file name. */
+export const holdfastFiles: Readonly<Record<string, string>> = {
+  '0001_sessions.down.sql': `DROP VIEW IF EXISTS holdfast.live_session;
+DROP TABLE IF EXISTS holdfast.session_deadline;
+DROP TABLE IF EXISTS holdfast.session;
+`,
+  '0001_sessions.up.sql': `-- A session is one worker's proof of life. Identity and deadline are two tables on purpose: every
+-- transaction reads the identity row (the fence), every heartbeat writes the deadline row, so heartbeats
+-- never disturb a transaction.
+
+-- Whoever takes a dead session's work over deletes its row here; that absence is what fences it.
+CREATE TABLE IF NOT EXISTS holdfast.session (
+  session_id UUID NOT NULL PRIMARY KEY,
+  component TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  interval_ms INT8 NOT NULL CHECK (interval_ms > 0),
+  -- Claims in one statement are numbered by their session. One up to this number that has not taken effect never
+  -- will: how a claim whose answer was lost is settled.
+  void_claims INT8 NOT NULL DEFAULT 0
+);
+
+-- Narrow and hot: one update per session and heartbeat. No secondary index, so the update stays in place.
+CREATE TABLE IF NOT EXISTS holdfast.session_deadline (
+  session_id UUID NOT NULL PRIMARY KEY,
+  deadline TIMESTAMPTZ NOT NULL,
+  interval_ms INT8 NOT NULL CHECK (interval_ms > 0)
+);
+
+-- Liveness for anyone's SQL: join it, or test with EXISTS.
+CREATE OR REPLACE VIEW holdfast.live_session AS
+  SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline
+  FROM holdfast.session AS s
+  JOIN holdfast.session_deadline AS d ON d.session_id = s.session_id
+  WHERE d.deadline > now();
+`,
+  '0002_work.down.sql': `DROP VIEW IF EXISTS holdfast.unavailable_work;
+DROP VIEW IF EXISTS holdfast.quarantined_work;
+DROP VIEW IF EXISTS holdfast.active_work;
+DROP VIEW IF EXISTS holdfast.work_history;
+DROP TABLE IF EXISTS holdfast.intervention;
+DROP TABLE IF EXISTS holdfast.ended_work;
+DROP TABLE IF EXISTS holdfast.work;
+DROP TABLE IF EXISTS holdfast.kind;
+`,
+  '0002_work.up.sql': `-- What operators and programs decide about a kind of work. A kind without a row has the defaults. Read by every
+-- claim, by primary key.
+CREATE TABLE IF NOT EXISTS holdfast.kind (
+  kind TEXT NOT NULL PRIMARY KEY,
+  -- Not null: nothing of this kind is claimed.
+  paused_at TIMESTAMPTZ,
+  paused_cause TEXT,
+  -- A target that failed or was abandoned so many times in a row is quarantined; null: never.
+  quarantine_after INT8 CHECK (quarantine_after > 0),
+  -- False: work that finishes leaves no row in ended_work. Null: true.
+  keep_finished BOOL
+);
+
+-- Exclusive work. One row per (kind, target) that was ever claimed. The token only grows, also when the row was
+-- deleted in between, since a new row begins with the milliseconds since 1970. A row is free when holder is null
+-- or the holder's session is gone or past its deadline. Lock keys of exclusion groups are rows too; their kind is
+-- 'group:' and the group's name.
+--
+-- Hot: written when work is claimed and when it ends, so it has no secondary index, and half of each page is left
+-- free: the second write then stays beside the first and touches no index (PostgreSQL).
+CREATE TABLE IF NOT EXISTS holdfast.work (
+  target TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  token INT8 NOT NULL,
+  holder UUID,
+  -- When the claim with this token began.
+  started_at TIMESTAMPTZ,
+  -- Number of the claim statement that took it, among those of its holder.
+  claim INT8,
+  -- Not claimable before this time: it backs off, or it is parked.
+  not_before TIMESTAMPTZ,
+  -- Backoff: the last period in whole seconds, before jitter.
+  backoff_seconds INT8,
+  -- Who held it when it was taken over; null when it was free. Guards the take-over.
+  taken_from UUID,
+  backoff_cause TEXT,
+  -- Ends without a finish in a row: failed or abandoned. Null is 0.
+  failures INT8,
+  -- True while not_before is that of a park.
+  parked BOOL,
+  -- True when it was woken while it was held: a park then does not last.
+  woken BOOL,
+  PRIMARY KEY (target, kind)
+) WITH (fillfactor = 50);
+
+-- Claims that have ended, one row each, start and end: written once, in the commit that ends it. No foreign keys,
+-- so it outlives its target and its session.
+CREATE TABLE IF NOT EXISTS holdfast.ended_work (
+  target TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  token INT8 NOT NULL,
+  session_id UUID NOT NULL,
+  started_at TIMESTAMPTZ NOT NULL,
+  -- By the clock and not by the start of the transaction, so that the next start is later.
+  ended_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+  event TEXT NOT NULL CHECK (event IN ('finished', 'failed', 'canceled', 'parked', 'abandoned')),
+  cause TEXT,
+  PRIMARY KEY (target, kind, token)
+);
+
+-- What operators did: one row each. The target is null where the whole kind is meant.
+CREATE TABLE IF NOT EXISTS holdfast.intervention (
+  intervention_id UUID NOT NULL PRIMARY KEY DEFAULT gen_random_uuid(),
+  kind TEXT NOT NULL,
+  target TEXT,
+  event TEXT NOT NULL CHECK (event IN ('released', 'paused', 'resumed')),
+  at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  cause TEXT
+);
+CREATE INDEX IF NOT EXISTS intervention_target ON holdfast.intervention (target, kind, at);
+
+-- What happened, once each: every claim that was made, under way or over, every end, and what operators did.
+CREATE OR REPLACE VIEW holdfast.work_history AS
+  SELECT e.target, e.kind, e.token, 'started' AS event, e.session_id, e.started_at AS at, NULL::TEXT AS cause
+  FROM holdfast.ended_work AS e
+  UNION ALL
+  SELECT e.target, e.kind, e.token, e.event, e.session_id, e.ended_at, e.cause
+  FROM holdfast.ended_work AS e
+  UNION ALL
+  SELECT w.target, w.kind, w.token, 'started', w.holder, w.started_at, NULL::TEXT
+  FROM holdfast.work AS w
+  WHERE w.holder IS NOT NULL AND w.kind NOT LIKE 'group:%'
+  UNION ALL
+  SELECT i.target, i.kind, NULL::INT8, i.event, NULL::UUID, i.at, i.cause
+  FROM holdfast.intervention AS i;
+
+-- Work that a live session holds now.
+CREATE OR REPLACE VIEW holdfast.active_work AS
+  SELECT w.kind, w.target, w.holder AS session_id, w.token, w.started_at
+  FROM holdfast.work AS w
+  JOIN holdfast.session AS s ON s.session_id = w.holder
+  JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  WHERE d.deadline > now();
+
+-- Targets that no claim takes until an operator releases them, and why.
+CREATE OR REPLACE VIEW holdfast.quarantined_work AS
+  SELECT w.kind, w.target, w.token, COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures, w.started_at,
+    CASE WHEN w.holder IS NULL THEN w.backoff_cause ELSE 'abandoned' END AS cause
+  FROM holdfast.work AS w
+  JOIN holdfast.kind AS k ON k.kind = w.kind
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  WHERE COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+    AND (d.deadline IS NULL OR d.deadline <= now());
+
+-- What a claim would refuse now: held by a live session, backing off, parked, quarantined, or of a kind that is
+-- paused. For NOT EXISTS in retrievals.
+CREATE OR REPLACE VIEW holdfast.unavailable_work AS
+  SELECT w.kind, w.target
+  FROM holdfast.work AS w
+  LEFT JOIN holdfast.session AS s ON s.session_id = w.holder
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = w.kind
+  -- The first condition says nothing new: it leaves out at once what has finished, which is most of the table.
+  WHERE (w.holder IS NOT NULL OR w.not_before IS NOT NULL OR w.failures > 0
+      OR w.kind IN (SELECT p.kind FROM holdfast.kind AS p WHERE p.paused_at IS NOT NULL))
+    AND ((s.session_id IS NOT NULL AND d.deadline > now()) OR w.not_before > now()
+    OR k.paused_at IS NOT NULL
+    OR COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after);
+`,
+  '0003_commit_markers.down.sql': `DROP TABLE IF EXISTS holdfast.commit_marker;
+`,
+  '0003_commit_markers.up.sql': `-- A transaction with a commit marker inserts its own id here; after an ambiguous commit the row's presence
+-- tells the outcome. Swept by the janitor.
+CREATE TABLE IF NOT EXISTS holdfast.commit_marker (
+  marker_id UUID NOT NULL PRIMARY KEY,
+  created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  -- False when whoever resolved an ambiguity put the row there to keep the transaction from committing.
+  committed BOOL NOT NULL
+);
+`,
+};
