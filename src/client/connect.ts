@@ -60,7 +60,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   const main = new Pool(implementation, address, settings);
   const heartbeatPool = new Pool(implementation, address, { ...settings, max: HEARTBEAT_CONNECTIONS });
   try {
-    const engine = await detectEngine(main);
+    const engine = await detectEngine(main, settings.connectTimeoutMs);
     const telemetry = openTelemetry({
       system: engine.system,
       namespace: address.database,

@@ -118,12 +118,12 @@ export class Database implements Executor {
    * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures. A statement
    * that is not answered within so many milliseconds is given up.
    */
-  guardedWithin(ms: number): Executor {
+  guardedWithin(ms: number, begins?: () => void): Executor {
     const { pool, engine, telemetry } = this.#parts;
     return {
       execute: (statement) =>
         telemetry.statement(statement, undefined, () =>
-          runGuarded(pool, engine, [statement], { deadline: performance.now() + ms }),
+          runGuarded(pool, engine, [statement], { deadline: performance.now() + ms, begins }),
         ),
     };
   }
@@ -162,10 +162,13 @@ export class Database implements Executor {
     const interval = intervalMs ?? DEFAULT_INTERVAL_MS;
     const sessionId = uuidv4();
     await this.#checkSchema(interval);
-    const sentAt = performance.now();
+    let sentAt = 0;
+    const executor = this.guardedWithin(Math.max(interval, LEAST_PATIENCE_MS), () => {
+      sentAt = performance.now();
+    });
     const names = { [COMPONENT]: component };
     await inSpan('start session', names, () =>
-      startSession(this.guardedWithin(Math.max(interval, LEAST_PATIENCE_MS)), {
+      startSession(executor, {
         sessionId,
         component,
         instance: instance ?? `${hostname()} pid ${process.pid}`,
@@ -173,10 +176,10 @@ export class Database implements Executor {
       }),
     );
     const live = new LiveSession(sessionId, component, interval, sentAt);
-    if (this.#closing) {
-      // The handle goes away, and nobody would beat for it.
+    if (this.#closing || live.expired) {
+      // The handle goes away, and sends no heartbeats; or the answer took longer than the interval.
       await this.#deleteSession(sessionId).catch(() => {});
-      throw new DatabaseClosedError();
+      throw this.#closing ? new DatabaseClosedError() : live.signal.reason;
     }
     this.#heartbeats.add(live);
     this.#parts.telemetry.sessionStarted(live.component);

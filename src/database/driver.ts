@@ -1,5 +1,8 @@
 import type { RawResult, Statement } from '../query/index.ts';
 
+/** A socket without traffic is probed after this: by default the operating system waits two hours. */
+export const KEEP_ALIVE_MS = 10_000;
+
 /** Where and how to connect: one host, already resolved from the URL and the options. */
 export interface DriverOptions {
   readonly host: string;

@@ -1,3 +1,4 @@
+import { ConnectionLostError, within } from '../base/index.ts';
 import type { Pool } from './pool.ts';
 
 /** What the server is and what it can do. The server says so itself; it is never configured. */
@@ -37,8 +38,12 @@ export function engineOf(versionText: string): Engine {
   };
 }
 
-/** One round trip. */
-export async function detectEngine(pool: Pool): Promise<Engine> {
-  const { rows } = await pool.use({}, (connection) => connection.sendSimple('SELECT version()'));
+/** One round trip. Throws ConnectionLostError when the server does not answer within `ms`. */
+export async function detectEngine(pool: Pool, ms: number): Promise<Engine> {
+  const { rows } = await pool.use({}, (connection) =>
+    within(ms, connection.sendSimple('SELECT version()'), () => {
+      throw new ConnectionLostError(`the server did not answer within ${ms} ms`);
+    }),
+  );
   return engineOf(rows[0]?.[0] ?? '');
 }

@@ -29,6 +29,8 @@ export interface AcquireOptions {
 }
 
 export interface UseOptions extends AcquireOptions {
+  /** Called when the connection is there, just before the statement is sent. */
+  readonly begins?: (() => void) | undefined;
   /** The connection is in this set while the statement runs, so that the set's owner can cut it. */
   readonly running?: Set<DriverConnection> | undefined;
 }
@@ -167,6 +169,7 @@ export class Pool {
       const connection = await lease.take(options);
       const timer = cutAt(options.deadline, connection);
       options.running?.add(connection);
+      options.begins?.();
       try {
         const value = await run(connection);
         lease.giveBack(true);

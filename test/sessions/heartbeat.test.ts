@@ -109,6 +109,21 @@ describe.each(DRIVERS)('%s', (driver) => {
     expect(session.expired).toBe(false);
   });
 
+  test('a session that had to wait for a connection for longer than its interval is alive when it begins', async () => {
+    await using narrow = await connect({ url: database.url, driver, pool: { max: 1 } });
+    await (await narrow.startSession({ component: 'first' })).close();
+    const release = Promise.withResolvers<void>();
+    const holding = narrow.transact(() => release.promise);
+    await waitFor(() => narrow.stats.busy === 1);
+    const starting = narrow.startSession({ component: 'late', intervalMs: 1_000 });
+    const until = performance.now() + 1_200;
+    await waitFor(() => performance.now() > until);
+    release.resolve();
+    await holding;
+    await using session = await starting;
+    expect(session.expired).toBe(false);
+  });
+
   test('a process that was stopped past its deadline finds itself expired at its first look', async () => {
     const session = await db.startSession({ component: 'test', intervalMs: 300 });
     // Blocks this thread as SIGSTOP would: no timer runs meanwhile.

@@ -71,4 +71,12 @@ describe('a silent server', () => {
       expect([work!.ended, session.expired]).toEqual([true, false]);
     },
   );
+
+  test.concurrent.each(DRIVERS)('does not hold a program that connects, %s', async (driver) => {
+    await using proxy = await startFaultProxy({ url: database.url });
+    proxy.inject({ direction: 'to-server', at: ({ sql }) => sql === 'SELECT version()', action: stall() });
+    await expect(connect({ url: proxy.url, driver, connectTimeoutMs: 500 })).rejects.toMatchObject({
+      code: 'HOLDFAST_CONNECTION_LOST',
+    });
+  });
 });

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
-import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
+import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
@@ -138,6 +138,7 @@ export const pgDriver: Driver = {
       ...(options.serverOptions && { options: options.serverOptions }),
       ssl: tlsOptions(options) ?? false,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       pipeline: true,
     } as pg.ClientConfig);
     const connection = new PgConnection(client, options);

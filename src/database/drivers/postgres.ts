@@ -4,7 +4,7 @@ import postgres from 'postgres';
 import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
-import type { Driver, DriverConnection, DriverOptions } from '../driver.ts';
+import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
 import { requestCancel } from './cancel-request.ts';
 import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
@@ -76,7 +76,13 @@ class PostgresConnection extends Closable implements DriverConnection {
   async #openSocket(): Promise<Socket> {
     if (this.#socket) throw new ConnectionLostError('the connection was lost');
     const { host, port } = this.#options;
-    const socket = connect({ host, port, keepAlive: true, noDelay: true });
+    const socket = connect({
+      host,
+      port,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      noDelay: true,
+    });
     this.#socket = socket;
     // postgres.js takes listeners off before the last error has come.
     const guard = (one: Socket) => one.on('error', () => {});
