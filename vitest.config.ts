@@ -4,19 +4,34 @@ import { defineConfig } from 'vitest/config';
 const cockroach = process.env['HOLDFAST_TEST_ENGINE'] === 'cockroachdb';
 const patience = cockroach ? 4 : 1;
 
+/** Limits of tests are for what hangs; they say nothing of how long anything takes. */
+const shared = {
+  // One server for the whole run; each test file has a database of its own in it.
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 180_000 * patience,
+  hookTimeout: 180_000 * patience,
+  sequence: { hooks: 'stack' as const },
+};
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // One server for the whole run; each test file has a database of its own in it.
-    globalSetup: ['test/support/global-setup.ts'],
     // Files run in processes of their own: signals, exit codes and event loops are subjects of tests.
     pool: 'forks',
     // Of two cores: many tests wait for processes, deadlines and the database rather than for a processor.
     // CockroachDB itself takes what two cores have: beside each other, tests with many sessions starve one another.
     maxWorkers: cockroach ? 1 : 3,
-    testTimeout: 60_000 * patience,
-    hookTimeout: 60_000 * patience,
-    sequence: { hooks: 'stack' },
     typecheck: { enabled: false },
+    projects: [
+      // `npm test`: everything that a change must hold.
+      {
+        extends: true,
+        test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] },
+      },
+      // `npm run test:e2e`: long scenarios: chaos, whole demos, many machines, many sessions, whole servers.
+      {
+        extends: true,
+        test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+      },
+    ],
   },
 });

@@ -34,7 +34,7 @@ interface Starving {
   /** Attempts that failed since it was the oldest one of its kind; undefined until then. */
   failuresAsOldest: number | undefined;
   /** Resolves when it has ended. */
-  readonly ended: PromiseWithResolvers<true>;
+  readonly ended: { readonly promise: Promise<true>; resolve(value: true): void };
 }
 
 /**

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimJob } from '../../examples/queue/generated/job.ts';
 import { connect, type Database } from '../../src/index.ts';
 import { type FaultProxy, startFaultProxy } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, testEngine } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, testEngine } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { addJobs, createQueue } from './support.ts';
 
 // CockroachDB has none of these settings, and claims set nothing there.
-describe.runIf(testEngine() === 'postgresql').each(DRIVERS)('claim mode on %s', (driver) => {
+describe.runIf(testEngine() === 'postgresql').each(SUITE_DRIVERS)('claim mode on %s', (driver) => {
   const SETTINGS = ['enable_seqscan', 'plan_cache_mode', 'jit', 'default_transaction_isolation'];
   let database: TestDatabase;
   let proxy: FaultProxy;

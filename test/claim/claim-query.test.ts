@@ -14,11 +14,11 @@ import {
 import { workHistory } from '../../src/queries/work.ts';
 import { claim, finish, text } from '../../src/query/index.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, seededRandom } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, seededRandom } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let db: Database;
   beforeAll(async () => {
     const database = await createTestDatabase();

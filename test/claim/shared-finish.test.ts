@@ -10,12 +10,12 @@ import {
   type Work,
 } from '../../src/index.ts';
 import { dropReply, type FaultProxy, startFaultProxy, type WireMessage } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, seededRandom, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, seededRandom, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { expectNoStrayErrors } from '../support/stray-errors.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   expectNoStrayErrors();
   let database: TestDatabase;
   let proxy: FaultProxy;

@@ -10,10 +10,10 @@ import {
 } from '../../src/index.ts';
 import { releaseWork, workHistory } from '../../src/queries/work.ts';
 import { refuse, startFaultProxy } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   beforeAll(async () => {

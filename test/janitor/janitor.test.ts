@@ -3,10 +3,10 @@ import { connect, type Database, runJanitor } from '../../src/index.ts';
 import { insertMarker } from '../../src/queries/markers.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   beforeAll(async () => {

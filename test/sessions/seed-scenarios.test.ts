@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, SessionExpiredError } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 // The scenarios of the system that sessions and work come from, by its names.
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   beforeAll(async () => {

@@ -7,8 +7,17 @@ import { urlOf } from './url-of.ts';
 export { seededRandom } from './seed.ts';
 export { waitFor } from './wait-for.ts';
 
-/** Both drivers, for describe.each: every suite of the core holds on each. */
+/** Both drivers, for describe.each: what depends on the driver holds on each. */
 export const DRIVERS = ['pg', 'postgres'] as const;
+
+/**
+ * For suites that do not depend on the driver: the one that HOLDFAST_TEST_DRIVER names (`pg` when it names none), or with
+ * `all` both.
+ */
+export const SUITE_DRIVERS: readonly (typeof DRIVERS)[number][] =
+  process.env['HOLDFAST_TEST_DRIVER'] === 'all'
+    ? DRIVERS
+    : [process.env['HOLDFAST_TEST_DRIVER'] === 'postgres' ? 'postgres' : 'pg'];
 
 /** A database of one test file. */
 export interface TestDatabase extends AsyncDisposable {

@@ -10,7 +10,7 @@ import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, DatabaseError, RetriesExhaustedError } from '../../src/index.ts';
 import { claimMany } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 
 /** What a collector would have got. */
@@ -69,7 +69,7 @@ async function exported(): Promise<Received[]> {
   return received.splice(0);
 }
 
-describe.each(DRIVERS)('%s, over OTLP/HTTP', (driver) => {
+describe.each(SUITE_DRIVERS)('%s, over OTLP/HTTP', (driver) => {
   test('spans and metrics arrive; no bound value, message, password or URL is in any byte of them', async () => {
     const canary = `canary-of-${driver}`;
     const { url, name } = await createTestDatabase();

@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/index.ts';
 import type { Executor, Statement } from '../../src/query/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, testEngine } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, testEngine } from '../support/database.ts';
 import {
   clients,
   isChildOf,
@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => telemetry.stop());
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   let server: URL;

@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, LeaseLostError, runControlLoop } from '../../src/index.ts';
 import { claimMany, claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS } from '../support/database.ts';
 import { isChildOf, only, type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
 import { rows } from '../support/sql.ts';
 
@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => telemetry.stop());
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let db: Database;
   beforeAll(async () => {
     const { url } = await createTestDatabase();

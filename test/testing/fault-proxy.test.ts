@@ -14,7 +14,7 @@ import {
   startFaultProxy,
   trickle,
 } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { sql } from '../support/sql.ts';
 
@@ -33,7 +33,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-describe.each(DRIVERS)('fault proxy under %s', (driver) => {
+describe.each(SUITE_DRIVERS)('fault proxy under %s', (driver) => {
   let connection: DriverConnection;
   let direct: DriverConnection;
   const open = async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../src/index.ts';
 import { type FaultProxy, injectRetries, startFaultProxy } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
 
 let database: TestDatabase;
@@ -16,7 +16,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-describe.each(DRIVERS)('injected retries under %s', (driver) => {
+describe.each(SUITE_DRIVERS)('injected retries under %s', (driver) => {
   test('a refused commit strikes once in each attempt, though RELEASE and COMMIT leave together', async () => {
     await using db = await connect({ url: proxy.url, driver });
     const attempts: number[] = [];

@@ -7,7 +7,13 @@ import {
   startFaultProxy,
   type WireMessage,
 } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
+import {
+  createTestDatabase,
+  SUITE_DRIVERS,
+  type TestDatabase,
+  testEngine,
+  waitFor,
+} from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
 import { expectNoStrayErrors } from '../support/stray-errors.ts';
 
@@ -33,7 +39,12 @@ export interface TransactFixture {
 }
 
 /** Runs a suite on both drivers, with a table `account (id, n)`, and nothing leaked or stray at the end. */
-export function describeTransact(name: string, suite: (fixture: TransactFixture) => void): void {
+/** A suite on a database of its own; `drivers`: give DRIVERS where what a driver does is its subject. */
+export function describeTransact(
+  name: string,
+  suite: (fixture: TransactFixture) => void,
+  drivers = SUITE_DRIVERS,
+): void {
   expectNoStrayErrors();
   let database: TestDatabase;
   beforeAll(async () => {
@@ -43,7 +54,7 @@ export function describeTransact(name: string, suite: (fixture: TransactFixture)
   });
   afterAll(() => database?.drop());
 
-  describe.each(DRIVERS)(`${name} on %s`, (driver) => {
+  describe.each(drivers)(`${name} on %s`, (driver) => {
     const state: { db?: Database; direct?: Database; proxy?: FaultProxy } = {};
     const opened: Database[] = [];
     const need = <T>(value: T | undefined): T => {

@@ -3,11 +3,11 @@ import { connect, type Database, LeaseLostError } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { cut, dropReply, type FaultProxy, misreport, startFaultProxy } from '../../src/testing/index.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 // The commit arrives, its answer does not. Work never asks its user what became of it.
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let proxy: FaultProxy;
   let db: Database;

@@ -8,10 +8,10 @@ import {
   type Work,
 } from '../../src/index.ts';
 import { claimMany, claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   let session: Session;

@@ -9,12 +9,12 @@ import {
 } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 // The worker here believes itself alive all the time: its local clock never says otherwise. What refuses it is
 // the database alone.
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   let target: string;

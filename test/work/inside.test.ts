@@ -18,11 +18,11 @@ import {
 } from '../../src/testing/index.ts';
 import { addJobs, createQueue } from '../claim/support.ts';
 import { claimMany, claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 // Work that is ended inside of an outer transaction ends with that one, or not at all; its handle follows.
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let proxy: FaultProxy;
   let db: Database;
   let session: Session;

@@ -8,11 +8,11 @@ import {
   workHistory,
 } from '../../src/index.ts';
 import { claimMany, claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS } from '../support/database.ts';
 import { runCli } from '../support/run-cli.ts';
 import { rows } from '../support/sql.ts';
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let db: Database;
   let session: Session;
   beforeAll(async () => {

@@ -3,13 +3,13 @@ import { connect, type Database, type Work } from '../../src/index.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { Child } from '../support/child.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 const INTERVAL_MS = 2_000;
 const holder = new URL('./children/holder.ts', import.meta.url);
 
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let database: TestDatabase;
   let db: Database;
   beforeAll(async () => {

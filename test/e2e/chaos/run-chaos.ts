@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type Database } from '../../src/index.ts';
-import { Child } from '../support/child.ts';
-import { killConnections } from '../support/kill-connections.ts';
-import type { SeededRandom } from '../support/seed.ts';
-import { rows } from '../support/sql.ts';
+import { connect, type Database } from '../../../src/index.ts';
+import { Child } from '../../support/child.ts';
+import { killConnections } from '../../support/kill-connections.ts';
+import type { SeededRandom } from '../../support/seed.ts';
+import { rows } from '../../support/sql.ts';
 import { violations } from './invariants.ts';
 import { createChaosSchema } from './schema.ts';
 

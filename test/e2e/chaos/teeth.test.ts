@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { connect } from '../../src/index.ts';
-import { Child } from '../support/child.ts';
-import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, waitFor } from '../support/database.ts';
-import { rows } from '../support/sql.ts';
+import { connect } from '../../../src/index.ts';
+import { Child } from '../../support/child.ts';
+import { claimOne } from '../../support/claim.ts';
+import { createTestDatabase, waitFor } from '../../support/database.ts';
+import { rows } from '../../support/sql.ts';
 import { violations } from './invariants.ts';
 import { createChaosSchema } from './schema.ts';
 

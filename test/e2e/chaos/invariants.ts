@@ -1,5 +1,5 @@
-import type { Database } from '../../src/index.ts';
-import { rows } from '../support/sql.ts';
+import type { Database } from '../../../src/index.ts';
+import { rows } from '../../support/sql.ts';
 
 /** Each gives the rows that break it. */
 const INVARIANTS: Readonly<Record<string, string>> = {

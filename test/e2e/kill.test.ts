@@ -12,9 +12,9 @@ import {
 } from '../../examples/fleet/src/queries/audit.ts';
 import { listMachines } from '../../examples/fleet/src/queries/machines.ts';
 import { connect, type Database, type Transaction } from '../../src/index.ts';
+import { startComponent } from '../fleet/support/component-process.ts';
+import { log, pace, Replicas, states, writeInventory } from '../fleet/support/fleet.ts';
 import { createTestDatabase, type TestDatabase, waitFor as wait } from '../support/database.ts';
-import { startComponent } from './support/component-process.ts';
-import { log, pace, Replicas, states, writeInventory } from './support/fleet.ts';
 
 const names = ['a', 'b', 'c'];
 let database: TestDatabase;

@@ -1,7 +1,7 @@
-import { pgDriver } from '../../src/database/drivers/pg.ts';
-import { postgresDriver } from '../../src/database/drivers/postgres.ts';
-import type { DriverConnection } from '../../src/database/index.ts';
-import { LiveSession } from '../../src/sessions/index.ts';
+import { pgDriver } from '../../../src/database/drivers/pg.ts';
+import { postgresDriver } from '../../../src/database/drivers/postgres.ts';
+import type { DriverConnection } from '../../../src/database/index.ts';
+import { LiveSession } from '../../../src/sessions/index.ts';
 
 type Rewrite = (text: string) => string;
 

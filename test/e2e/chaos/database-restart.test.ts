@@ -2,17 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/index.ts';
-import { connect, type Database, HoldfastError, runControlLoop } from '../../src/index.ts';
-import { migrate } from '../../src/migrate/index.ts';
-import { workHistory } from '../../src/queries/work.ts';
-import { claimOne } from '../support/claim.ts';
-import { DRIVERS, waitFor } from '../support/database.ts';
-import { rows } from '../support/sql.ts';
+import { type EmbeddedServer, startEmbedded } from '../../../src/database/embedded/index.ts';
+import { connect, type Database, HoldfastError, runControlLoop } from '../../../src/index.ts';
+import { migrate } from '../../../src/migrate/index.ts';
+import { workHistory } from '../../../src/queries/work.ts';
+import { claimOne } from '../../support/claim.ts';
+import { SUITE_DRIVERS, waitFor } from '../../support/database.ts';
+import { rows } from '../../support/sql.ts';
 
 // A server of its own, because it is crashed: the death of one backend makes PostgreSQL end all others and
 // recover from its log, as after a power cut.
-describe.each(DRIVERS)('%s', (driver) => {
+describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let dir: string;
   let server: EmbeddedServer;
   let db: Database;

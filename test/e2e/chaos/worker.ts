@@ -1,8 +1,14 @@
 // A worker process of the chaos runs: a control loop over jobs, until SIGTERM.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Transaction } from '../../src/index.ts';
-import { connect, LeaseLostError, runControlLoop, SessionExpiredError, type Work } from '../../src/index.ts';
-import { rows } from '../support/sql.ts';
+import type { Transaction } from '../../../src/index.ts';
+import {
+  connect,
+  LeaseLostError,
+  runControlLoop,
+  SessionExpiredError,
+  type Work,
+} from '../../../src/index.ts';
+import { rows } from '../../support/sql.ts';
 import { mutate } from './mutations.ts';
 
 const [url, driver, intervalMs, busyMs] = process.argv.slice(2) as [

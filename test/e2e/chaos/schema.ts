@@ -1,5 +1,5 @@
-import type { Database } from '../../src/index.ts';
-import { rows } from '../support/sql.ts';
+import type { Database } from '../../../src/index.ts';
+import { rows } from '../../support/sql.ts';
 
 /**
  * What the workers work on, and what they write down. `seq` counts the protected transactions of a job; since

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTestDatabase, seededRandom } from '../support/database.ts';
+import { createTestDatabase, seededRandom } from '../../support/database.ts';
 import { runChaos } from './run-chaos.ts';
 
 const SECONDS = Number(process.env['HOLDFAST_CHAOS_SECONDS'] ?? 10);

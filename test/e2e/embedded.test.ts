@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import { startEmbedded } from '../../src/database/embedded/index.ts';
 import { readPostmasterFile } from '../../src/database/embedded/postmaster.ts';
 import { connect } from '../../src/index.ts';
+import { isGone, startHolder } from '../embedded/support.ts';
 import { withAdmin } from '../support/admin.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { isGone, startHolder } from './support.ts';
 
 async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'holdfast-test-'));

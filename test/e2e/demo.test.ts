@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commandLineOf } from '../../examples/fleet/src/provider/process-table.ts';
+import { writeInventory } from '../fleet/support/fleet.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
-import { writeInventory } from './support/fleet.ts';
 
 const main = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url));
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Block, blocksOf, fileOf, readPage, root } from './support/blocks.ts';
+import { type Block, blocksOf, fileOf, readPage, root } from '../docs/support/blocks.ts';
 
 const page = 'docs/compiler.md';
 const section = 'Five minutes';
