@@ -52,13 +52,19 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     max: pool?.max ?? 10,
     acquireTimeoutMs: Math.min(pool?.acquireTimeoutMs ?? 30_000, LONGEST_TIMER_MS),
     idleTimeoutMs: Math.min(pool?.idleTimeoutMs ?? 60_000, LONGEST_TIMER_MS),
+    maxLifetimeMs: pool?.maxLifetimeMs ?? 1_800_000,
     connectTimeoutMs: Math.min(connectTimeoutMs ?? 10_000, LONGEST_TIMER_MS),
     applicationName: applicationName ?? address.applicationName ?? 'holdfast',
     prepare,
   };
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);
-  const heartbeatPool = new Pool(implementation, address, { ...settings, max: HEARTBEAT_CONNECTIONS });
+  const heartbeatPool = new Pool(implementation, address, {
+    ...settings,
+    max: HEARTBEAT_CONNECTIONS,
+    // A slow link must not have to open a connection for a heartbeat.
+    maxLifetimeMs: undefined,
+  });
   try {
     const engine = await detectEngine(main, settings.connectTimeoutMs);
     const telemetry = openTelemetry({

@@ -52,6 +52,8 @@ export interface DriverConnection {
   readonly closed: Error | undefined;
   /** The server's last answer said that a transaction is open. Meaningful when every statement is answered. */
   readonly inTransaction: boolean;
+  /** It was given more statements to prepare than a server should keep: another connection is better now. */
+  readonly worn: boolean;
   readonly host: string;
   readonly port: number;
   /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */

@@ -19,6 +19,8 @@ export const connectOptionsSchema = z.strictObject({
       acquireTimeoutMs: z.int().min(1).optional(),
       /** An unused connection is closed after this. Default 60,000. */
       idleTimeoutMs: z.int().min(1).optional(),
+      /** A connection is closed after this when it is given back, up to a quarter earlier. Default 1,800,000. */
+      maxLifetimeMs: z.int().min(1).optional(),
     })
     .optional(),
   /**

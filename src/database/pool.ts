@@ -2,6 +2,7 @@ import {
   type ConnectError,
   DatabaseClosedError,
   DatabaseError,
+  jittered,
   LONGEST_TIMER_MS,
   PoolTimeoutError,
 } from '../base/index.ts';
@@ -15,6 +16,8 @@ export interface PoolOptions {
   readonly max: number;
   readonly acquireTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Default: for ever. */
+  readonly maxLifetimeMs?: number | undefined;
   readonly connectTimeoutMs: number;
   readonly applicationName: string;
   /** False: nothing is prepared. Default true. */
@@ -58,6 +61,7 @@ export class Pool {
   readonly #idle: { connection: DriverConnection; timer: NodeJS.Timeout }[] = [];
   readonly #busy = new Set<DriverConnection>();
   readonly #waiters: Waiter[] = [];
+  readonly #closeAt = new WeakMap<DriverConnection, number>();
   #opening = 0;
   #hostIndex = 0;
   #closed = false;
@@ -130,7 +134,8 @@ export class Pool {
     if (!this.#busy.delete(connection)) return;
     if (connection.inTransaction) connection.destroy(new Error(LEFT_OPEN));
     else resetState(connection);
-    if (connection.closed || this.#closed) {
+    const isOld = performance.now() >= (this.#closeAt.get(connection) ?? Infinity);
+    if (connection.closed || this.#closed || isOld || connection.worn) {
       void connection.close();
       this.#settle();
       return;
@@ -244,6 +249,8 @@ export class Pool {
         (connection) => {
           this.#opening--;
           connection.onClose(() => this.#retire(connection));
+          const { maxLifetimeMs = Infinity } = this.#options;
+          this.#closeAt.set(connection, performance.now() + jittered(maxLifetimeMs));
           this.#busy.add(connection);
           this.release(connection);
         },

@@ -129,6 +129,30 @@ describe.each(DRIVERS)('a connection is handed on as it came, %s', (driver) => {
     await expect(rows(db, 'SELECT count(*) FROM passing')).rejects.toThrow('passing');
   });
 
+  test.runIf(testEngine() === 'postgresql')(
+    'a server keeps no more than 500 prepared statements for a connection, which is closed then',
+    async () => {
+      const prepared = () => rows(db, 'SELECT count(*), pg_backend_pid() FROM pg_prepared_statements');
+      const [[, before]] = (await prepared()) as [[string, string]];
+      const kept = await db.transact(async (tx) => {
+        await Promise.all(Array.from({ length: 600 }, (_, i) => rows(tx, `SELECT ${i}`)));
+        const [row] = await rows(tx, 'SELECT count(*), pg_backend_pid() FROM pg_prepared_statements');
+        return row;
+      });
+      expect(kept).toEqual(['500', before]);
+      const [[count, after]] = (await prepared()) as [[string, string]];
+      expect(Number(count)).toBeLessThan(10);
+      expect(after).not.toBe(before);
+    },
+  );
+
+  test('a connection that has lived for as long as it may is closed when it is given back', async () => {
+    await using old = await connect({ url: database.url, driver, pool: { max: 1, maxLifetimeMs: 1 } });
+    await waitFor(() => old.stats.idle === 0);
+    expect(await rows(old, 'SELECT 1')).toEqual([['1']]);
+    expect(old.stats).toMatchObject({ idle: 0, busy: 0 });
+  });
+
   test.each(['BEGIN', 'BEGIN; SELECT 1/0'])(
     'one left in a transaction (%s) is not handed out again',
     async (text) => {

@@ -8,7 +8,7 @@ import { requestCancel } from './cancel-request.ts';
 import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
 import { type PgAnswer, sendQuery } from './pg-query.ts';
-import { statementName } from './statement-name.ts';
+import { PreparedTexts, statementName } from './prepared.ts';
 import { tlsOptions } from './tls.ts';
 
 /** Parts of node-postgres that its type package does not declare. */
@@ -27,6 +27,7 @@ class PgConnection extends Closable implements DriverConnection {
   readonly port: number;
   readonly #client: pg.Client & PgInternals;
   readonly #options: DriverOptions;
+  readonly #prepared = new PreparedTexts();
   #corked = false;
 
   constructor(client: pg.Client, options: DriverOptions) {
@@ -41,7 +42,7 @@ class PgConnection extends Closable implements DriverConnection {
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
     const named = this.#options.prepare !== false && (options?.prepare ?? prepare) !== false;
-    const name = named ? statementName(text) : undefined;
+    const name = named && this.#prepared.admits(text) ? statementName(text) : undefined;
     return this.#submit(text, (client) =>
       sendQuery(client, text, { values: values as (string | null)[], name }),
     );
@@ -96,6 +97,10 @@ class PgConnection extends Closable implements DriverConnection {
       this.#corked = false;
       stream.uncork();
     });
+  }
+
+  get worn(): boolean {
+    return this.#prepared.overflowed;
   }
 
   get inTransaction(): boolean {

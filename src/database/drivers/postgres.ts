@@ -8,6 +8,7 @@ import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS }
 import { requestCancel } from './cancel-request.ts';
 import { Closable } from './closable.ts';
 import { connectFailure, statementFailure } from './failures.ts';
+import { PreparedTexts } from './prepared.ts';
 import { ReadyStatus } from './ready-status.ts';
 import { secureSocket, tlsOptions } from './tls.ts';
 
@@ -41,6 +42,7 @@ class PostgresConnection extends Closable implements DriverConnection {
   readonly port: number;
   readonly #options: DriverOptions;
   readonly #sql: postgres.Sql;
+  readonly #prepared = new PreparedTexts();
   #socket: Socket | undefined;
   #status = new ReadyStatus();
   #backend: { readonly pid: number | null; readonly secret: number | null } | undefined;
@@ -105,7 +107,8 @@ class PostgresConnection extends Closable implements DriverConnection {
   }
 
   send(statement: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
-    const prepare = this.#options.prepare !== false && (options?.prepare ?? statement.prepare) !== false;
+    const wanted = this.#options.prepare !== false && (options?.prepare ?? statement.prepare) !== false;
+    const prepare = wanted && this.#prepared.admits(statement.text);
     const mode = { prepare, simple: false };
     return this.#submit(statement.text, statement.values, mode);
   }
@@ -138,6 +141,10 @@ class PostgresConnection extends Closable implements DriverConnection {
       if (failure instanceof ConnectionLostError) this.destroy(failure);
       throw failure;
     }
+  }
+
+  get worn(): boolean {
+    return this.#prepared.overflowed;
   }
 
   get inTransaction(): boolean {
