@@ -67,10 +67,31 @@ describeTransact('teeth', (t) => {
     return outcome === 'refused';
   };
 
+  /** Its own session cancels the work while a transaction of the work is open. */
+  const slowTransactionIsRefused = async (id: string) => {
+    const db = await t.open({ pool: { max: 2 } });
+    await using session = await db.startSession({ component: 'teeth', intervalMs: 3_600_000 });
+    const work = (await claimOne(session, 'teeth', () => [id]))!;
+    const begun = Promise.withResolvers<void>();
+    const canceled = Promise.withResolvers<void>();
+    const running = work
+      .transact(async (tx) => {
+        await tx.execute(insert(id));
+        begun.resolve();
+        await canceled.promise;
+      })
+      .catch(() => 'refused');
+    await begun.promise;
+    await work.cancel();
+    canceled.resolve();
+    return (await running) === 'refused';
+  };
+
   test('as it is, every write of the dead is refused', async () => {
     expect(await deadSessionIsRefused('t1')).toBe(true);
     expect(await openTransactionIsRefused('t2')).toBe(true);
     expect(await lostTokenIsRefused('t3')).toBe(true);
+    expect(await slowTransactionIsRefused('t8')).toBe(true);
   });
 
   test('without fence and seal, line 33 fails: a dead session commits', async () => {
@@ -94,6 +115,12 @@ describeTransact('teeth', (t) => {
   test('without the token check, a holder that lost its work writes', async () => {
     await mutated(without(holdWork, sealWork), async () => {
       expect(await lostTokenIsRefused('t7')).toBe(false);
+    });
+  });
+
+  test('without the token’s seal, line 34 fails: a transaction commits after the end of its work', async () => {
+    await mutated(without(sealWork), async () => {
+      expect(await slowTransactionIsRefused('t9')).toBe(false);
     });
   });
 });

@@ -166,7 +166,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     ['finished', (work) => work.finish()],
   ];
   test.each(endings)(
-    'a slow transaction of a work that its own session %s meanwhile never commits',
+    'line 34: a slow transaction of a work that its own session %s meanwhile never commits',
     async (_, end) => {
       await using session = await start();
       const work = await take(session);
