@@ -2,9 +2,26 @@
  * Holdfast: sessions that prove a worker is alive, work that only one of them can hold, and transactions that
  * commit exactly once, on CockroachDB and PostgreSQL.
  */
-
-export * from './base/index.ts';
-export { connect, Database } from './client/index.ts';
+export {
+  AmbiguousCommitError,
+  CommittedWithSchemaErrorsError,
+  ConnectError,
+  ConnectionLostError,
+  DatabaseClosedError,
+  DatabaseError,
+  DeadlineExceededError,
+  HoldfastError,
+  LeaseLostError,
+  MigrationError,
+  type MisuseCode,
+  MisuseError,
+  PoolTimeoutError,
+  RetriesExhaustedError,
+  RolledBackError,
+  SchemaVersionError,
+  SessionExpiredError,
+} from './base/index.ts';
+export { connect, type Database } from './client/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export {
   type CountPending,
@@ -27,16 +44,20 @@ export {
 } from './migrate/index.ts';
 export { listSessions } from './queries/sessions.ts';
 export { activeWork, listKinds, quarantinedWork, workHistory } from './queries/work.ts';
-export type {
-  BoundChange,
-  BoundClaim,
-  ClaimQuery,
-  CompiledQuery,
-  Executor,
-  FinishQuery,
-  RawResult,
-  Statement,
-  StepQuery,
+export {
+  type BoundChange,
+  type BoundClaim,
+  type BoundQuery,
+  type ClaimQuery,
+  type CompiledQuery,
+  type Executor,
+  type FinishQuery,
+  type RawResult,
+  RowCountError,
+  type SqlValue,
+  type Statement,
+  type StepQuery,
+  sql,
 } from './query/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
@@ -60,8 +81,8 @@ export {
   type RotatingSource,
   rotating,
   runControlLoop,
-  Session,
+  type Session,
   type Source,
-  Work,
+  type Work,
   type WorkResult,
 } from './work/index.ts';

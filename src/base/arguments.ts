@@ -1,8 +1,8 @@
-import { InvalidOptionError } from './errors/index.ts';
+import { invalidOption } from './errors/index.ts';
 
-/** Throws InvalidOptionError, naming the argument, unless it is a function. */
+/** Throws MisuseError, naming the argument, unless it is a function. */
 export function assertFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') throw new InvalidOptionError(name, 'expected a function');
+  if (typeof value !== 'function') throw invalidOption(name, 'expected a function');
 }
 
 /** A text that PostgreSQL can keep: without zero bytes. */
@@ -11,22 +11,21 @@ export const isText = (value: unknown): value is string => typeof value === 'str
 /** Of the protocol's 65,535 the drivers keep some for themselves. */
 const MOST_VALUES = 65_533;
 
-/** Throws InvalidOptionError unless it can be sent: text, and values that are text or null. */
+/** Throws MisuseError unless it can be sent: text, and values that are text or null. */
 export function assertStatement(statement: unknown): void {
   const { text, values } = (statement ?? {}) as { readonly text?: unknown; readonly values?: unknown };
   if (typeof text !== 'string')
-    throw new InvalidOptionError('statement', 'expected { text, values } or what a compiled query makes');
-  if (text.includes('\0')) throw new InvalidOptionError('statement.text', 'has a zero byte');
-  if (!Array.isArray(values))
-    throw new InvalidOptionError('statement.values', 'expected an array of texts and nulls');
+    throw invalidOption('statement', 'expected { text, values } or what a compiled query makes');
+  if (text.includes('\0')) throw invalidOption('statement.text', 'has a zero byte');
+  if (!Array.isArray(values)) throw invalidOption('statement.values', 'expected an array of texts and nulls');
   if (values.length > MOST_VALUES)
-    throw new InvalidOptionError(
+    throw invalidOption(
       'statement.values',
       `${values.length} are more than a statement can have (${MOST_VALUES}): send them as arrays, or in pages`,
     );
   const wrong = values.findIndex((value) => value !== null && typeof value !== 'string');
   if (wrong >= 0)
-    throw new InvalidOptionError(
+    throw invalidOption(
       `statement.values.${wrong}`,
       `expected text or null, not a ${typeof values[wrong]}: values travel in PostgreSQL's text format`,
     );

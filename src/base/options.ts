@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import { InvalidOptionError } from './errors/index.ts';
+import { invalidOption } from './errors/index.ts';
 
-/** Checks a public function's options; throws InvalidOptionError naming the first wrong one. */
+/** Checks a public function's options; throws MisuseError naming the first wrong one. */
 export function checkOptions<S extends z.ZodType>(schema: S, options: unknown): z.output<S> {
   const checked = schema.safeParse(options ?? {});
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = [...(issue?.path ?? []), ...(unknown ? [unknown] : [])].join('.') || 'options';
-  throw new InvalidOptionError(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
+  throw invalidOption(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
 }

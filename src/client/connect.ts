@@ -1,4 +1,4 @@
-import { checkOptions, InvalidOptionError, LONGEST_TIMER_MS } from '../base/index.ts';
+import { checkOptions, invalidOption, LONGEST_TIMER_MS } from '../base/index.ts';
 import {
   type Address,
   type ConnectOptions,
@@ -22,12 +22,12 @@ const CLOSE_WITHIN_MS = 30_000;
  * embedded PostgreSQL, migrated, in `embeddedDir` or thrown away on close. A server of your own is not migrated:
  * `holdfast migrate up` or `migrate()` does that. Connects once to find out which server it is.
  *
- * Throws InvalidOptionError naming the wrong option, or ConnectError saying what to mend.
+ * Throws MisuseError naming the wrong option, or ConnectError saying what to mend.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Database> {
   const checked = checkOptions(connectOptionsSchema, options) as ConnectOptions;
   if (checked.url !== undefined && checked.embeddedDir !== undefined)
-    throw new InvalidOptionError('embeddedDir', 'has no meaning together with url: give one of them');
+    throw invalidOption('embeddedDir', 'has no meaning together with url: give one of them');
   const settings = withEnvironment(checked);
   if (settings.url !== undefined && checked.embeddedDir === undefined) {
     return open(settings.url, settings, async () => {});

@@ -91,7 +91,7 @@ export class Database implements Executor {
    * as text. Throws DatabaseError when the server refuses it; ConnectionLostError, or AmbiguousCommitError when the
    * server's error does not tell (a cancel on CockroachDB may have come too late; what begins with SELECT is taken for
    * reading), when it is not known whether it took effect; PoolTimeoutError or ConnectError when it was
-   * not sent; ForbiddenStatementError for what would stay with the connection (BEGIN, SET and the like), and for COPY
+   * not sent; MisuseError for what would stay with the connection (BEGIN, SET and the like), and for COPY
    * with STDIN or STDOUT.
    */
   async execute(statement: Statement): Promise<RawResult> {
@@ -143,7 +143,7 @@ export class Database implements Executor {
   /**
    * Starts a session and keeps it alive until it is closed or expires. All sessions of a handle share one
    * heartbeat statement on connections of their own. The first one checks that the schema is the one that this
-   * release was made for: SchemaVersionError, which says what to run, when it is not. Throws InvalidOptionError
+   * release was made for: SchemaVersionError, which says what to run, when it is not. Throws MisuseError
    * naming the wrong option.
    */
   async startSession(options: SessionOptions): Promise<Session> {

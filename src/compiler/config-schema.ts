@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import type { CompileTarget } from './config.ts';
 
 const typeOverride = z.strictObject({
@@ -19,7 +19,7 @@ const target = z.strictObject({
   queries: many,
   schema: many.default([]),
   out: z.string(),
-  runtime: z.string().default('holdfast/query'),
+  runtime: z.string().default('holdfast/runtime'),
   importExtension: z.enum(['.ts', '.js', '']).default('.ts'),
   int8: z.enum(['bigint', 'number', 'string']).default('bigint'),
   timestamptz: z.enum(['Date', 'string']).default('Date'),
@@ -42,18 +42,18 @@ const config = z.strictObject({
   compile: z.array(target).min(1),
 });
 
-/** Throws InvalidOptionError, one line, naming the field. */
+/** Throws MisuseError, one line, naming the field. */
 export function parseConfig(text: string, name: string): readonly CompileTarget[] {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new InvalidOptionError(name, `not JSON: ${(cause as Error).message}`, { cause });
+    throw invalidOption(name, `not JSON: ${(cause as Error).message}`, { cause });
   }
   const parsed = config.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw new InvalidOptionError(`${name}: ${issue.path.join('.') || 'the whole'}`, issue.message);
+    throw invalidOption(`${name}: ${issue.path.join('.') || 'the whole'}`, issue.message);
   }
   return parsed.data.compile.map(({ overrides, ...rest }) => ({
     ...rest,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import type { Dialect } from './source/read-queries.ts';
 import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 
@@ -60,14 +60,14 @@ export interface CompileConfig {
 
 export const configName = 'holdfast.config.json';
 
-/** Reads the file, but understands it only when asked: an unchanged run never does. Throws InvalidOptionError. */
+/** Reads the file, but understands it only when asked: an unchanged run never does. Throws MisuseError. */
 export async function readConfig(file: string): Promise<CompileConfig> {
   const full = path.resolve(file);
   let text: string;
   try {
     text = await readFile(full, 'utf8');
   } catch (cause) {
-    throw new InvalidOptionError('--config', `${file} cannot be read; create it, as docs/compiler.md shows`, {
+    throw invalidOption('--config', `${file} cannot be read; create it, as docs/compiler.md shows`, {
       cause,
     });
   }

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
 import { readSchema } from './engine/schema.ts';
 import type { SourceFile } from './source/source-file.ts';
@@ -24,7 +24,7 @@ async function found<T>(key: string, entry: string, looking: Promise<T>): Promis
   try {
     return await looking;
   } catch (cause) {
-    throw new InvalidOptionError(
+    throw invalidOption(
       `"${key}"`,
       `${entry} cannot be read (${(cause as NodeJS.ErrnoException).code}): paths are relative to the configuration file`,
       { cause },

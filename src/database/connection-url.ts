@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import type { DriverTls } from './driver.ts';
 
 /** What a URL says, defaults filled in. */
@@ -46,21 +46,18 @@ const KNOWN_PARAMETERS = new Set([
 
 /**
  * Reads `postgresql://user:password@host1:port1,host2:port2/database?sslmode=verify-full&sslrootcert=ca.crt`.
- * Throws InvalidOptionError, which never quotes the password.
+ * Throws MisuseError, which never quotes the password.
  */
 export function parseUrl(url: string, settings: TlsSettings = {}): Address {
   const match = SHAPE.exec(url);
   if (!match) {
-    throw new InvalidOptionError(
-      'url',
-      'expected postgresql://user:password@host:port/database?sslmode=verify-full',
-    );
+    throw invalidOption('url', 'expected postgresql://user:password@host:port/database?sslmode=verify-full');
   }
   const [, , credentials = '', hostList = '', database = '', search = ''] = match;
   // If the URL is split in the wrong place, a part of the password looks like a host, and the error would quote it.
   const isCutWrong = match[2] === undefined ? url.includes('@') : `${hostList}${database}`.includes('@');
   if (isCutWrong)
-    throw new InvalidOptionError(
+    throw invalidOption(
       'url',
       'an @ is not where one belongs: in user and password write @ as %40, / as %2F, ? as %3F, # as %23',
     );
@@ -69,7 +66,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
   const parameters = new URLSearchParams(search);
   for (const name of parameters.keys()) {
     if (!KNOWN_PARAMETERS.has(name))
-      throw new InvalidOptionError(
+      throw invalidOption(
         'url',
         `unknown parameter "${name}"; known are ${[...KNOWN_PARAMETERS].join(', ')}`,
       );
@@ -94,7 +91,7 @@ function parseHost(text: string): { host: string; port: number } {
   const match = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(text);
   const port = Number(match?.[2] ?? 5432);
   if (!match || port < 1 || port > 65_535)
-    throw new InvalidOptionError('url', `"${text}" is not host:port with a port from 1 to 65535`);
+    throw invalidOption('url', `"${text}" is not host:port with a port from 1 to 65535`);
   return { host: match[1]!.replace(/^\[|\]$/g, '') || 'localhost', port };
 }
 
@@ -102,7 +99,7 @@ function decode(text: string, part: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new InvalidOptionError('url', `the ${part} has a bad percent escape: write % as %25`);
+    throw invalidOption('url', `the ${part} has a bad percent escape: write % as %25`);
   }
 }
 
@@ -110,18 +107,18 @@ function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): DriverTls | 
   const files = caFile ?? certFile ?? keyFile;
   const effective = mode ?? (files ? 'verify-full' : 'disable');
   if (!['disable', 'require', 'verify-ca', 'verify-full'].includes(effective)) {
-    throw new InvalidOptionError(
+    throw invalidOption(
       'sslmode',
       `"${effective}" is not supported (it may fall back to plain text): use disable, require, verify-ca or verify-full`,
     );
   }
   if ((certFile === undefined) !== (keyFile === undefined))
-    throw new InvalidOptionError('tls', 'sslcert and sslkey go together: give both or neither');
+    throw invalidOption('tls', 'sslcert and sslkey go together: give both or neither');
   if (effective === 'disable') return undefined;
   const cert = readPem(certFile, 'sslcert', (text) => new X509Certificate(text));
   const key = readPem(keyFile, 'sslkey', createPrivateKey);
   if (cert && key && !cert.parsed.checkPrivateKey(key.parsed))
-    throw new InvalidOptionError('sslkey', `${keyFile} is not the key of the certificate in ${certFile}`);
+    throw invalidOption('sslkey', `${keyFile} is not the key of the certificate in ${certFile}`);
   return {
     rejectUnauthorized: effective !== 'require',
     verifyName: effective === 'verify-full',
@@ -142,12 +139,12 @@ function readPem<T>(
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new InvalidOptionError(option, `cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw invalidOption(option, `cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
   try {
     return { text, parsed: parse(text) };
   } catch (cause) {
-    throw new InvalidOptionError(
+    throw invalidOption(
       option,
       `${file} has no usable PEM ${option === 'sslkey' ? 'key (one without a passphrase is needed)' : 'certificate'}`,
       { cause },

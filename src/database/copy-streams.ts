@@ -1,14 +1,15 @@
-import { ForbiddenStatementError } from '../base/index.ts';
+import { MisuseError } from '../base/index.ts';
 import { byText } from '../query/by-text.ts';
 import { wordsOf } from '../query/words.ts';
 
 /**
- * Throws ForbiddenStatementError for COPY with STDIN or STDOUT: the protocol changes to a stream, which an executor
+ * Throws MisuseError for COPY with STDIN or STDOUT: the protocol changes to a stream, which an executor
  * does not have, so the answer would never come.
  */
 export function refuseCopyStreams(text: string): void {
   if (copiesStream(text))
-    throw new ForbiddenStatementError(
+    throw new MisuseError(
+      'HOLDFAST_FORBIDDEN_STATEMENT',
       'COPY with STDIN or STDOUT streams data, which no statement here can: use a `:copyfrom` query or INSERT ... SELECT unnest(...), and `:iter` to read',
     );
 }

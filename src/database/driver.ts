@@ -39,7 +39,7 @@ export interface DriverTls {
  *   Statements sent in the same tick leave in one write where the driver can.
  * - values and results are text; `send` rejects with DatabaseError for an error that the server reports, and with
  *   ConnectionLostError for anything that ends the connection.
- * - COPY with STDIN or STDOUT is refused with ForbiddenStatementError before it is sent.
+ * - COPY with STDIN or STDOUT is refused with MisuseError before it is sent.
  * - a closed connection stays closed: it never reconnects by itself.
  * - never an uncaught exception or an unhandled rejection, whatever happens to the socket.
  */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 
 const MOST_CONNECTIONS = 10_000;
 
@@ -53,7 +53,7 @@ const connections = (name: string, text: string | undefined): number | undefined
   if (text === undefined || text === '') return undefined;
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > MOST_CONNECTIONS)
-    throw new InvalidOptionError(name, `"${text}" is not a whole number from 1 to ${MOST_CONNECTIONS}`);
+    throw invalidOption(name, `"${text}" is not a whole number from 1 to ${MOST_CONNECTIONS}`);
   return value;
 };
 
@@ -64,7 +64,7 @@ export function withEnvironment(
 ): ConnectOptions {
   const driver = options.driver ?? (env['HOLDFAST_DRIVER'] || undefined);
   if (driver !== undefined && driver !== 'pg' && driver !== 'postgres')
-    throw new InvalidOptionError('HOLDFAST_DRIVER', `"${driver}" is not a driver: use pg or postgres`);
+    throw invalidOption('HOLDFAST_DRIVER', `"${driver}" is not a driver: use pg or postgres`);
   const max = options.pool?.max ?? connections('HOLDFAST_POOL_MAX', env['HOLDFAST_POOL_MAX']);
   const url = options.url ?? (env['HOLDFAST_DATABASE_URL'] || env['DATABASE_URL'] || undefined);
   return {

@@ -1,6 +1,6 @@
 import { type Attributes, metrics, type ObservableCallback } from '@opentelemetry/api';
 import { z } from 'zod';
-import { checkOptions, InvalidOptionError, pause } from '../base/index.ts';
+import { checkOptions, invalidOption, pause } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import {
   closeAbandonedWork,
@@ -88,11 +88,11 @@ export interface Janitor {
  * guarded and in pages, so they do not disturb each other. It uses `db` without a session: stop it before
  * closing `db`.
  *
- * Throws InvalidOptionError, at once, naming the wrong option.
+ * Throws MisuseError, at once, naming the wrong option.
  */
 export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor {
   const checked = checkOptions(janitorSchema, options) as JanitorOptions;
-  if (typeof db?.guardedWithin !== 'function') throw new InvalidOptionError('db', 'expected a Database');
+  if (typeof db?.guardedWithin !== 'function') throw invalidOption('db', 'expected a Database');
   const stopping = new AbortController();
   const gauges = publishGauges();
   const guarded = db.guardedWithin(checked.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);

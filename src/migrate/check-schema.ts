@@ -10,7 +10,7 @@ const read = new Map<string, Promise<MigrationSet>>();
 /**
  * Checks that the database has the schema that this release was made for. One read by a small table.
  *
- * @throws InvalidOptionError
+ * @throws MisuseError
  * @throws SchemaVersionError saying which command mends it.
  */
 export async function checkSchema(

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import { apply } from './apply.ts';
 import type { MigrationConnection, MigrationPlace, MigrationTarget } from './connection.ts';
 import { MigrationLock } from './lock.ts';
@@ -22,7 +22,7 @@ import { createBookkeeping, createSchema, type MigrationRecord, readRecords } fr
  *
  * @param place URL of the database, a `Database`, or where to get connections.
  * @returns what was applied by this call.
- * @throws InvalidOptionError, ConnectError
+ * @throws MisuseError, ConnectError
  * @throws SchemaVersionError `ahead` when the schema is newer than this release.
  * @throws MigrationError for a file or a statement that cannot be used.
  */
@@ -33,8 +33,7 @@ export async function migrate(
   const { sets: names, to, ...rest } = check(migrateSchema, options);
   const sets = await Promise.all(names.map(readMigrationSet));
   const twice = sets.find(({ name }, index) => sets.findIndex((other) => other.name === name) < index);
-  if (twice !== undefined)
-    throw new InvalidOptionError('sets', `two sets are called ${twice.name}: each name once`);
+  if (twice !== undefined) throw invalidOption('sets', `two sets are called ${twice.name}: each name once`);
   return runPlan(toTarget(place), 'up', sets, rest, (records) =>
     sets.flatMap((set) => planUp(set, records, to)),
   );

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { InvalidOptionError, MigrationError } from '../base/index.ts';
+import { invalidOption, MigrationError } from '../base/index.ts';
 import { holdfastFiles } from './holdfast-files.ts';
 import { type SqlStatement, splitStatements } from './split.ts';
 
@@ -45,7 +45,7 @@ const noTransaction = /^--\s*holdfast:\s*no-transaction\s*$/m;
  * Reads a set: Holdfast's own, by its name, or a folder of `NNNN_name.up.sql` and `NNNN_name.down.sql`,
  * whose set is called after the folder.
  *
- * @throws InvalidOptionError when there is no such folder.
+ * @throws MisuseError when there is no such folder.
  * @throws MigrationError `invalid-file` naming the file, or the folder when there are no migrations in it.
  */
 export async function readMigrationSet(nameOrFolder: string): Promise<MigrationSet> {
@@ -53,12 +53,9 @@ export async function readMigrationSet(nameOrFolder: string): Promise<MigrationS
   const folder = resolve(nameOrFolder);
   const name = basename(folder);
   if (name === OWN_SET)
-    throw new InvalidOptionError(
-      'sets',
-      `a folder called ${name} would be taken for Holdfast's own: rename it`,
-    );
+    throw invalidOption('sets', `a folder called ${name} would be taken for Holdfast's own: rename it`);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    throw new InvalidOptionError('sets', `cannot read the folder ${folder} (${error.code})`, {
+    throw invalidOption('sets', `cannot read the folder ${folder} (${error.code})`, {
       cause: error,
     });
   });

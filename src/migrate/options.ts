@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 import type { MigrationPlace, MigrationTarget } from './connection.ts';
 import { urlTarget } from './url-target.ts';
 
@@ -66,18 +66,18 @@ export const migrateDownSchema = z.strictObject({
   ...common,
 });
 
-/** @throws InvalidOptionError naming the wrong option. */
+/** @throws MisuseError naming the wrong option. */
 export function check<T>(schema: z.ZodType<T>, options: unknown): T {
   const result = schema.safeParse(options);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const option = issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined);
-  throw new InvalidOptionError(option ?? 'options', issue?.message ?? 'wrong');
+  throw invalidOption(option ?? 'options', issue?.message ?? 'wrong');
 }
 
 export function toTarget(place: MigrationPlace): MigrationTarget {
   if (typeof place === 'string') return urlTarget(place);
   if (typeof place !== 'object' || place === null)
-    throw new InvalidOptionError('place', 'expected a URL, a Database, or where to get connections');
+    throw invalidOption('place', 'expected a URL, a Database, or where to get connections');
   return 'url' in place ? urlTarget(place.url) : place;
 }

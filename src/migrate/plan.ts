@@ -1,4 +1,4 @@
-import { InvalidOptionError, MigrationError, SchemaVersionError } from '../base/index.ts';
+import { invalidOption, MigrationError, SchemaVersionError } from '../base/index.ts';
 import { checksum, label, type Migration, type MigrationSet } from './migration-set.ts';
 import type { MigrationRecord } from './store.ts';
 
@@ -19,7 +19,7 @@ export function planUp(set: MigrationSet, records: readonly MigrationRecord[], t
   const ours = recordsOf(set, records);
   const newest = set.migrations.at(-1)?.number ?? 0;
   if (to !== undefined && to > newest) {
-    throw new InvalidOptionError('to', `${set.name} has no migration ${to}: the newest is ${newest}`);
+    throw invalidOption('to', `${set.name} has no migration ${to}: the newest is ${newest}`);
   }
   const ahead = ours.find(({ number }) => number > newest);
   if (ahead !== undefined) {

@@ -1,8 +1,7 @@
-import { HoldfastError } from '../base/index.ts';
+import { HoldfastError, MisuseError } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
-import { InvalidParameterError } from './invalid-parameter.ts';
 import { derive, promised } from './remembered.ts';
 import type { Executor, RawResult, Statement } from './statement.ts';
 
@@ -17,7 +16,7 @@ export type ParamsArgument<P> = keyof P extends never
 export interface CompiledQuery<P, Row, Result> {
   (executor: Executor, ...params: ParamsArgument<P>): Promise<Result>;
   readonly definition: QueryDefinition;
-  /** Encodes the parameters; throws InvalidParameterError naming the query and the field. */
+  /** Encodes the parameters; throws MisuseError naming the query and the field. */
   statement(params: P): Statement;
   decodeRows(raw: RawResult): Row[];
   result(raw: RawResult): Result;
@@ -45,14 +44,18 @@ export function encodeParam(
   const value = params[field];
   if (value === null || value === undefined) {
     if (nullable) return null;
-    throw new InvalidParameterError(`${definition.name}: parameter ${field} is missing`);
+    throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${definition.name}: parameter ${field} is missing`);
   }
   try {
     return codec.encode(value as never);
   } catch (cause) {
-    throw new InvalidParameterError(`${definition.name}: parameter ${field} is not a valid ${codec.type}`, {
-      cause,
-    });
+    throw new MisuseError(
+      'HOLDFAST_INVALID_PARAMETER',
+      `${definition.name}: parameter ${field} is not a valid ${codec.type}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

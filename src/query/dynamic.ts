@@ -1,5 +1,5 @@
+import { MisuseError } from '../base/index.ts';
 import type { QueryDefinition } from './definition.ts';
-import { InvalidParameterError } from './invalid-parameter.ts';
 
 /**
  * A piece of a query with optional parts: text, a parameter by its index, a part that is there only when
@@ -56,7 +56,8 @@ function assemble(
       const fields = part.when.map((i) => definition.params[i]![0]);
       const given = fields.filter((field) => params[field] !== undefined);
       if (given.length > 0 && given.length < fields.length)
-        throw new InvalidParameterError(
+        throw new MisuseError(
+          'HOLDFAST_INVALID_PARAMETER',
           `${definition.name}: ${fields.join(' and ')} go together: give all of them or none`,
         );
       if (given.length > 0) part.parts.forEach(place);
@@ -73,7 +74,8 @@ function orderText(
   if (chosen === undefined || chosen === null) return part.order;
   const { column, direction = 'asc' } = chosen as OrderBy<string>;
   if (!Object.hasOwn(part.choices, column) || (direction !== 'asc' && direction !== 'desc'))
-    throw new InvalidParameterError(
+    throw new MisuseError(
+      'HOLDFAST_INVALID_PARAMETER',
       `${definition.name}: orderBy is one of ${Object.keys(part.choices).join(', ')}, asc or desc`,
     );
   return `${part.choices[column]} ${direction.toUpperCase()}`;

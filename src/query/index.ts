@@ -14,9 +14,9 @@ export * from './define.ts';
 export type { ColumnSpec, EmbedSpec, Encoder, NoParams, ParamSpec, QueryDefinition } from './definition.ts';
 export type { DynamicPart, OrderBy } from './dynamic.ts';
 export { type InsertRows, insertRows, insertRowsReturning } from './insert-rows.ts';
-export { InvalidParameterError } from './invalid-parameter.ts';
 export { type IterOptions, type IterQuery, iter } from './iterate.ts';
 export * from './json-shape.ts';
+export { type SqlValue, sql } from './sql.ts';
 export type { Executor, RawResult, ResultColumn, Statement } from './statement.ts';
 export { type OutputOf, type Schema, validated } from './validated.ts';
 export {

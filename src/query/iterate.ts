@@ -1,4 +1,4 @@
-import { DatabaseError, ForbiddenStatementError } from '../base/index.ts';
+import { DatabaseError, isMisuse } from '../base/index.ts';
 import { build, type CompiledQuery, rowDecoder } from './build.ts';
 import type { QueryDefinition } from './definition.ts';
 import type { Executor } from './statement.ts';
@@ -62,7 +62,7 @@ export function iter<P, Row>(definition: QueryDefinition): IterQuery<P, Row> {
     } catch (error) {
       // No transaction, says the server (25P01) or the database handle, so nothing was harmed; the whole result then.
       const alone =
-        error instanceof ForbiddenStatementError ||
+        isMisuse(error, 'HOLDFAST_FORBIDDEN_STATEMENT') ||
         (error instanceof DatabaseError && error.code === '25P01');
       if (!alone) throw error;
       yield* query.result(await executor.execute(statement));

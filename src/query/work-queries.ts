@@ -46,7 +46,7 @@ export interface ClaimQuery<P> {
   readonly command: 'claim';
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
-  /** Binds the parameters; throws InvalidParameterError naming the query and the field. */
+  /** Binds the parameters; throws MisuseError naming the query and the field. */
   with(...params: keyof P extends never ? [] : [params: P]): BoundClaim;
 }
 
@@ -86,7 +86,7 @@ interface ChangeQuery<Command extends 'finish' | 'step', P> {
   readonly command: Command;
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
-  /** Binds the parameters; throws InvalidParameterError naming the query and the field. */
+  /** Binds the parameters; throws MisuseError naming the query and the field. */
   with(...params: keyof P extends never ? [] : [params: P]): BoundChange<Command>;
 }
 

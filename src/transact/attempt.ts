@@ -5,8 +5,8 @@ import {
   DatabaseError,
   LEAST_PATIENCE_MS,
   LONGEST_TIMER_MS,
+  MisuseError,
   RolledBackError,
-  TransactionClosedError,
 } from '../base/index.ts';
 import { type DriverConnection, type Engine, hidesOutcome, noteState } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
@@ -341,7 +341,8 @@ export class Attempt {
   /** Made only for a late call: an error's stack costs microseconds. */
   #assertOpen(): void {
     if (this.closed)
-      throw new TransactionClosedError(
+      throw new MisuseError(
+        'HOLDFAST_TRANSACTION_CLOSED',
         'the transaction has ended: await every query before the callback returns',
       );
   }

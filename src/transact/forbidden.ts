@@ -1,4 +1,4 @@
-import { ForbiddenStatementError } from '../base/index.ts';
+import { MisuseError } from '../base/index.ts';
 import { refuseCopyStreams } from '../database/index.ts';
 import { byText } from '../query/by-text.ts';
 import { wordsOf } from '../query/words.ts';
@@ -11,7 +11,7 @@ const SETTINGS = new Set(['SET', 'RESET', 'DISCARD', 'LISTEN', 'UNLISTEN', 'DEAL
 const PASSING = new Set(['LOCAL', 'TRANSACTION', 'CONSTRAINTS']);
 
 /**
- * Throws ForbiddenStatementError for a statement that begins, ends or divides the transaction, for a setting that
+ * Throws MisuseError for a statement that begins, ends or divides the transaction, for a setting that
  * would outlive it, and for DDL unless it is allowed. Looks at the first words alone; what else may stay with the
  * connection is reset when the connection comes back, see `noteState`.
  */
@@ -19,14 +19,14 @@ export function refuseForbidden(text: string, allowDdl: boolean): void {
   refuseCopyStreams(text);
   const complaint = insideComplaint(text);
   if (complaint === undefined || (allowDdl && complaint.startsWith('DDL'))) return;
-  throw new ForbiddenStatementError(complaint);
+  throw new MisuseError('HOLDFAST_FORBIDDEN_STATEMENT', complaint);
 }
 
-/** Throws ForbiddenStatementError for transaction control and settings outside of a transaction. */
+/** Throws MisuseError for transaction control and settings outside of a transaction. */
 export function refuseLeftovers(text: string): void {
   refuseCopyStreams(text);
   const complaint = aloneComplaint(text);
-  if (complaint !== undefined) throw new ForbiddenStatementError(complaint);
+  if (complaint !== undefined) throw new MisuseError('HOLDFAST_FORBIDDEN_STATEMENT', complaint);
 }
 
 const insideComplaint = byText((text) => {

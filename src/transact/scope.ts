@@ -1,4 +1,4 @@
-import { assertFunction, checkOptions, NestedOptionsError, TransactionClosedError } from '../base/index.ts';
+import { assertFunction, checkOptions, MisuseError } from '../base/index.ts';
 import {
   type BatchResults,
   type BoundQuery,
@@ -265,19 +265,28 @@ class Turns {
 }
 
 const closed = () =>
-  new TransactionClosedError('the transaction has ended: await every query before the callback returns');
+  new MisuseError(
+    'HOLDFAST_TRANSACTION_CLOSED',
+    'the transaction has ended: await every query before the callback returns',
+  );
 
 function refuseConflict(outer: TransactOptions, inner: TransactOptions): void {
   const isolation = outer.isolation ?? 'serializable';
   if (inner.isolation && inner.isolation !== isolation)
-    throw new NestedOptionsError(`isolation "${inner.isolation}" inside a "${isolation}" transaction`);
+    throw new MisuseError(
+      'HOLDFAST_NESTED_OPTIONS',
+      `isolation "${inner.isolation}" inside a "${isolation}" transaction`,
+    );
   if (inner.readOnly === false && (outer.readOnly || outer.asOf))
-    throw new NestedOptionsError('readOnly: false inside a read-only transaction');
+    throw new MisuseError('HOLDFAST_NESTED_OPTIONS', 'readOnly: false inside a read-only transaction');
   if (inner.asOf && inner.asOf !== outer.asOf)
-    throw new NestedOptionsError('asOf inside a transaction that does not read at that time');
+    throw new MisuseError(
+      'HOLDFAST_NESTED_OPTIONS',
+      'asOf inside a transaction that does not read at that time',
+    );
   for (const option of ['commitMarker', 'allowDdl'] as const)
     if (inner[option] && !outer[option])
-      throw new NestedOptionsError(`${option} belongs on the outermost transact`);
+      throw new MisuseError('HOLDFAST_NESTED_OPTIONS', `${option} belongs on the outermost transact`);
 }
 
 /**

@@ -24,7 +24,7 @@ export type TransactionBody<T> = (tx: Transaction, info: AttemptInfo) => Promise
  * calls made without awaiting in between share a round trip; those still pending when the callback returns
  * are waited for before the commit, and if one fails nothing commits.
  *
- * After the callback has settled every use rejects with TransactionClosedError. After the connection is lost
+ * After the callback has settled every use rejects with MisuseError. After the connection is lost
  * every use rejects with ConnectionLostError. A statement that failed, or was refused before it was sent, fails the
  * transaction even if the callback swallows the error, as in PostgreSQL.
  */
@@ -41,12 +41,12 @@ export interface Transaction extends Executor {
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
   /**
    * Runs once, after a definite commit of the whole; not when the outcome is ambiguous, nor for a nested transaction
-   * that was rolled back. Throws TransactionClosedError once the callback has settled.
+   * that was rolled back. Throws MisuseError once the callback has settled.
    */
   onCommit(hook: () => void | Promise<void>): void;
   /**
    * Runs once for each failed attempt; for a nested transaction that is rolled back alone, before its error is
-   * rethrown. Not when the outcome is ambiguous. Throws TransactionClosedError once the callback has settled.
+   * rethrown. Not when the outcome is ambiguous. Throws MisuseError once the callback has settled.
    */
   onRollback(hook: () => void | Promise<void>): void;
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { assertFunction, checkOptions, NestedOptionsError, TransactionClosedError } from '../base/index.ts';
+import { assertFunction, checkOptions, MisuseError } from '../base/index.ts';
 import type { Engine, Pool } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import { promised } from '../query/remembered.ts';
@@ -69,7 +69,8 @@ export class Transactor {
     const outer = this.#shared.current.getStore();
     if (!outer?.closed) return outer;
     if (outer.committed) return undefined;
-    throw new TransactionClosedError(
+    throw new MisuseError(
+      'HOLDFAST_TRANSACTION_CLOSED',
       'called from the callback of a transaction that has ended without a commit: await it in the callback, or start it outside',
     );
   }
@@ -80,10 +81,11 @@ export class Transactor {
     return this.#outer() !== undefined;
   }
 
-  /** Throws NestedOptionsError inside of an open transaction: the action commits by itself, so it cannot join one. */
+  /** Throws MisuseError inside of an open transaction: the action commits by itself, so it cannot join one. */
   refuseInside(action: string): void {
     if (this.#outer())
-      throw new NestedOptionsError(
+      throw new MisuseError(
+        'HOLDFAST_NESTED_OPTIONS',
         `${action} inside of a transaction: it is a transaction of its own, which stands whatever becomes of that one`,
       );
   }

@@ -1,7 +1,7 @@
 import {
   checkOptions,
   Doubling,
-  InvalidOptionError,
+  invalidOption,
   jittered,
   LEAST_PATIENCE_MS,
   LeaseLostError,
@@ -43,12 +43,12 @@ const MOST_AHEAD = 8;
  * at once while there is work. When there is none it leaves the database alone for a jittered pause that grows to
  * `pollIntervalMs`. Nothing but `stop` ends it: errors go to `onError`.
  *
- * Throws InvalidOptionError, at once, naming the wrong option. Stop it before closing `db`.
+ * Throws MisuseError, at once, naming the wrong option. Stop it before closing `db`.
  */
 export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
   const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;
   const { kind } = claimSource(checked.source);
-  if (typeof db?.startSession !== 'function') throw new InvalidOptionError('db', 'expected a Database');
+  if (typeof db?.startSession !== 'function') throw invalidOption('db', 'expected a Database');
   return new Loop(db, kind, checked);
 }
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   AmbiguousCommitError,
   DatabaseError,
-  InvalidOptionError,
+  invalidOption,
   LeaseLostError,
-  WorkEndedError,
+  MisuseError,
 } from '../base/index.ts';
 import { endedKeys, heldKeys, releaseWork } from '../queries/work.ts';
 import type { BoundChange, BoundClaim, ChangedKeys, Executor } from '../query/index.ts';
@@ -47,19 +47,21 @@ interface Batch {
 
 const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel', parked: 'park' } as const;
 
-/** Throws WorkEndedError or InvalidOptionError, and has changed nothing, unless all can end together. */
+/** Throws MisuseError or MisuseError, and has changed nothing, unless all can end together. */
 export function batchOf(sessionId: string, works: readonly HeldWork[], event: WorkResult): Batch {
   const verb = VERBS[event];
   const kind = works[0]!.kind;
   for (const work of works) {
     work.assertHeld(verb);
     if (work.sessionId !== sessionId)
-      throw new WorkEndedError(`${verb}: ${work.kind} of ${work.target} belongs to another session`);
-    if (work.kind !== kind)
-      throw new InvalidOptionError('works', `${kind} and ${work.kind} do not end together`);
+      throw new MisuseError(
+        'HOLDFAST_WORK_ENDED',
+        `${verb}: ${work.kind} of ${work.target} belongs to another session`,
+      );
+    if (work.kind !== kind) throw invalidOption('works', `${kind} and ${work.kind} do not end together`);
   }
   if (works.length > 1 && new Set(works).size !== works.length)
-    throw new WorkEndedError(`${verb}: the same work is given twice`);
+    throw new MisuseError('HOLDFAST_WORK_ENDED', `${verb}: the same work is given twice`);
   const keys = works.flatMap((work) => work.keys);
   return {
     kind,
@@ -182,7 +184,7 @@ async function endsOf(executor: Executor, { kind, keys, works }: Batch): Promise
 
 /**
  * Whether this session has ended all of them so, as far as the database tells: by a try whose answer was lost. One that it
- * has ended otherwise needs no canceling, and throws WorkEndedError for all else.
+ * has ended otherwise needs no canceling, and throws MisuseError for all else.
  */
 async function hasEnded(executor: Executor, batch: Batch, event: WorkResult): Promise<boolean> {
   const ends = await endsOf(executor, batch);
@@ -191,7 +193,10 @@ async function hasEnded(executor: Executor, batch: Batch, event: WorkResult): Pr
   if (batch.works.length > 1 || !ends[0]) return false;
   work!.end(ends[0]);
   if (event === 'canceled') return true;
-  throw new WorkEndedError(`${VERBS[event]}: ${batch.kind} of ${work!.target} has already ended`);
+  throw new MisuseError(
+    'HOLDFAST_WORK_ENDED',
+    `${VERBS[event]}: ${batch.kind} of ${work!.target} has already ended`,
+  );
 }
 
 /** Finds out which works were taken over, tells them, and gives the error that says so. */

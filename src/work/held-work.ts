@@ -1,4 +1,4 @@
-import { type LeaseLostError, WorkEndedError } from '../base/index.ts';
+import { type LeaseLostError, MisuseError } from '../base/index.ts';
 import type { Claimed, HeldKey } from './source.ts';
 
 /** How a piece of work ended, as its history says it. */
@@ -42,7 +42,10 @@ export class HeldWork {
 
   assertHeld(action: string): void {
     if (this.#state !== 'held')
-      throw new WorkEndedError(`${action}: ${this.kind} of ${this.target} has already ended`);
+      throw new MisuseError(
+        'HOLDFAST_WORK_ENDED',
+        `${action}: ${this.kind} of ${this.target} has already ended`,
+      );
   }
 
   begin(): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkOptions, InvalidOptionError } from '../base/index.ts';
+import { checkOptions, invalidOption } from '../base/index.ts';
 import { pauseKind, releaseQuarantine, resumeKind, setKind, wakeWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import { checkCause } from './options.ts';
@@ -17,7 +17,7 @@ export type KindOptions = z.input<typeof kindOptionsSchema>;
 
 /** What operators and programs decide about kinds of work; every change that an operator makes is in the history. */
 export interface Kinds {
-  /** Sets the policy of a kind, all of it: what is not given gets its default. Throws InvalidOptionError. */
+  /** Sets the policy of a kind, all of it: what is not given gets its default. Throws MisuseError. */
   set(kind: string, options: KindOptions): Promise<void>;
   /** Nothing of the kind is claimed from now on; what is held goes on. False: it was paused. `cause` is for the history. */
   pause(kind: string, cause: string): Promise<boolean>;
@@ -56,7 +56,7 @@ export function kindsOf(executor: Executor): Kinds {
       return (await releaseQuarantine(executor, named)).released > 0n;
     },
     async wake(kind, targets) {
-      if (!Array.isArray(targets)) throw new InvalidOptionError('targets', 'expected an array of texts');
+      if (!Array.isArray(targets)) throw invalidOption('targets', 'expected an array of texts');
       return Number(await wakeWork(executor, { kind: checkKind(kind), targets: [...targets] }));
     },
   };

@@ -60,7 +60,7 @@ export interface ControlLoop {
    * Drains: takes nothing new, lets handlers run for `graceMs` (default 10,000), then aborts their signals and
    * cancels their work, closes the session. Resolves when nothing is held any more. Should the database be out of
    * reach, what is held becomes free by the session's deadline. Rejects for nothing but a wrong option, with
-   * InvalidOptionError, and then has stopped nothing.
+   * MisuseError, and then has stopped nothing.
    */
   stop(options?: { graceMs?: number }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,4 +1,4 @@
-import { InvalidOptionError, isText } from '../base/index.ts';
+import { invalidOption, isText } from '../base/index.ts';
 import type { Backoff } from './backoff.ts';
 import type { Source } from './source.ts';
 
@@ -21,12 +21,12 @@ export interface FinishOptions {
 
 export function checkWanted(wanted: number): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 10_000)
-    throw new InvalidOptionError('wanted', `${wanted} is not a whole number from 1 to 10000`);
+    throw invalidOption('wanted', `${wanted} is not a whole number from 1 to 10000`);
   return wanted;
 }
 
 export function checkCause(cause: string): string {
-  if (!isText(cause)) throw new InvalidOptionError('cause', 'expected a text, without zero bytes');
+  if (!isText(cause)) throw invalidOption('cause', 'expected a text, without zero bytes');
   return cause;
 }
 
@@ -36,6 +36,6 @@ export function checkUntil(until: ParkUntil | undefined): { delayMs: bigint; unt
   if (until instanceof Date && !Number.isNaN(until.getTime())) return { delayMs: 0n, until };
   const { ms } = until as { readonly ms?: unknown };
   if (typeof ms !== 'number' || !(ms >= 0 && ms <= 1e13))
-    throw new InvalidOptionError('until', 'expected a Date, { ms } of 0 or more, or nothing');
+    throw invalidOption('until', 'expected a Date, { ms } of 0 or more, or nothing');
   return { delayMs: BigInt(Math.ceil(ms)) };
 }

@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { InvalidOptionError } from '../base/index.ts';
+import { invalidOption } from '../base/index.ts';
 
 /** Bucket of an id: its CRC-32 (crc32ieee in CockroachDB) modulo the number of buckets. */
 export function bucketOf(id: string, buckets: number): bigint {
   if (!Number.isInteger(buckets) || buckets < 1)
-    throw new InvalidOptionError('buckets', `${buckets} is not a whole number from 1`);
+    throw invalidOption('buckets', `${buckets} is not a whole number from 1`);
   return BigInt(crc32(id) % buckets);
 }
 
@@ -56,6 +56,6 @@ export class RotatingSlice {
 /** `buckets`: how many the table's `bucket` column is divided into, the same for every worker; 1 to 100,000. */
 export function rotatingSlice(buckets: number, random: () => number = Math.random): RotatingSlice {
   if (!Number.isInteger(buckets) || buckets < 1 || buckets > 100_000)
-    throw new InvalidOptionError('buckets', `${buckets} is not a whole number from 1 to 100000`);
+    throw invalidOption('buckets', `${buckets} is not a whole number from 1 to 100000`);
   return new RotatingSlice(buckets, random);
 }

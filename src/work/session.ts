@@ -1,4 +1,4 @@
-import { checkOptions, InvalidOptionError, LEAST_PATIENCE_MS, within } from '../base/index.ts';
+import { checkOptions, invalidOption, LEAST_PATIENCE_MS, within } from '../base/index.ts';
 import {
   type BatchResults,
   type BoundChange,
@@ -39,7 +39,7 @@ export interface SessionHost {
     options?: TransactOptions,
   ): Promise<readonly RawResult[]>;
   guarded(live: LiveSession): GuardedExecutor;
-  /** Throws NestedOptionsError inside of an open transaction. */
+  /** Throws MisuseError inside of an open transaction. */
   refuseInside(action: string): void;
   /** Whether the caller is in a transaction of this handle, once one that is being decided is. */
   isInside(): Promise<boolean>;
@@ -163,9 +163,9 @@ export class Session implements Executor {
    * one is under way are made together, first come first served.
    *
    * It commits by itself: inside of a transact callback of the same database handle it is refused with
-   * NestedOptionsError. One whose answer was lost is settled: what it took is given all the same. Throws
+   * MisuseError. One whose answer was lost is settled: what it took is given all the same. Throws
    * SessionExpiredError when the session ends first, DatabaseError when the server refused it and it took nothing,
-   * InvalidOptionError for what is no source, and what a function threw.
+   * MisuseError for what is no source, and what a function threw.
    */
   async claim(source: Source, options: { readonly wanted?: number } = {}): Promise<Work[]> {
     this.#host.refuseInside('a claim');
@@ -224,10 +224,7 @@ export class Session implements Executor {
     options?: FinishOptions,
   ): Promise<unknown> {
     if (change !== undefined && typeof change !== 'function' && change?.command !== 'finish')
-      throw new InvalidOptionError(
-        'change',
-        'expected a function, or a compiled :finish with its parameters',
-      );
+      throw invalidOption('change', 'expected a function, or a compiled :finish with its parameters');
     if (options) return this.#finishAndClaim(works, change, options);
     return this.#end(works, NOTHING, change);
   }
@@ -240,9 +237,9 @@ export class Session implements Executor {
     this.#host.refuseInside('a finish that claims');
     const wanted = checkWanted(count);
     const { kind, query } = claimSource(next);
-    if (!query) throw new InvalidOptionError('claim', 'expected a compiled :claim query');
+    if (!query) throw invalidOption('claim', 'expected a compiled :claim query');
     if (typeof change === 'function')
-      throw new InvalidOptionError('change', 'with claim, it is a compiled :finish or nothing');
+      throw invalidOption('change', 'with claim, it is a compiled :finish or nothing');
     if (works.length === 0) return this.claim(next, { wanted });
     this.#live.assertAlive();
     this.#checkKind(change, works);
@@ -297,7 +294,7 @@ export class Session implements Executor {
   async step(works: readonly Work[], change: BoundChange<'step'>): Promise<void> {
     this.#host.refuseInside('a step');
     if (change?.command !== 'step')
-      throw new InvalidOptionError('change', 'expected a compiled :step with its parameters');
+      throw invalidOption('change', 'expected a compiled :step with its parameters');
     this.#live.assertAlive();
     if (works.length === 0) return;
     this.#checkKind(change, works);
@@ -349,8 +346,7 @@ export class Session implements Executor {
 
   #checkKind(change: { readonly kind: string } | undefined, works: readonly Work[]): void {
     const other = change && works.find((work) => work.kind !== change.kind);
-    if (other)
-      throw new InvalidOptionError('works', `${other.kind} of ${other.target} is not for ${change.kind}`);
+    if (other) throw invalidOption('works', `${other.kind} of ${other.target} is not for ${change.kind}`);
   }
 
   /**

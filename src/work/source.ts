@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { InvalidOptionError, isText } from '../base/index.ts';
+import { invalidOption, isText } from '../base/index.ts';
 import { claimWork, seenTokens } from '../queries/work.ts';
 import {
   type BoundClaim,
@@ -111,16 +111,16 @@ const GROUP = 'group:';
 
 export function checkKind(kind: string): string {
   if (typeof kind !== 'string' || kind === '' || kind.length > 200)
-    throw new InvalidOptionError('kind', 'expected a name of 1 to 200 characters');
-  if (!isText(kind)) throw new InvalidOptionError('kind', 'has a zero byte');
+    throw invalidOption('kind', 'expected a name of 1 to 200 characters');
+  if (!isText(kind)) throw invalidOption('kind', 'has a zero byte');
   if (kind.startsWith(GROUP))
-    throw new InvalidOptionError('kind', `"${kind}" begins with "${GROUP}", which names exclusion groups`);
+    throw invalidOption('kind', `"${kind}" begins with "${GROUP}", which names exclusion groups`);
   return kind;
 }
 
 const ofFunctions = new WeakMap<object, ClaimSource>();
 
-/** Throws InvalidOptionError for what is no source. */
+/** Throws MisuseError for what is no source. */
 export function claimSource(source: Source): ClaimSource {
   if (source && 'command' in source && source.command === 'claim') {
     return ofQuery('statement' in source ? source : source.with());
@@ -128,7 +128,7 @@ export function claimSource(source: Source): ClaimSource {
   if (source instanceof RotatingSource) return source.claimSource;
   const { kind, candidates } = (source ?? {}) as Partial<CandidateSource>;
   if (typeof candidates !== 'function')
-    throw new InvalidOptionError(
+    throw invalidOption(
       'source',
       'expected a compiled :claim query, or { kind, candidates } with a function',
     );
@@ -295,8 +295,7 @@ function warn(kind: string, candidate: unknown, why: string): void {
  * left out with a process warning that says why, so that it does not keep the others from being worked on.
  */
 function independent(candidates: readonly Candidate[], kind: string): WishedKey[][] {
-  if (!Array.isArray(candidates))
-    throw new InvalidOptionError('candidates', 'expected the function to give an array');
+  if (!Array.isArray(candidates)) throw invalidOption('candidates', 'expected the function to give an array');
   const seen = new Set<string>();
   const wishes: WishedKey[][] = [];
   for (const candidate of candidates as readonly Candidate[]) {

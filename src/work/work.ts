@@ -19,7 +19,7 @@ export const HELD: unique symbol = Symbol('held');
  * Every write made through it proves its token in the same transaction. Once the work was taken over, each of
  * its methods throws LeaseLostError or SessionExpiredError and changes nothing. One that fails for another reason
  * leaves the work held: call it again, or another. After the end, or while one is under way, they throw
- * WorkEndedError. Made by `session.claim`; not to be shared between operating-system processes.
+ * MisuseError. Made by `session.claim`; not to be shared between operating-system processes.
  */
 export class Work {
   /** What is done to the target. */
@@ -134,7 +134,7 @@ export class Work {
   /**
    * Releases the work and keeps everyone from this (kind, target) for a while, longer with each failure in a
    * row. `cause` is for operators and stays in the history: no secrets. Without a backoff: one second. Throws as
-   * `finish`, and InvalidOptionError for a backoff that cannot be.
+   * `finish`, and MisuseError for a backoff that cannot be.
    */
   fail(cause: string, options?: FailOptions): Promise<void> {
     return this.#session.fail([this], cause, options);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bucketOf, InvalidOptionError } from '../../src/index.ts';
+import { bucketOf, MisuseError } from '../../src/index.ts';
 import { rotatingSlice } from '../../src/work/rotating.ts';
 
 test('an id has the same bucket everywhere: CRC-32 modulo the number of buckets', () => {
@@ -48,5 +48,5 @@ test('an empty queue is known after log2(buckets) + 1 looks, each bucket once', 
 });
 
 test.each([0, -1, 1.5, Number.NaN, 1e6])('%s buckets are refused', (buckets) => {
-  expect(() => rotatingSlice(buckets)).toThrow(InvalidOptionError);
+  expect(() => rotatingSlice(buckets)).toThrow(MisuseError);
 });

@@ -42,7 +42,7 @@ describe('compile', () => {
     expect(stdout).toContain('wrote out/notes.ts');
     const module = await readFile(path.join(folder, 'out/notes.ts'), 'utf8');
     expect(module).toContain('export const getNote = one<GetNoteParams, GetNoteRow>({');
-    expect(module).toContain("from 'holdfast/query'");
+    expect(module).toContain("from 'holdfast/runtime'");
   });
 
   // What CockroachDB compiled is not what the embedded PostgreSQL would.

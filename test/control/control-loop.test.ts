@@ -3,7 +3,7 @@ import {
   type Candidates,
   connect,
   type Database,
-  InvalidOptionError,
+  MisuseError,
   runControlLoop,
   runJanitor,
   SessionExpiredError,
@@ -235,8 +235,8 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
   test('a wrong grace time is refused by name, and stops nothing', async () => {
     await using loop = loopFor('refuses', { candidates: () => [] });
     for (const graceMs of [-1, Number.NaN, 'soon' as never])
-      await expect(loop.stop({ graceMs })).rejects.toMatchObject({ option: 'graceMs' });
-    await expect(loop.stop({ grace: 1 } as never)).rejects.toMatchObject({ option: 'grace' });
+      await expect(loop.stop({ graceMs })).rejects.toMatchObject({ subject: 'graceMs' });
+    await expect(loop.stop({ grace: 1 } as never)).rejects.toMatchObject({ subject: 'grace' });
     expect(loop.state.running).toBe(true);
   });
 
@@ -284,7 +284,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     ['intervalMs', { intervalMs: 3_600_001 }],
     ['component', { component: 'c'.repeat(201) }],
   ])('a wrong %s is refused by name', (option, wrong) => {
-    expect(() => loopFor('wrong', wrong)).toThrow(InvalidOptionError);
+    expect(() => loopFor('wrong', wrong)).toThrow(MisuseError);
     expect(() => loopFor('wrong', wrong)).toThrow(option);
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InvalidOptionError } from '../../src/base/index.ts';
+import { MisuseError } from '../../src/base/index.ts';
 import { parseUrl, withTls } from '../../src/database/index.ts';
 import { withEnvironment } from '../../src/database/options.ts';
 
@@ -15,7 +15,7 @@ test.each([
   'mysql://u:sesame@host/d',
 ])('a URL that cannot be used is refused without its password: %s', (url) => {
   const refusal = () => parseUrl(url);
-  expect(refusal).toThrow(InvalidOptionError);
+  expect(refusal).toThrow(MisuseError);
   expect(refusal).not.toThrow(/sesame|open/);
 });
 

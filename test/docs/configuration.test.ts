@@ -30,7 +30,9 @@ async function variablesOfSource(): Promise<readonly string[]> {
     for (const file of await readdir(folder, { recursive: true }))
       if (file.endsWith('.ts') && !file.includes('node_modules')) files.push(join(folder, file));
   const text = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
-  const codes = new Set([...text.matchAll(/\bcode = '(HOLDFAST_\w+)'/g)].map(([, code]) => code));
+  const codes = new Set(
+    [...text.matchAll(/(?:\bcode = |^ {2}\| )'(HOLDFAST_\w+)'/gm)].map(([, code]) => code),
+  );
   const names = [...text.matchAll(/\bHOLDFAST_[A-Z_]*[A-Z]\b/g), ...text.matchAll(/\bOTEL_[A-Z_]*[A-Z]\b/g)];
   return [...new Set(names.map(([name]) => name))].filter(
     (name) => !codes.has(name) && name !== 'HOLDFAST_FLEET',

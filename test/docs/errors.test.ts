@@ -12,6 +12,8 @@ async function errorClasses(): Promise<readonly string[]> {
   const found = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(file, 'utf8');
+      if (file.endsWith('misuse-error.ts'))
+        return [...text.matchAll(/^ {2}\| '(HOLDFAST_\w+)'/gm)].map(([, code]) => `${code} MisuseError`);
       return [...text.matchAll(/\bcode = '(HOLDFAST_\w+)'/g)].map(({ 1: code, index }) => {
         const classes = [...text.slice(0, index).matchAll(/\bclass (\w+)/g)];
         return `${code} ${classes.at(-1)?.[1]}`;

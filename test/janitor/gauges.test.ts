@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, InvalidOptionError, runJanitor } from '../../src/index.ts';
+import { connect, MisuseError, runJanitor } from '../../src/index.ts';
 import { claimMany } from '../support/claim.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
@@ -40,6 +40,6 @@ test('the gauges tell what is held, backs off and waits, by process, and who liv
 test('a way of counting that is none is refused by name', async () => {
   const { url } = await createTestDatabase();
   await using db = await connect({ url });
-  expect(() => runJanitor(db, { pending: { build: 7 as never } })).toThrow(InvalidOptionError);
+  expect(() => runJanitor(db, { pending: { build: 7 as never } })).toThrow(MisuseError);
   expect(() => runJanitor(db, { pending: { build: 7 as never } })).toThrow(/^pending\.build/);
 });

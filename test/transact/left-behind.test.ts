@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TransactionClosedError } from '../../src/base/index.ts';
+import { MisuseError } from '../../src/base/index.ts';
 import { stall } from '../../src/testing/index.ts';
 import { claimMany } from '../support/claim.ts';
 import { add, describeTransact, insert, read } from './fixture.ts';
@@ -41,7 +41,7 @@ describeTransact('left behind', (t) => {
     over.resolve();
     await done.promise;
     expect(left).toHaveLength(3);
-    for (const error of await Promise.all(left)) expect(error).toBeInstanceOf(TransactionClosedError);
+    for (const error of await Promise.all(left)) expect(error).toBeInstanceOf(MisuseError);
     expect([await t.value('first'), await t.value('ghost')]).toEqual([undefined, undefined]);
   });
 
@@ -59,7 +59,7 @@ describeTransact('left behind', (t) => {
       throw serialization();
     });
     open.resolve();
-    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect(await ghost).toBeInstanceOf(MisuseError);
     expect(await t.value('n')).toBe(1);
   });
 
@@ -77,7 +77,7 @@ describeTransact('left behind', (t) => {
       await part.catch(() => {});
     });
     open.resolve();
-    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect(await ghost).toBeInstanceOf(MisuseError);
     expect([await t.value('whole'), await t.value('ghost')]).toEqual([1, undefined]);
   });
 
@@ -108,7 +108,7 @@ describeTransact('left behind', (t) => {
       answer.remove();
       await whole;
       const outcome = await later;
-      if (sqlState) expect(outcome).toBeInstanceOf(TransactionClosedError);
+      if (sqlState) expect(outcome).toBeInstanceOf(MisuseError);
       expect(await t.value(`${id} later`)).toBe(sqlState ? undefined : 1);
     }
   });
@@ -125,7 +125,7 @@ describeTransact('left behind', (t) => {
     });
     await expect(failed).rejects.toThrow('the whole fails');
     open.resolve();
-    expect(await ghost).toBeInstanceOf(TransactionClosedError);
+    expect(await ghost).toBeInstanceOf(MisuseError);
     expect(session.held).toEqual([]);
   });
 

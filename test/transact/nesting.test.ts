@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NestedOptionsError } from '../../src/base/index.ts';
+import { MisuseError } from '../../src/base/index.ts';
 import type { Transaction } from '../../src/index.ts';
 import { closeSessions } from '../../src/queries/sessions.ts';
 import { rows } from '../support/sql.ts';
@@ -233,10 +233,10 @@ describeTransact('nesting', (t) => {
   test('line 26: options that the outer transaction cannot give are refused by name', async () => {
     const nested = (outer: object, inner: object) =>
       t.db.transact((tx) => tx.transact(async () => {}, inner), outer);
-    await expect(nested({}, { isolation: 'read committed' })).rejects.toThrow(NestedOptionsError);
-    await expect(nested({ readOnly: true }, { readOnly: false })).rejects.toThrow(NestedOptionsError);
-    await expect(nested({}, { asOf: 'follower' })).rejects.toThrow(NestedOptionsError);
-    await expect(nested({}, { commitMarker: true })).rejects.toThrow(NestedOptionsError);
+    await expect(nested({}, { isolation: 'read committed' })).rejects.toThrow(MisuseError);
+    await expect(nested({ readOnly: true }, { readOnly: false })).rejects.toThrow(MisuseError);
+    await expect(nested({}, { asOf: 'follower' })).rejects.toThrow(MisuseError);
+    await expect(nested({}, { commitMarker: true })).rejects.toThrow(MisuseError);
     // What it can give is not refused.
     await nested({ readOnly: true }, { readOnly: true, isolation: 'serializable' });
     await nested({ isolation: 'read committed' }, { isolation: 'read committed', readOnly: false });

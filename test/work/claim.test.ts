@@ -1,12 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  bucketOf,
-  connect,
-  type Database,
-  InvalidOptionError,
-  type Session,
-  type Work,
-} from '../../src/index.ts';
+import { bucketOf, connect, type Database, MisuseError, type Session, type Work } from '../../src/index.ts';
 import { claimMany, claimOne } from '../support/claim.ts';
 import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
@@ -164,7 +157,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       () => undefined,
       (thrown: unknown) => thrown,
     );
-    expect(error).toBeInstanceOf(InvalidOptionError);
-    expect((error as InvalidOptionError).option).toBe(option);
+    expect(error).toBeInstanceOf(MisuseError);
+    expect((error as MisuseError).subject).toBe(option);
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   connect,
   type Database,
-  InvalidOptionError,
+  MisuseError,
   quarantinedWork,
   type Session,
   workHistory,
@@ -195,8 +195,8 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     ['targets', () => db.kinds.wake('k', 'x' as never)],
   ])('a wrong %s is refused by name', async (option, call) => {
     const error = await call().catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(InvalidOptionError);
-    expect((error as InvalidOptionError).option).toBe(option);
+    expect(error).toBeInstanceOf(MisuseError);
+    expect((error as MisuseError).subject).toBe(option);
   });
 });
 

@@ -11,7 +11,7 @@ import {
   one,
   text,
   uuid,
-} from '../../../src/query/index.ts';
+} from '../../../src/runtime.ts';
 
 export interface ClaimJobParams {
   readonly buckets: readonly bigint[];

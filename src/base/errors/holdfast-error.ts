@@ -13,15 +13,3 @@ export abstract class HoldfastError extends Error {
     this.name = new.target.name;
   }
 }
-
-/** An option, parameter or file that cannot be used. `message` names it and says how to mend it. */
-export class InvalidOptionError extends HoldfastError {
-  readonly code = 'HOLDFAST_INVALID_OPTION';
-  /** Path of the wrong option, for example `pool.max`. */
-  readonly option: string;
-
-  constructor(option: string, message: string, options?: { cause?: unknown }) {
-    super(`${option}: ${message}`, options);
-    this.option = option;
-  }
-}

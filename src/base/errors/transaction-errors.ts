@@ -33,24 +33,6 @@ export class TransactionRestartError extends HoldfastError {
   }
 }
 
-/** A query was issued on a handle whose transaction has already ended. It never reached the server. */
-export class TransactionClosedError extends HoldfastError {
-  readonly code = 'HOLDFAST_TRANSACTION_CLOSED';
-}
-
-/**
- * Refused before it was sent: BEGIN, COMMIT, ROLLBACK, savepoints, (unless asked for) DDL or what would outlive the
- * transaction inside a callback; what would stay with a pooled connection; COPY with STDIN or STDOUT.
- */
-export class ForbiddenStatementError extends HoldfastError {
-  readonly code = 'HOLDFAST_FORBIDDEN_STATEMENT';
-}
-
-/** A nested transact asked for what its outer transaction cannot give. */
-export class NestedOptionsError extends HoldfastError {
-  readonly code = 'HOLDFAST_NESTED_OPTIONS';
-}
-
 /** CockroachDB XXA00: the transaction is committed, but a schema change in it failed. Never retried. */
 export class CommittedWithSchemaErrorsError extends HoldfastError {
   readonly code = 'HOLDFAST_COMMITTED_WITH_SCHEMA_ERRORS';

@@ -15,8 +15,3 @@ export class SessionExpiredError extends HoldfastError {
 export class LeaseLostError extends HoldfastError {
   readonly code = 'HOLDFAST_LEASE_LOST';
 }
-
-/** finish, fail or cancel was called on work that had already ended by one of them. */
-export class WorkEndedError extends HoldfastError {
-  readonly code = 'HOLDFAST_WORK_ENDED';
-}

@@ -1,12 +1,12 @@
 import { CommanderError } from 'commander';
 import type { ZodError } from 'zod';
-import { DatabaseError, HoldfastError, InvalidOptionError } from '../../base/index.ts';
+import { DatabaseError, HoldfastError, isMisuse } from '../../base/index.ts';
 import { UsageError } from './usage-error.ts';
 
 /** 2 when the command line or an option is wrong, 1 for everything else that fails. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
+  return error instanceof UsageError || isMisuse(error, 'HOLDFAST_INVALID_OPTION') ? 2 : 1;
 }
 
 /** Writes one line to stderr; the stack too when asked for. */

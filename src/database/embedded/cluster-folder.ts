@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConnectError, InvalidOptionError } from '../../base/index.ts';
+import { ConnectError, invalidOption, isMisuse } from '../../base/index.ts';
 import { type Account, canEnter, serverAccount } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { initdbOptions, newPassword, passwordFileName } from './cluster.ts';
@@ -21,7 +21,7 @@ const majorVersion = '18';
 /**
  * Makes the folder if it is not there, and checks that it is empty or ours.
  *
- * @throws InvalidOptionError naming `dir`.
+ * @throws MisuseError naming `dir`.
  */
 export async function openClusterFolder(dir: string): Promise<ClusterFolder> {
   const data = join(dir, 'data');
@@ -32,11 +32,11 @@ export async function openClusterFolder(dir: string): Promise<ClusterFolder> {
     if (names.length === 0 && account !== undefined) await chown(dir, account.uid, account.gid);
     const ours = names.every((name) => name === 'data' || /^(staging|postgres)[-.]/.test(name));
     if (!ours) {
-      throw new InvalidOptionError('dir', `${dir} has other files in it: name an empty or a new folder`);
+      throw invalidOption('dir', `${dir} has other files in it: name an empty or a new folder`);
     }
     const version = (await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => majorVersion)).trim();
     if (version !== majorVersion) {
-      throw new InvalidOptionError(
+      throw invalidOption(
         'dir',
         `${dir} was made by PostgreSQL ${version}, this is ${majorVersion}: dump it there and load it here`,
       );
@@ -44,8 +44,8 @@ export async function openClusterFolder(dir: string): Promise<ClusterFolder> {
     return { dir, data, account, dataArgument: await dataArgument(account, dir, data) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined || error instanceof InvalidOptionError) throw error;
-    throw new InvalidOptionError('dir', `${dir} cannot be used (${code}): name a folder you may write to`, {
+    if (code === undefined || isMisuse(error, 'HOLDFAST_INVALID_OPTION')) throw error;
+    throw invalidOption('dir', `${dir} cannot be used (${code}): name a folder you may write to`, {
       cause: error,
     });
   }
@@ -58,7 +58,7 @@ export async function openClusterFolder(dir: string): Promise<ClusterFolder> {
 async function dataArgument(account: Account | undefined, dir: string, data: string): Promise<string> {
   if (await canEnter(account, dir)) return data;
   if (process.platform === 'linux') return '/proc/self/cwd';
-  throw new InvalidOptionError('dir', `${dir} is closed to the account that the server runs as`);
+  throw invalidOption('dir', `${dir} is closed to the account that the server runs as`);
 }
 
 /** Runs initdb unless the folder has a cluster. Of several at once, the first to finish is kept. */
@@ -91,12 +91,12 @@ async function hasCluster(folder: ClusterFolder): Promise<boolean> {
   );
 }
 
-/** @throws InvalidOptionError when the folder belongs to another account. */
+/** @throws MisuseError when the folder belongs to another account. */
 export async function readPassword(folder: ClusterFolder): Promise<string> {
   const path = join(folder.data, passwordFileName);
   const owner = (await stat(folder.data)).uid;
   return readFile(path, 'utf8').catch((cause) => {
-    throw new InvalidOptionError('dir', `${folder.dir} belongs to uid ${owner}: run as that account`, {
+    throw invalidOption('dir', `${folder.dir} belongs to uid ${owner}: run as that account`, {
       cause,
     });
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptionError } from '../../base/index.ts';
+import { invalidOption } from '../../base/index.ts';
 import { embeddedDatabase, embeddedUser } from './cluster.ts';
 import { startPersistent } from './persistent.ts';
 import { startThrowAway } from './throw-away.ts';
@@ -34,14 +34,14 @@ const optionsSchema = z.strictObject({
  * throw-away folder. As root it runs as an unprivileged account. With `dir`, processes that open the same
  * folder share one server, which ends with the process that started it.
  *
- * @throws InvalidOptionError for a folder that cannot be used.
+ * @throws MisuseError for a folder that cannot be used.
  * @throws ConnectError when the server does not start, with its last words.
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
   const checked = optionsSchema.safeParse(options);
   if (!checked.success) {
     const issue = checked.error.issues[0];
-    throw new InvalidOptionError(issue?.path.join('.') || 'options', issue?.message ?? 'wrong');
+    throw invalidOption(issue?.path.join('.') || 'options', issue?.message ?? 'wrong');
   }
   const { dir, settings = {} } = checked.data;
   const running = dir === undefined ? await startThrowAway(settings) : await startPersistent(dir, settings);

@@ -11,7 +11,7 @@ import {
   timestamptz,
   uuid,
   validated,
-} from '../../../../src/query/index.ts';
+} from '../../../../src/runtime.ts';
 import { hardwareReport } from '../agent/hardware.ts';
 
 export interface GetMachineParams {

@@ -1,0 +1,2 @@
+/** What compiled queries import: `holdfast/runtime`. Programs import `holdfast`. */
+export * from './query/index.ts';
