@@ -1,2 +1,0 @@
--- name: A :many
-SELECT nam FROM machine;

@@ -1,2 +1,0 @@
--- name: ByName :many
-SELECT name, slots FROM machine@machine_name WHERE name = @name ORDER BY machine_id;

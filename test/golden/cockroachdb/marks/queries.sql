@@ -1,2 +1,0 @@
--- name: Count :one
-SELECT count(*) AS "n!" FROM machine;

@@ -1,2 +1,0 @@
--- name: Add :one
-INSERT INTO machine (name, slots, seen_at) VALUES (@name, @slots, now()) RETURNING machine_id, serial;

@@ -1,2 +1,0 @@
--- name: Machines :many
-SELECT * FROM machine ORDER BY machine_id;

@@ -1,2 +1,0 @@
--- name: Both :many
-SELECT name FROM machine UNION ALL SELECT serial FROM machine;

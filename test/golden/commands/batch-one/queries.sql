@@ -1,2 +1,0 @@
--- name: Prices :batchone
-SELECT price FROM product WHERE product_id = @product_id;

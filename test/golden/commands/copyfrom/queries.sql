@@ -1,2 +1,0 @@
--- name: AddCustomers :copyfrom
-INSERT INTO customer (customer_id, name, email) VALUES (@customer_id, @name, @email);

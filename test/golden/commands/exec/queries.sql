@@ -1,2 +1,0 @@
--- name: DropLines :exec
-DELETE FROM order_line WHERE order_id = @order_id;

@@ -1,2 +1,0 @@
--- name: DoublePrice :execrows
-UPDATE product SET price = price * 2 WHERE product_id = @id;

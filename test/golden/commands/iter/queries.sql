@@ -1,2 +1,0 @@
--- name: StreamProducts :iter
-SELECT product_id, title FROM product ORDER BY product_id;

@@ -1,2 +1,0 @@
--- name: ListNames :many
-SELECT name FROM customer ORDER BY name;

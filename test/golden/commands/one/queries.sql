@@ -1,2 +1,0 @@
--- name: GetName :one
-SELECT name FROM customer WHERE customer_id = @customer_id;

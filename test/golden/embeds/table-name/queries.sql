@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT sqlc.embed(customer) FROM customer;

@@ -1,2 +1,0 @@
--- name: 1st :one
-SELECT 1 AS x;

@@ -1,2 +1,0 @@
--- name: A :claim
-SELECT machine_id AS target FROM machine;

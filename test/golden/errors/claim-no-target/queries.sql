@@ -1,2 +1,0 @@
--- name: A :claim kind=install
-SELECT machine_id FROM machine;

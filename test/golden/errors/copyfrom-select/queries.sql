@@ -1,2 +1,0 @@
--- name: A :copyfrom
-SELECT name FROM customer WHERE name = @name;

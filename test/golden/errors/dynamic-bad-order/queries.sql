@@ -1,5 +1,0 @@
--- name: A :many
-SELECT name
-FROM customer
-ORDER BY name -- order: name, colour
-;

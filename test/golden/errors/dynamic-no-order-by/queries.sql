@@ -1,4 +1,0 @@
--- name: A :many
-SELECT name
-FROM customer -- order: name
-;

@@ -1,6 +1,0 @@
--- name: A :many
-SELECT *
-FROM customer
-WHERE true
-  AND name = @name -- optional
-;

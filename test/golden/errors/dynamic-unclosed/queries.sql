@@ -1,2 +1,0 @@
--- name: A :many
-SELECT name FROM customer WHERE true /* optional */ AND name = @name;

@@ -1,2 +1,0 @@
--- name: A :many
-SELECT name FROM customer WHERE name = $1 AND email = @email;

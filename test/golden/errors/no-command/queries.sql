@@ -1,2 +1,0 @@
--- name: A
-SELECT 1 AS x;

@@ -1,1 +1,0 @@
--- name: A :one

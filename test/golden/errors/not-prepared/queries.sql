@@ -1,2 +1,0 @@
--- name: A :exec
-BEGIN; SELECT;

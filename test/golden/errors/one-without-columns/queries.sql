@@ -1,2 +1,0 @@
--- name: A :one
-DELETE FROM order_line WHERE order_id = @order_id;

@@ -1,3 +1,0 @@
-/* @name A */
-SELECT name FROM customer;
-SELECT email FROM customer;

@@ -1,4 +1,0 @@
--- name: A :many
-SELECT -- comment
-  name, /* more */ nam
-FROM customer;

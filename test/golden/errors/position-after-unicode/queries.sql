@@ -1,2 +1,0 @@
--- name: A :many
-SELECT '🐘🐘' AS e, nam FROM customer;

@@ -1,2 +1,0 @@
--- name: A :many
-SELECT c.name, c.name FROM customer c;

@@ -1,2 +1,0 @@
--- name: A :many
-SELECT name FORM customer;

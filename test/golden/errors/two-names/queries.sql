@@ -1,3 +1,0 @@
--- name: A :one
--- name: B :one
-SELECT 1 AS x;

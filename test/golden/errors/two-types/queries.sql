@@ -1,2 +1,0 @@
--- name: A :one
-SELECT @x::INT4 + length(@x) AS x;

@@ -1,5 +1,0 @@
--- name: A :one
-SELECT nope FROM customer;
-
--- name: B :one
-SELECT 'a;

@@ -1,2 +1,0 @@
--- name: A :one
-SELECT 1 /* AS x;

@@ -1,2 +1,0 @@
--- name: A :one
-SELECT 'x AS x;

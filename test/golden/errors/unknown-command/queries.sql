@@ -1,2 +1,0 @@
--- name: A :some
-SELECT 1 AS x;

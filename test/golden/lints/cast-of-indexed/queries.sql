@@ -1,2 +1,0 @@
--- name: A :many
-SELECT id FROM lease WHERE small = big ORDER BY id;

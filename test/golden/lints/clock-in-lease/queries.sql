@@ -1,2 +1,0 @@
--- name: A :many
-SELECT id FROM lease WHERE expires_at < now() ORDER BY id;

@@ -1,2 +1,0 @@
--- name: A :execrows
-DELETE FROM order_line;

@@ -1,3 +1,0 @@
--- name: A :many
--- lint:ignore HL001
-SELECT name FROM customer LIMIT 10;

@@ -1,2 +1,0 @@
--- name: A :many
-SELECT name FROM customer LIMIT 10;

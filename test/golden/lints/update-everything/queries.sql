@@ -1,2 +1,0 @@
--- name: A :execrows
-UPDATE product SET price = price * 2;

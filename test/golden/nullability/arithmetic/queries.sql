@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT quantity * 2 AS twice, quantity - discount AS less FROM order_line;

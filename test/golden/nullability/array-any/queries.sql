@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT 'x' = ANY(tags) AS has FROM product;

@@ -1,2 +1,0 @@
--- name: Query :many
-VALUES (1, 'x'), (2, NULL);

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name = 'a' AND email = 'b' AS both, name = 'a' OR name = 'b' AS either FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :one
-SELECT count(*) AS customers, count(email) AS emails FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT DISTINCT ON (team) team, name FROM employee ORDER BY team, name;

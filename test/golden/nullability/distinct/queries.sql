@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT DISTINCT email, name FROM customer ORDER BY name;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name AS a FROM customer EXCEPT SELECT email FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT greatest(email, name) AS one, greatest(email, email) AS none FROM customer;

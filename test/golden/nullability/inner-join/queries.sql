@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT c.customer_id, o.order_id, o.note FROM customer AS c JOIN orders AS o ON o.customer_id = c.customer_id ORDER BY o.order_id;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT c.name, o.status, l.quantity FROM customer c LEFT JOIN orders o ON o.customer_id = c.customer_id JOIN order_line l ON l.order_id = o.order_id ORDER BY c.name;

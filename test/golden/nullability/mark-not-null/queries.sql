@@ -1,2 +1,0 @@
--- name: Query :one
-SELECT max(name) AS "last!" FROM customer;

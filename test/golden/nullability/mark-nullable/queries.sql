@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name AS "name?" FROM customer;

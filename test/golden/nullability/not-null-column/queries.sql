@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name, email FROM customer ORDER BY name;

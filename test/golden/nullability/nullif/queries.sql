@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT NULLIF(name, '') AS name FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :many
-WITH RECURSIVE r AS (SELECT 1 AS n, 1 AS m UNION ALL SELECT r.n + 1, (SELECT NULL::INT4) FROM r WHERE r.n < 3) SELECT n, m FROM r ORDER BY n;

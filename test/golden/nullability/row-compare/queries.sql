@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT (name, email) < (name, name) AS less FROM customer;

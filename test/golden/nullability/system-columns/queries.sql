@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT tableoid AS t, xmin::TEXT AS x FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name AS a FROM customer UNION ALL SELECT note FROM orders;

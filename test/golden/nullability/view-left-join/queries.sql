@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT customer_id, name, order_id, status FROM customer_order;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT email FROM customer WHERE COALESCE(email, 'x') = 'x' ORDER BY email;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT email FROM customer WHERE (email = 'x') IS TRUE;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT email FROM customer WHERE NOT (email = 'x') ORDER BY email;

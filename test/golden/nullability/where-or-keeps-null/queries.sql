@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT email FROM customer WHERE email = 'a' OR name = 'b' ORDER BY email;

@@ -1,2 +1,0 @@
--- name: Query :exec
-UPDATE orders SET note = @note WHERE order_id = @order_id;

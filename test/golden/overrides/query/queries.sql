@@ -1,2 +1,0 @@
--- name: Query :one
-SELECT max(price) AS dearest FROM product;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT order_id FROM orders WHERE status = @status ORDER BY order_id;

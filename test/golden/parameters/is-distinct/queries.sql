@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name FROM customer WHERE email IS NOT DISTINCT FROM @email ORDER BY name;

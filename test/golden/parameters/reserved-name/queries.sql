@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name FROM customer WHERE name = @class ORDER BY name;

@@ -1,2 +1,0 @@
--- name: Query :one
-SELECT @x AS x;

@@ -1,5 +1,0 @@
-/*
-  @name AddCustomers
-  @param customers -> ((id!, name!, email)...)
-*/
-INSERT INTO customer (customer_id, name, email) VALUES :customers;

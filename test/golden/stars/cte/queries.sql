@@ -1,2 +1,0 @@
--- name: Query :many
-WITH x AS (SELECT * FROM customer) SELECT * FROM x;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT * FROM customer FULL JOIN orders USING (customer_id);

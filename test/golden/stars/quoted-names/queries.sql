@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT * FROM "Odd Table" AS "T";

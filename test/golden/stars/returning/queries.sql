@@ -1,2 +1,0 @@
--- name: Query :many
-DELETE FROM order_line WHERE order_id = @order_id RETURNING *;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT * FROM (SELECT name, email FROM customer) AS s;

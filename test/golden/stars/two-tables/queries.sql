@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT * FROM customer c JOIN product p ON p.title = c.name;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT * FROM customer JOIN orders USING (customer_id);

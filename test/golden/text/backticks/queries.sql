@@ -1,3 +1,0 @@
--- name: Query :many
-SELECT '`${x}` \\ ' AS tricky,
-  name FROM customer;

@@ -1,3 +1,0 @@
-/* name: A :many */
-/* Everybody. */
-SELECT name FROM customer;

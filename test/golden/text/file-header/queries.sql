@@ -1,4 +1,0 @@
--- This file holds queries.
-
--- name: A :many
-SELECT name FROM customer;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT /*+ SeqScan(customer) */ name FROM customer;

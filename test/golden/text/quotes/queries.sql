@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name AS "it's" FROM customer WHERE name = 'it''s';

@@ -1,2 +1,0 @@
--- name: list_all_names :many
-SELECT name FROM customer;

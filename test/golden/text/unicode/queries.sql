@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT name AS "größe", '🐘' AS elephant FROM customer WHERE name = @name;

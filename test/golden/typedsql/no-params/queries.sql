@@ -1,1 +1,0 @@
-SELECT name FROM customer ORDER BY name;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT an_address FROM everything;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT a_mood, maybe_mood, moods FROM everything;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT id, ints FROM everything WHERE id = @id;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT a_range, an_inet FROM everything;

@@ -1,2 +1,0 @@
--- name: Query :many
-SELECT a_timestamptz FROM everything WHERE a_timestamptz > @since;

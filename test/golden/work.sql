@@ -1,0 +1,23 @@
+-- schema: holdfast
+
+-- case: claim
+-- name: ClaimInstall :claim kind=install
+-- Machines to install, of one rack.
+SELECT machine_id AS target FROM machine WHERE rack = @rack AND installed_at IS NULL ORDER BY machine_id;
+
+-- case: claim-with-limit
+-- name: ClaimInstall :claim kind=it's-here
+SELECT m.machine_id AS target, m.rack FROM machine AS m WHERE m.installed_at IS NULL LIMIT @wanted * 2;
+
+-- case: finish
+-- name: FinishInstall :finish kind=install
+UPDATE machine SET installed_at = now() WHERE machine_id = ANY(@targets::UUID[]);
+
+-- name: NoteInstall :finish kind=install
+-- With a parameter of its own, and what it returns ignored.
+UPDATE machine SET rack = @rack WHERE machine_id::TEXT = ANY(@targets::TEXT[]) RETURNING machine_id;
+
+-- case: finish-with-cast
+-- schema: holdfast-numeric
+-- name: NoteInstall :finish kind=install
+UPDATE machine SET rack = @rack WHERE slot = @slot::NUMERIC AND machine_id = ANY(@targets::UUID[]);
