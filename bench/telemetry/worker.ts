@@ -72,7 +72,7 @@ async function worksOn(url: string, sessionId: string): Promise<Record<Work, () 
       await observer.run(async () => {
         observer.attempt(1, host);
         await observer.statement(select, async () => answer);
-        observer.end('committed', 1);
+        observer.end(1);
       });
     },
     SDK: async () => sdk?.(),

@@ -18,7 +18,8 @@ export interface TransactionObserver {
   statement(statement: Statement, run: () => Promise<RawResult>): Promise<RawResult>;
   /** The same for statements that are sent as one. */
   batch<T>(statements: readonly Statement[], run: () => Promise<T>): Promise<T>;
-  end(outcome: 'committed' | 'failed' | 'ambiguous', attempts: number, error?: unknown): void;
+  /** It is over, after so many attempts: committed, unless it failed. */
+  end(attempts: number, failure?: { readonly error: unknown }): void;
 }
 
 export interface TransactionInfo {

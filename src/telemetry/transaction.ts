@@ -7,6 +7,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { AmbiguousCommitError } from '../base/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import {
   ATTEMPT,
@@ -67,7 +68,7 @@ export class RecordedTransaction implements TransactionObserver {
       return await (this.#context ? context.with(this.#context, body) : body());
     } catch (error) {
       // What failed before or between attempts: an abort, a pool timeout, an expired session.
-      this.end('failed', this.#attempts, error);
+      this.end(this.#attempts, { error });
       throw error;
     }
   }
@@ -101,9 +102,12 @@ export class RecordedTransaction implements TransactionObserver {
     return this.#record(batchFacts(statements), statements.length, run);
   }
 
-  end(outcome: 'committed' | 'failed' | 'ambiguous', attempts: number, error?: unknown): void {
+  end(attempts: number, failure?: { readonly error: unknown }): void {
     if (this.#ended) return;
     this.#ended = true;
+    const error = failure?.error;
+    const failed = error instanceof AmbiguousCommitError ? 'ambiguous' : 'failed';
+    const outcome = failure ? failed : 'committed';
     this.#instruments?.retries.record(Math.max(0, attempts - 1), { transaction: this.#info.name });
     if (outcome !== 'committed')
       this.#instruments?.failed.add(1, { ...this.#byProcessor, [ERROR_TYPE]: errorFacts(error).type });

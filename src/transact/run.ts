@@ -15,7 +15,7 @@ import {
 import { type DriverConnection, type Engine, Lease, type Pool } from '../database/index.ts';
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
-import { Attempt, isInFailedTransaction, patienceOf } from './attempt.ts';
+import { Attempt, isInFailedTransaction } from './attempt.ts';
 import { beginText, needsSeal, renewText, usesRestartSavepoint } from './begin.ts';
 import { askMarker, markerStatement, type SettledMarkers } from './commit-marker.ts';
 import { Contest, type Contests } from './contention.ts';
@@ -25,6 +25,7 @@ import { DEFAULT_MAX_RETRIES, type TransactOptions } from './options.ts';
 import { Scope } from './scope.ts';
 import { Stop } from './stop.ts';
 import type { AttemptInfo, TransactionBody } from './transaction.ts';
+import { patienceOf } from './watch.ts';
 
 /** What a transaction runs with besides its options. */
 export interface TransactContext {
@@ -130,33 +131,27 @@ export class Run<T> {
       const ending = await this.#attempt(number);
       switch (ending.outcome) {
         case 'committed':
-          if ('error' in ending) throw this.#ended(number, ending.error);
-          this.#observer.end('committed', number);
+          if ('error' in ending) throw ending.error;
+          this.#observer.end(number);
           return ending.value;
         case 'unknown':
           this.#unknown = ending.error;
-          if (!ending.retry) throw this.#ended(number, ending.error);
+          if (!ending.retry) throw ending.error;
           break;
         case 'rolled-back':
           if (ending.retry) break;
           if (!this.#stop.signal.aborted) this.#unknown = undefined;
-          throw this.#ended(number, this.#unknown ?? ending.error);
+          throw ending.error;
       }
       if (number > this.#maxRetries) {
-        const { name, started } = { name: this.#name, started: this.#started };
-        const error = new RetriesExhaustedError(name, number, performance.now() - started, ending.error);
-        throw this.#ended(number, this.#unknown ?? error);
+        const elapsedMs = performance.now() - this.#started;
+        throw new RetriesExhaustedError(this.#name, number, elapsedMs, ending.error);
       }
       this.#lastError = ending.error;
       this.#failures.push([number, ending.error]);
       if (ending.retry === 'conflict') this.#contest.lost();
       if (number > 1) await this.#contest.pause(number);
     }
-  }
-
-  #ended(number: number, error: unknown): unknown {
-    this.#observer.end(error instanceof AmbiguousCommitError ? 'ambiguous' : 'failed', number, error);
-    return error;
   }
 
   /** One attempt. The connection is kept for the next one only if that follows at once. */
