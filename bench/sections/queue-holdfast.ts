@@ -17,7 +17,7 @@ export function holdfastQueue(
   return async (url, batch): Promise<QueueSystem> => {
     const db = await connect({ url, driver, pool: { max: 24 } });
     const session = await db.startSession({ component: 'bench', intervalMs: 60_000 });
-    const schema = new URL('../../examples/queue/schema/0001_job.up.sql', import.meta.url);
+    const schema = new URL('../../examples/queue/schema/queue/0001_job.up.sql', import.meta.url);
     for (const text of (await readFile(schema, 'utf8')).split(';'))
       if (/^\s*CREATE/m.test(text)) await db.execute({ text, values: [] });
     const claimTimes: number[] = [];

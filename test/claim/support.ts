@@ -8,7 +8,7 @@ export const BUCKETS = 64;
 
 /** The example's table, in a test's database. */
 export async function createQueue(db: Database): Promise<void> {
-  const file = new URL('../../examples/queue/schema/0001_job.up.sql', import.meta.url);
+  const file = new URL('../../examples/queue/schema/queue/0001_job.up.sql', import.meta.url);
   const statements = (await readFile(file, 'utf8')).split(';').filter((text) => /\b(CREATE)\b/.test(text));
   for (const statement of statements) await rows(db, statement);
 }
