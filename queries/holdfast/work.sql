@@ -1,7 +1,7 @@
 -- name: SeenTokens :many
--- The tokens of lock keys (parallel arrays), by primary key, in their order; null for a key that was never claimed.
--- Runs in the snapshot of the retrieval: a claim takes a candidate only while its tokens are still these.
-SELECT k.n AS "n!", w.token
+-- Tokens and holders of lock keys (parallel arrays), by primary key, in their order; null for a key that was never
+-- claimed. Runs in the snapshot of the retrieval: a claim takes a candidate only while both are still these.
+SELECT k.n AS "n!", w.token, w.holder
 FROM unnest(@ns::INT8[], @kinds::TEXT[], @targets::TEXT[]) AS k (n, kind, target)
 LEFT JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
 ORDER BY k.n;
@@ -9,7 +9,8 @@ ORDER BY k.n;
 -- name: ClaimWork :many
 -- Claims up to @wanted of the candidates, in their order, in ONE statement and one round trip: reads every lock key
 -- of every candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is
--- gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row),
+-- gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row;
+-- @holders, empty for none),
 -- evicts those dead holders, takes the keys with the next token, and writes what was abandoned to the history.
 -- Right at READ COMMITTED: the upsert's guard (same token, same holder as read) decides between claimers. Raises when
 -- the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
@@ -29,11 +30,12 @@ WITH policy AS (
   WHERE s.session_id = @session_id AND d.deadline > now()
   FOR KEY SHARE OF s
 ), candidate AS (
-  SELECT c.ord, c.kind, c.target, c.token
-  FROM unnest(@ords::INT8[], @kinds::TEXT[], @targets::TEXT[], @tokens::INT8[]) AS c (ord, kind, target, token)
+  SELECT c.ord, c.kind, c.target, c.token, CASE WHEN c.holder <> '' THEN c.holder::UUID END AS holder
+  FROM unnest(@ords::INT8[], @kinds::TEXT[], @targets::TEXT[], @tokens::INT8[], @holders::TEXT[])
+    AS c (ord, kind, target, token, holder)
 ), seen AS (
   SELECT c.ord, c.kind, c.target, w.holder, c.token, w.started_at, w.not_before,
-    COALESCE(w.token, 0) AS token_now,
+    COALESCE(w.token, 0) = c.token AND w.holder IS NOT DISTINCT FROM c.holder AS unchanged,
     COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
@@ -46,7 +48,7 @@ WITH policy AS (
   GROUP BY ord
   HAVING bool_and((held_by IS NULL OR deadline IS NULL OR deadline <= now())
     AND (not_before IS NULL OR not_before <= now())
-    AND token = token_now
+    AND unchanged
     AND (kind <> @kind OR (
       failures < (SELECT quarantine_after FROM policy)
       AND (SELECT paused_at FROM policy) IS NULL
@@ -95,7 +97,7 @@ FROM (SELECT CAST(CASE
 JOIN (
   SELECT ord, kind, target FROM chosen
   UNION ALL
-  SELECT ord, kind, target FROM seen WHERE token <> token_now
+  SELECT ord, kind, target FROM seen WHERE NOT unchanged
 ) AS c ON proof.proved = 1
 LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
 ORDER BY c.ord, c.kind, c.target;

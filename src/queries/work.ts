@@ -24,15 +24,16 @@ export interface SeenTokensParams {
 export interface SeenTokensRow {
   readonly n: bigint;
   readonly token: bigint | null;
+  readonly holder: string | null;
 }
 
 /**
- * The tokens of lock keys (parallel arrays), by primary key, in their order; null for a key that was never claimed.
- * Runs in the snapshot of the retrieval: a claim takes a candidate only while its tokens are still these.
+ * Tokens and holders of lock keys (parallel arrays), by primary key, in their order; null for a key that was never
+ * claimed. Runs in the snapshot of the retrieval: a claim takes a candidate only while both are still these.
  */
 export const seenTokens = many<SeenTokensParams, SeenTokensRow>({
   name: 'SeenTokens',
-  text: `SELECT k.n AS n, w.token
+  text: `SELECT k.n AS n, w.token, w.holder
 FROM unnest($1::INT8[], $2::TEXT[], $3::TEXT[]) AS k (n, kind, target)
 LEFT JOIN holdfast.work AS w ON w.kind = k.kind AND w.target = k.target
 ORDER BY k.n`,
@@ -45,6 +46,7 @@ ORDER BY k.n`,
   columns: [
     ['n', int8],
     ['token', int8, 'null'],
+    ['holder', uuid, 'null'],
   ],
 });
 
@@ -55,6 +57,7 @@ export interface ClaimWorkParams {
   readonly kinds: readonly string[];
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
+  readonly holders: readonly string[];
   readonly wanted: bigint;
   readonly claimNumber: bigint | null;
 }
@@ -72,7 +75,8 @@ export interface ClaimWorkRow {
 /**
  * Claims up to @wanted of the candidates, in their order, in ONE statement and one round trip: reads every lock key
  * of every candidate by primary key, keeps the candidates all of whose keys are free (or held by a session that is
- * gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row),
+ * gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row;
+ * @holders, empty for none),
  * evicts those dead holders, takes the keys with the next token, and writes what was abandoned to the history.
  * Right at READ COMMITTED: the upsert's guard (same token, same holder as read) decides between claimers. Raises when
  * the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
@@ -92,11 +96,12 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   WHERE s.session_id = $2 AND d.deadline > now()
   FOR KEY SHARE OF s
 ), candidate AS (
-  SELECT c.ord, c.kind, c.target, c.token
-  FROM unnest($3::INT8[], $4::TEXT[], $5::TEXT[], $6::INT8[]) AS c (ord, kind, target, token)
+  SELECT c.ord, c.kind, c.target, c.token, CASE WHEN c.holder <> '' THEN c.holder::UUID END AS holder
+  FROM unnest($3::INT8[], $4::TEXT[], $5::TEXT[], $6::INT8[], $7::TEXT[])
+    AS c (ord, kind, target, token, holder)
 ), seen AS (
   SELECT c.ord, c.kind, c.target, w.holder, c.token, w.started_at, w.not_before,
-    COALESCE(w.token, 0) AS token_now,
+    COALESCE(w.token, 0) = c.token AND w.holder IS NOT DISTINCT FROM c.holder AS unchanged,
     COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
@@ -109,14 +114,14 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   GROUP BY ord
   HAVING bool_and((held_by IS NULL OR deadline IS NULL OR deadline <= now())
     AND (not_before IS NULL OR not_before <= now())
-    AND token = token_now
+    AND unchanged
     AND (kind <> $1 OR (
       failures < (SELECT quarantine_after FROM policy)
       AND (SELECT paused_at FROM policy) IS NULL
       AND (holder IS NULL OR failures < 2
         OR started_at <= now() - LEAST(64, power(2::FLOAT8, LEAST(failures - 1, 6)::FLOAT8)) * INTERVAL '1 second'))))
   ORDER BY ord
-  LIMIT $7::INT8
+  LIMIT $8::INT8
 ), chosen AS (
   SELECT s.ord, s.kind, s.target, s.holder, s.held_by, s.token, s.started_at, s.failures
   FROM seen AS s JOIN claimable AS c ON c.ord = s.ord
@@ -131,7 +136,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
   SELECT c.kind, c.target, l.session_id,
     CASE WHEN c.token = 0 THEN CAST(extract(epoch FROM now()) * 1000 AS INT8) ELSE c.token + 1 END,
-    clock_timestamp(), c.holder, $8::INT8, NULLIF(c.failures, 0)
+    clock_timestamp(), c.holder, $9::INT8, NULLIF(c.failures, 0)
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   ORDER BY c.kind, c.target
@@ -150,7 +155,7 @@ export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
 SELECT c.ord AS ord, c.kind AS kind, c.target AS target, t.token, t.taken_from, t.backoff_seconds, t.failures
 FROM (SELECT CAST(CASE
   WHEN NOT EXISTS (SELECT 1 FROM live) THEN 'holdfast:session-expired'
-  WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= $8::INT8) THEN 'holdfast:claim-void'
+  WHEN EXISTS (SELECT 1 FROM live WHERE void_claims >= $9::INT8) THEN 'holdfast:claim-void'
   WHEN EXISTS (
     SELECT 1 FROM chosen AS c LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
     GROUP BY c.ord HAVING count(t.token) > 0 AND count(t.token) < count(*)) THEN 'holdfast:claim-torn'
@@ -158,7 +163,7 @@ FROM (SELECT CAST(CASE
 JOIN (
   SELECT ord, kind, target FROM chosen
   UNION ALL
-  SELECT ord, kind, target FROM seen WHERE token <> token_now
+  SELECT ord, kind, target FROM seen WHERE NOT unchanged
 ) AS c ON proof.proved = 1
 LEFT JOIN taken AS t ON t.kind = c.kind AND t.target = c.target
 ORDER BY c.ord, c.kind, c.target`,
@@ -171,6 +176,7 @@ ORDER BY c.ord, c.kind, c.target`,
     ['kinds', arrayOf(text)],
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
+    ['holders', arrayOf(text)],
     ['wanted', int8],
     ['claimNumber', int8, 'null'],
   ],

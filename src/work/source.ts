@@ -204,21 +204,21 @@ function ofCandidates({ kind, candidates }: CandidateSource): ClaimSource {
     kind,
     key: `f${++functions}`,
     look: async (host, wanted) => {
-      const { wishes, tokens } = await host.transact(
+      const { wishes, seen } = await host.transact(
         async (tx) => {
           const wishes = independent(await candidates(tx, wanted), kind);
           const keys = wishes.flat();
-          if (keys.length === 0) return { wishes, tokens: [] };
+          if (keys.length === 0) return { wishes, seen: [] };
           const seen = await seenTokens(tx, {
             ns: keys.map((_, i) => BigInt(i)),
             kinds: keys.map((key) => key.kind),
             targets: keys.map((key) => key.target),
           });
-          return { wishes, tokens: seen.map(({ token }) => token ?? 0n) };
+          return { wishes, seen };
         },
         { name: `${kind} candidates`, readOnly: true, isolation: 'repeatable read', idempotent: true },
       );
-      return wishes.length === 0 ? undefined : lookAt(kind, wishes, tokens);
+      return wishes.length === 0 ? undefined : lookAt(kind, wishes, seen);
     },
   };
 }
@@ -228,7 +228,11 @@ interface WishedKey {
   readonly target: string;
 }
 
-function lookAt(kind: string, wishes: readonly (readonly WishedKey[])[], tokens: readonly bigint[]): Look {
+function lookAt(
+  kind: string,
+  wishes: readonly (readonly WishedKey[])[],
+  seen: readonly { readonly token: bigint | null; readonly holder: string | null }[],
+): Look {
   const flat = wishes.flatMap((keys, ord) => keys.map((key) => ({ ord: BigInt(ord), ...key })));
   const gather = (rows: readonly (LockRow & { readonly ord: bigint })[]): Claimed[] => {
     const byOrd = new Map<bigint, (LockRow & { readonly ord: bigint })[]>();
@@ -246,7 +250,8 @@ function lookAt(kind: string, wishes: readonly (readonly WishedKey[])[], tokens:
         ords: flat.map(({ ord }) => ord),
         kinds: flat.map((key) => key.kind),
         targets: flat.map(({ target }) => target),
-        tokens: [...tokens],
+        tokens: seen.map(({ token }) => token ?? 0n),
+        holders: seen.map(({ holder }) => holder ?? ''),
         kind,
         sessionId,
         wanted,

@@ -63,6 +63,7 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
         kinds,
         targets: ids,
         tokens,
+        holders: ids.map(() => ''),
         kind: 'job',
         sessionId: id,
         wanted: 2n,

@@ -76,6 +76,28 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     expect(works.map((work) => work.target)).toEqual(['a', 'c']);
   });
 
+  test('a candidate whose holder finished it after it was retrieved is not claimed again', async () => {
+    await using elsewhere = await connect({ url: database.url, driver });
+    await using holder = await elsewhere.startSession({ component: 'holder' });
+    for (const [round, ends] of [
+      ['held', true],
+      ['free', false],
+    ] as const) {
+      const held = await claimOne(holder, 'stale', () => [round]);
+      if (!ends) await held!.finish();
+      let looks = 0;
+      const late = await claimOne(session, 'stale', async (tx) => {
+        await rows(tx, 'SELECT 1');
+        if (++looks > 1) return [];
+        // By now the snapshot of the retrieval is taken.
+        const work = ends ? held : await claimOne(holder, 'stale', () => [round]);
+        await work!.finish();
+        return [round];
+      });
+      expect([late, looks], round).toEqual([undefined, 2]);
+    }
+  });
+
   test('two claimers for the last item: one gets it, the other nothing, whatever the timing', async () => {
     for (let round = 0; round < 10; round++) {
       const target = `last-${round}`;
