@@ -24,13 +24,6 @@ export {
 export { connect, type Database } from './client/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export {
-  type CountPending,
-  type Janitor,
-  type JanitorOptions,
-  runJanitor,
-  type Sweep,
-} from './janitor/index.ts';
-export {
   checkSchema,
   type MigrateDownOptions,
   type MigrateOptions,
@@ -61,6 +54,18 @@ export {
 } from './query/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
+export {
+  type CountPending,
+  type Face,
+  type FaceGauges,
+  type FaceSweep,
+  type GaugeRows,
+  type Janitor,
+  type JanitorOptions,
+  runJanitor,
+  type Sweep,
+  type UpkeepHost,
+} from './upkeep/index.ts';
 export {
   type Backoff,
   bucketOf,

@@ -135,7 +135,7 @@ test('a folder with other files in it is refused and left as it was', async () =
   await writeFile(join(folder.path, 'letter.txt'), 'dear');
   await expect(startEmbedded({ dir: folder.path })).rejects.toMatchObject({
     code: 'HOLDFAST_INVALID_OPTION',
-    option: 'dir',
+    subject: 'dir',
   });
   expect(await readdir(folder.path)).toEqual(['letter.txt']);
 });

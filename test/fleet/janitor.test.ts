@@ -22,10 +22,12 @@ test('the gauge of machines has every state and follows the fleet', async () => 
     await using replicas = new Replicas(database.url);
     await replicas.start(async (db) => {
       const janitor = runFleetJanitor(db, { log, silentMs: 60_000, sweepIntervalMs: 60_000 });
+      await janitor.sweep();
       expect(await machines()).toEqual(none);
       await wantMachines(db, { provider: 'test', names: ['a', 'b', 'c'], osImages: ['', '', ''] });
       const [a] = await knownMachines(db, { provider: 'test' });
       await markProvided(db, { machineId: a!.machineId, provider: 'test', providerId: 'p' });
+      await janitor.sweep();
       expect(await machines()).toEqual({ ...none, wanted: 2, provided: 1 });
       return janitor;
     });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FLEET_SCHEMA } from '../../examples/fleet/src/schema.ts';
 import {
   checkSchema,
   type MigrateOptions,
@@ -111,7 +112,7 @@ test.each([
   [{ sets: [] }, 'sets'],
   [{ sets: ['/no/such/folder'] }, 'sets'],
   [{ to: 99 }, 'to'],
-  [{ to: 1, sets: ['holdfast', 'fleet'] }, 'to'],
+  [{ to: 1, sets: ['holdfast', FLEET_SCHEMA] }, 'to'],
   [{ sets: ['holdfast', 'holdfast'] }, 'sets'],
   [{ leaseMs: 1 }, 'leaseMs'],
   [{ leasems: 1 }, 'leasems'],
@@ -119,15 +120,15 @@ test.each([
   const { url } = await createEmptyTestDatabase();
   await expect(migrate(url, options as MigrateOptions)).rejects.toMatchObject({
     code: 'HOLDFAST_INVALID_OPTION',
-    option,
+    subject: option,
   });
 });
 
 test('where to migrate and what to tell the status of are checked as well', async () => {
-  await expect(migrate(undefined as never)).rejects.toMatchObject({ option: 'place' });
+  await expect(migrate(undefined as never)).rejects.toMatchObject({ subject: 'place' });
   await expect(migrationStatus('postgresql://h/d', { set: 'fleet' } as never)).rejects.toMatchObject({
-    option: 'set',
+    subject: 'set',
   });
   const none = { execute: () => Promise.reject(new Error('asked')) };
-  await expect(checkSchema(none, { sets: 'fleet' } as never)).rejects.toMatchObject({ option: 'sets' });
+  await expect(checkSchema(none, { sets: 'fleet' } as never)).rejects.toMatchObject({ subject: 'sets' });
 });

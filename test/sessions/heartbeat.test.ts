@@ -169,7 +169,7 @@ describe.each(DRIVERS)('%s', (driver) => {
   ])('a wrong option of a session is named: %s', async (option, options) => {
     await expect(db.startSession(options as never)).rejects.toMatchObject({
       code: 'HOLDFAST_INVALID_OPTION',
-      option,
+      subject: option,
     });
   });
 });

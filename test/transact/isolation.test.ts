@@ -25,7 +25,7 @@ describeTransact('isolation', (t) => {
     for (const asOf of ["-10s'; DROP TABLE account; --", '10s', 'now()', '-1d'])
       await expect(t.db.transact(async () => {}, { asOf })).rejects.toMatchObject({
         code: 'HOLDFAST_INVALID_OPTION',
-        option: 'asOf',
+        subject: 'asOf',
       });
     // PostgreSQL reads now; CockroachDB at an age that the table has to reach.
     await waitFor(() =>

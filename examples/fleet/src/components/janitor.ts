@@ -1,8 +1,8 @@
 /** Sweeps up behind the fleet's components, and measures the fleet: machines by state. */
-import { metrics } from '@opentelemetry/api';
-import { type Database, runJanitor } from '../../../../src/index.ts';
+import { type Database, type Face, type Janitor, runJanitor } from '../../../../src/index.ts';
 import type { Logger } from '../logger.ts';
 import { listMachines } from '../queries/machines.ts';
+import { FLEET_SCHEMA } from '../schema.ts';
 import type { Component } from './component.ts';
 
 export interface FleetJanitorOptions {
@@ -36,18 +36,30 @@ export async function countMachines(db: Database, silentMs: number): Promise<Rec
   return counts;
 }
 
-export function runFleetJanitor(db: Database, options: FleetJanitorOptions): Component {
-  const { log, silentMs, sweepIntervalMs } = options;
-  const gauge = metrics.getMeter('holdfast.fleet').createObservableGauge('holdfast.fleet.machines', {
-    description: 'Machines by state',
-    unit: '{machine}',
-  });
-  const observe = async (result: { observe(value: number, attributes: Record<string, string>): void }) => {
-    for (const [state, count] of Object.entries(await countMachines(db, silentMs)))
-      result.observe(count, { state });
+/** What the fleet brings to upkeep: its schema and its gauge. */
+export function fleetFace(db: Database, silentMs: number): Face {
+  return {
+    name: 'fleet',
+    migrations: FLEET_SCHEMA,
+    gauges: [
+      {
+        descriptions: { 'holdfast.fleet.machines': 'Machines by state' },
+        read: async () => ({
+          'holdfast.fleet.machines': Object.entries(await countMachines(db, silentMs)).map(
+            ([state, count]) => [count, { state }] as const,
+          ),
+        }),
+      },
+    ],
   };
-  gauge.addCallback(observe);
-  const janitor = runJanitor(db, { intervalMs: sweepIntervalMs });
+}
+
+export function runFleetJanitor(
+  db: Database,
+  options: FleetJanitorOptions,
+): Component & Pick<Janitor, 'sweep'> {
+  const { log, silentMs, sweepIntervalMs } = options;
+  const janitor = runJanitor(db, { intervalMs: sweepIntervalMs, faces: [fleetFace(db, silentMs)] });
   let previous = '';
   const timer = setInterval(async () => {
     const machines = await countMachines(db, silentMs).catch(() => undefined);
@@ -58,9 +70,9 @@ export function runFleetJanitor(db: Database, options: FleetJanitorOptions): Com
   return {
     name: 'janitor',
     done: janitor.done,
+    sweep: () => janitor.sweep(),
     stop: async () => {
       clearInterval(timer);
-      gauge.removeCallback(observe);
       await janitor.stop();
     },
   };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect, type Database, runJanitor } from '../../src/index.ts';
+import { connect, type Database, type Face, runJanitor } from '../../src/index.ts';
 import { insertMarker } from '../../src/queries/markers.ts';
 import { workHistory } from '../../src/queries/work.ts';
 import { claimOne } from '../support/claim.ts';
@@ -144,4 +144,38 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     await janitor.stop();
     await expect(janitor.done).resolves.toBeUndefined();
   });
+});
+
+test('a face brings sweeps, in pages, and gauges, and needs no other room', async () => {
+  const database = await createTestDatabase();
+  await using db = await connect({ url: database.url });
+  await rows(db, 'CREATE TABLE lamp (lamp_id INT8 PRIMARY KEY, broken BOOL NOT NULL)');
+  await rows(db, 'INSERT INTO lamp SELECT n, n <= 5 FROM generate_series(1, 7) AS n');
+  const calls: string[] = [];
+  const lamps: Face = {
+    name: 'lamps',
+    sweeps: [
+      {
+        name: 'lamps',
+        page: async ({ guarded }, size) => {
+          calls.push('lamps');
+          const text = `DELETE FROM lamp WHERE lamp_id IN (SELECT lamp_id FROM lamp WHERE broken LIMIT $1::INT8)`;
+          return (await guarded.execute({ text, values: [String(size)] })).rowCount;
+        },
+      },
+      {
+        name: 'sockets',
+        when: 'seldom',
+        after: 'lamps',
+        page: async () => {
+          calls.push('sockets');
+          return 0;
+        },
+      },
+    ],
+  };
+  await using janitor = runJanitor(db, { intervalMs: 3_600_000, page: 2, faces: [lamps] });
+  expect(await janitor.sweep()).toMatchObject({ sessions: 0, sockets: 0 });
+  expect(calls.slice(0, 4)).toEqual(['lamps', 'lamps', 'lamps', 'sockets']);
+  expect(await rows(db, 'SELECT count(*) FROM lamp')).toEqual([['2']]);
 });

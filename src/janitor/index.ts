@@ -1,1 +1,0 @@
-export { type CountPending, type Janitor, type JanitorOptions, runJanitor, type Sweep } from './janitor.ts';

@@ -1,0 +1,46 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { Executor } from '../query/index.ts';
+import type { TransactionBody, TransactOptions } from '../transact/index.ts';
+
+/** What a sweep or a gauge may use. */
+export interface UpkeepHost {
+  /** Statements whose own conditions make them right; each is given up when it is not answered in time. */
+  readonly guarded: Executor;
+  /** For gauges that read the program's own tables. */
+  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
+}
+
+/** Deletes or frees what nobody needs any more, page by page. Any number of janitors may run it at once. */
+export interface FaceSweep {
+  /** Under this name the janitor tells how many rows it was. */
+  readonly name: string;
+  /** `seldom`: it reads whole tables. Then it runs every `historyIntervalMs`, and after a sweep of `after` found something. */
+  readonly when?: 'seldom';
+  readonly after?: string;
+  /** One page of at most `size` rows; gives how many it was. */
+  page(host: UpkeepHost, size: bigint): Promise<number>;
+}
+
+/** What one measurement gives: a value for each set of attributes. */
+export type GaugeRows = readonly (readonly [value: number | bigint, attributes: Attributes])[];
+
+/** Gauges that one read fills. */
+export interface FaceGauges {
+  /** Descriptions by name of the metric. */
+  readonly descriptions: Readonly<Record<string, string>>;
+  /** `seldom`: it reads whole tables, and runs every `countIntervalMs`; else with every sweep. */
+  readonly when?: 'seldom';
+  read(host: UpkeepHost): Promise<Readonly<Record<string, GaugeRows>>>;
+}
+
+/**
+ * What one part of a program brings: declared in one object, which the janitor reads. Holdfast's own sessions and work are
+ * the first one; a program gives its own to `runJanitor`.
+ */
+export interface Face {
+  readonly name: string;
+  /** Its migrations, as `migrate` takes them: a folder. */
+  readonly migrations?: string;
+  readonly sweeps?: readonly FaceSweep[];
+  readonly gauges?: readonly FaceGauges[];
+}

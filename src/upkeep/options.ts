@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { Transaction } from '../transact/index.ts';
+import type { Face } from './face.ts';
+
+/** A janitor's statement that is not answered within this is given up. */
+export const STATEMENT_TIMEOUT_MS = 30_000;
+
+const durationMs = z.number().positive();
+
+/** How many targets wait for a process. Only reads. */
+export type CountPending = (tx: Transaction) => Promise<number | bigint>;
+
+/** Options of `runJanitor`. Durations are milliseconds. */
+export const janitorSchema = z.strictObject({
+  /** Between two sweeps. Default 10,000; each pause is between three and five quarters of it. */
+  intervalMs: durationMs.optional(),
+  /** Work history is kept this long. Default 90 days; Infinity keeps it for good. */
+  historyRetentionMs: z.union([durationMs, z.literal(Infinity)]).optional(),
+  /** Commit markers are kept this long; longer than any client waits for an outcome. Default 1 day. */
+  markerRetentionMs: z.number().min(60_000).optional(),
+  /** A statement of it that is not answered within this is given up, and the sweep with it. Default 30,000. */
+  statementTimeoutMs: durationMs.optional(),
+  /**
+   * Counts the targets that wait for a process, by its name: your tables say what there is to do. Each runs in a
+   * read-only transaction, as often as work is counted, and may be retried.
+   */
+  pending: z
+    .record(
+      z.string().min(1).max(200),
+      z.custom<CountPending>((value) => typeof value === 'function'),
+    )
+    .optional(),
+  /** Work and what is pending is counted this often, since that reads whole tables. Default 1 minute. */
+  countIntervalMs: durationMs.optional(),
+  /** Old history, and work whose dead holder no sweep saw, are looked for this often, since it scans. Default 1 hour. */
+  historyIntervalMs: durationMs.optional(),
+  /** Most rows that one statement deletes. Default 1,000. */
+  page: z.int().min(1).max(10_000).optional(),
+  /** What other parts of the program bring: their sweeps and gauges, besides Holdfast's own. */
+  faces: z.array(z.custom<Face>((value) => typeof value === 'object' && value !== null)).optional(),
+  /** Told of every sweep that failed; the next one tries again. What it throws becomes a process warning. */
+  onError: z.custom<(error: unknown) => void>((value) => typeof value === 'function').optional(),
+});
+
+/** Options of `runJanitor`; each has a default. Durations are milliseconds. */
+export type JanitorOptions = z.input<typeof janitorSchema>;
