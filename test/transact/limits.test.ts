@@ -256,11 +256,10 @@ describeTransact('limits', (t) => {
     const db = await t.open({ pool: { max: 1 } });
     await db.execute(read('x'));
     const fault = t.proxy.inject({ direction: 'to-client', action: stall() });
-    const start = performance.now();
+    // The server says nothing until the fault is removed: only the deadline can end this.
     await expect(db.transact((tx) => tx.execute(read('x')), { deadlineMs: 100 })).rejects.toThrow(
       DeadlineExceededError,
     );
-    expect(performance.now() - start).toBeLessThan(5_000);
     fault.remove();
   });
 
