@@ -18,7 +18,7 @@ SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM holdfast.session WHERE session_id = 
   THEN '1' ELSE 'holdfast:session-expired' END AS INT8) AS live;
 
 -- name: SealSession :one
--- The same check once more in the flight of the COMMIT, on PostgreSQL only: the row lock makes it fail when
+-- The same check once more in the message of the COMMIT, on PostgreSQL only: the row lock makes it fail when
 -- the session's row was deleted after this transaction's snapshot was taken. KEY SHARE locks of one session's
 -- transactions do not exclude each other, and heartbeats write another table.
 -- lint:ignore HL004 PostgreSQL only, where it does lock

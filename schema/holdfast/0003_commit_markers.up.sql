@@ -3,6 +3,6 @@
 CREATE TABLE IF NOT EXISTS holdfast.commit_marker (
   marker_id UUID NOT NULL PRIMARY KEY,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-  -- False when whoever resolved an ambiguity put the row there to keep the transaction from committing.
+  -- False when the row was put there to resolve an ambiguity, to keep the transaction from committing.
   committed BOOL NOT NULL
 );

@@ -15,7 +15,7 @@ export interface Diagnostic {
   readonly query?: string | undefined;
 }
 
-/** A problem found while reading; whoever reads on collects it. */
+/** A problem found while reading; the reader goes on and collects it. */
 export class SourceError extends Error {
   readonly diagnostic: Diagnostic;
   constructor(diagnostic: Diagnostic) {

@@ -10,7 +10,7 @@ DROP TABLE IF EXISTS holdfast.session;
 -- transaction reads the identity row (the fence), every heartbeat writes the deadline row, so heartbeats
 -- never disturb a transaction.
 
--- Whoever takes a dead session's work over deletes its row here; that absence is what fences it.
+-- A take-over of a dead session's work deletes its row here; that absence is what fences it.
 CREATE TABLE IF NOT EXISTS holdfast.session (
   session_id UUID NOT NULL PRIMARY KEY,
   component TEXT NOT NULL,
@@ -171,7 +171,7 @@ CREATE OR REPLACE VIEW holdfast.unavailable_work AS
 CREATE TABLE IF NOT EXISTS holdfast.commit_marker (
   marker_id UUID NOT NULL PRIMARY KEY,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-  -- False when whoever resolved an ambiguity put the row there to keep the transaction from committing.
+  -- False when the row was put there to resolve an ambiguity, to keep the transaction from committing.
   committed BOOL NOT NULL
 );
 `,

@@ -81,7 +81,7 @@ export interface SealSessionRow {
 }
 
 /**
- * The same check once more in the flight of the COMMIT, on PostgreSQL only: the row lock makes it fail when
+ * The same check once more in the message of the COMMIT, on PostgreSQL only: the row lock makes it fail when
  * the session's row was deleted after this transaction's snapshot was taken. KEY SHARE locks of one session's
  * transactions do not exclude each other, and heartbeats write another table.
  */

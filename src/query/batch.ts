@@ -2,7 +2,7 @@ import type { CompiledQuery } from './build.ts';
 import { all, derive, promised } from './remembered.ts';
 import type { Executor } from './statement.ts';
 
-/** A query run once for each parameter set, all of them in flight together: one round trip. */
+/** A query run once for each parameter set, all of them sent together: one round trip. */
 export interface BatchQuery<P, Result> {
   /** Results in the order of the sets. Rejects with the first failure. */
   (executor: Executor, sets: readonly P[]): Promise<Result[]>;

@@ -11,7 +11,7 @@ interface Marked {
 
 const ignore = () => {};
 
-/** For whoever remembers the failure. */
+/** For the caller that remembers the failure. */
 export function remember<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   (promise as Marked)[REMEMBERED] = promise;

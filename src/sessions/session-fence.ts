@@ -23,7 +23,7 @@ interface Fenced {
 }
 
 /**
- * Proves in every transaction that the session's row is there. Whoever takes the session's work over deletes
+ * Proves in every transaction that the session's row is there. A take-over of the session's work deletes
  * that row first, so a transaction of the dead session either committed before the take-over or never does.
  */
 export class SessionFence implements Fence {

@@ -14,7 +14,7 @@ export interface TransactionObserver {
   attempt(attempt: number, server: ServerAddress): void;
   /** An attempt failed with `error`; told when another one follows. */
   retry(attempt: number, error: unknown): void;
-  /** Calls `run` at once, so that statements keep their order and share a flight. */
+  /** Calls `run` at once, so that statements keep their order and leave together. */
   statement(statement: Statement, run: () => Promise<RawResult>): Promise<RawResult>;
   /** The same for statements that are sent as one. */
   batch<T>(statements: readonly Statement[], run: () => Promise<T>): Promise<T>;

@@ -48,7 +48,9 @@ export function register(program: Command): void {
     .description('the reference fleet: machines kept running by components that may die at any time');
 
   withProvider(fleet.command('provisioner'))
-    .description('create the machines of the inventory, adopt or destroy strays, retire what is not wanted')
+    .description(
+      'create the machines of the inventory, adopt or destroy machines that nobody knows, retire what is not wanted',
+    )
     .addOption(
       option('--inventory <file>', 'YAML file with the machines that are wanted').makeOptionMandatory(),
     )

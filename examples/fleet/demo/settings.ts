@@ -19,7 +19,7 @@ export const SETTINGS = {
 /** Take-over is promised within this time of a holder's death. */
 export const TAKE_OVER_BOUND_MS = SETTINGS.sessionIntervalMs + SETTINGS.pollIntervalMs;
 
-/** Between two acts, for whoever watches. */
+/** Between two acts, for the one who watches. */
 export const PAUSE_MS = 800;
 
 /** How long each stage of the story may take before the demo gives up. */

@@ -70,7 +70,7 @@ export class ConnectError extends HoldfastError {
   }
 }
 
-/** The connection ended while it was in use. Whether a statement in flight took effect is not known. */
+/** The connection ended while it was in use. Whether a statement under way took effect is not known. */
 export class ConnectionLostError extends HoldfastError {
   readonly code = 'HOLDFAST_CONNECTION_LOST';
 }

@@ -67,7 +67,7 @@ function databaseError(message: ServerMessage): DatabaseError {
 
 /**
  * Parses and describes statements on a connected, idle client: Parse, Describe, Sync for each, all of them
- * in flight at once, one round trip for the lot. For the time being the client's own listeners are set
+ * sent at once, one round trip for the lot. For the time being the client's own listeners are set
  * aside, since it knows nothing of pipelines. Answers are in the order of the texts.
  */
 export function describeAll(

@@ -17,7 +17,7 @@ export interface TrafficCounts {
   messages: number;
   /** Executions: Query messages and Execute messages. */
   statements: number;
-  /** Flights: a client sent while everything it had sent before was answered. */
+  /** Round trips: a client sent while everything it had sent before was answered. */
   roundTrips: number;
 }
 

@@ -13,7 +13,7 @@ export interface AgentProcessOptions {
   readonly heartbeatIntervalMs: number;
   readonly lostAfterMs: number;
   readonly onEvent: (event: string, details: Readonly<Record<string, unknown>>) => void;
-  /** Called once with the public key, when the agent can be found by whoever has to stop it. */
+  /** Called once with the public key, when the agent can be found by what has to stop it. */
   readonly onStarted: (publicKey: Uint8Array) => void;
 }
 

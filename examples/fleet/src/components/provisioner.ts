@@ -3,7 +3,7 @@
  * compares (`FleetReconcile`, one target a provider); any number create machines that are wanted
  * (`FleetProvision`) and retire those that are not any more (`FleetRetire`), one target a machine.
  *
- * Killed between any two steps, whoever takes over repeats them to the same end: creating is idempotent by the
+ * Killed between any two steps, the next holder repeats them to the same end: creating is idempotent by the
  * machine's id, destroying succeeds twice, and all that is written is written by the finishing transaction.
  */
 import type { Database, Transaction, Work } from '../../../../src/index.ts';
@@ -48,7 +48,7 @@ export function runProvisioner(db: Database, options: ProvisionerOptions): Compo
     const known = await work.transact((tx) => knownMachines(tx, { provider: provider.name }));
     const plan = planReconciliation(inventory, known, await provider.listMachines(signal));
     if (plan.destroy.length > 0) {
-      // Whoever was overtaken while the provider answered fails here, before it destroys what it knows nothing of.
+      // A holder that was overtaken while the provider answered fails here, before it destroys what it knows nothing of.
       await work.transact((tx) => knownMachines(tx, { provider: provider.name }));
       for (const providerId of plan.destroy) {
         signal.throwIfAborted();

@@ -1,6 +1,6 @@
 /**
  * The folder in which a machine of the `process` provider keeps its agents, one sub-folder per epoch. The
- * folders' names are the fence: whoever makes a higher one has deposed all lower ones, without a lock that
+ * folders' names are the fence: an agent that makes a higher one has deposed all lower ones, without a lock that
  * somebody stopped or killed could hold.
  */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';

@@ -100,7 +100,7 @@ export class ProcessProvider implements Provider {
     await this.#remove(providerId);
   }
 
-  /** At once for whoever looks: a machine is there whole or not at all, wherever this is killed. */
+  /** At once for every reader: a machine is there whole or not at all, wherever this is killed. */
   async #remove(providerId: string): Promise<void> {
     const trash = this.#aside('destroyed', providerId);
     try {

@@ -53,7 +53,7 @@ export class MachineNotFoundError extends HoldfastError {
   }
 }
 
-/** An agent of a higher epoch was asked for already: whoever asks now has lost the work on the machine. */
+/** An agent of a higher epoch was asked for already: the caller has lost the work on the machine. */
 export class StaleEpochError extends HoldfastError {
   readonly code = 'HOLDFAST_FLEET_STALE_EPOCH';
 
