@@ -30,7 +30,7 @@ describe.each(DRIVERS)('%s', (driver) => {
       await rows(db, 'SELECT deadline FROM holdfast.session_deadline WHERE session_id = $1', session.id)
     )[0]?.[0];
 
-  // How many heartbeats an interval needs is counted by test/e2e/crowd.test.ts.
+  // How many heartbeats an interval needs is counted by crowd.test.ts.
   test('the deadline in the database moves again and again, and the session outlives the first', async () => {
     await using session = await db.startSession({ component: 'test', intervalMs: 1_500 });
     const first = await deadlineOf(session);
