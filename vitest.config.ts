@@ -13,6 +13,20 @@ const shared = {
   sequence: { hooks: 'stack' as const },
 };
 
+/** They touch neither a database nor anything of the process, so they share one process and what it has imported. */
+const pure = [
+  'architecture/*',
+  'claim/rotating-slice',
+  'database/connection-url',
+  'docs/{configuration,errors,lines,links}',
+  'fleet/{docs,inventory,reconciliation,signature}',
+  'migrate/split',
+  'public-api/names',
+  'query/renumber',
+  'telemetry/facts',
+  'work/{backoff,batcher}',
+].map((name) => `test/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     // Files run in processes of their own: signals, exit codes and event loops are subjects of tests.
@@ -25,7 +39,16 @@ export default defineConfig({
       // `npm test`: everything that a change must hold.
       {
         extends: true,
-        test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] },
+        test: {
+          ...shared,
+          name: 'main',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', ...pure],
+        },
+      },
+      {
+        extends: true,
+        test: { ...shared, name: 'pure', include: pure, isolate: false },
       },
       // `npm run test:e2e`: long scenarios: chaos, whole demos, many machines, many sessions, whole servers.
       {
