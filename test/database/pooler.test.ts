@@ -10,8 +10,10 @@ if (missing) console.warn(`left out: tests behind a pooler in transaction mode: 
 describe.runIf(!missing).each(DRIVERS)('behind PgBouncer in transaction mode, on %s', (driver) => {
   let pooler: Awaited<ReturnType<typeof startPgbouncer>>;
   let db: Database;
+  let direct: string;
   beforeAll(async () => {
     const database = await createTestDatabase();
+    direct = database.url;
     pooler = await startPgbouncer(database.url);
     db = await connect({ url: pooler.url, driver, prepare: false });
     await rows(db, 'CREATE TABLE note (note_id INT8 PRIMARY KEY, body TEXT NOT NULL)');
@@ -34,5 +36,20 @@ describe.runIf(!missing).each(DRIVERS)('behind PgBouncer in transaction mode, on
       Array.from({ length: 40 }, () => rows(db, 'SELECT count(*) FROM note WHERE note_id < $1', '40')),
     );
     expect(new Set(counted.flat().flat())).toEqual(new Set(['40']));
+  });
+
+  test('claims and ends leave nothing set on the server connections of the pooler', async () => {
+    await using session = await db.startSession({ component: 'pooled' });
+    const targets = Array.from({ length: 20 }, (_, n) => `t${n}`);
+    const works = await Promise.all(
+      targets.map((target) => session.claim({ kind: `pooled ${driver}`, candidates: () => [target] })),
+    );
+    await Promise.all(works.map(([work]) => work!.finish()));
+    const names = ['enable_seqscan', 'plan_cache_mode', 'jit', 'default_transaction_isolation'];
+    const settings = names.map((name) => `current_setting('${name}')`).join(', ');
+    await using fresh = await connect({ url: direct, driver });
+    const [expected] = await rows(fresh, `SELECT ${settings}`);
+    const seen = await Promise.all(Array.from({ length: 20 }, () => rows(db, `SELECT ${settings}`)));
+    expect(new Set(seen.flat().map(String))).toEqual(new Set([String(expected)]));
   });
 });
