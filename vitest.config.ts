@@ -6,12 +6,13 @@ const patience = cockroach ? 4 : 1;
 
 /** Limits of tests are for what hangs; they say nothing of how long anything takes. */
 const shared = {
-  // One server for the whole run; each test file has a database of its own in it.
-  globalSetup: ['test/support/global-setup.ts'],
   testTimeout: 180_000 * patience,
   hookTimeout: 180_000 * patience,
   sequence: { hooks: 'stack' as const },
 };
+
+/** One server for the whole run; each test file has a database of its own in it. */
+const globalSetup = ['test/support/global-setup.ts'];
 
 /** They touch neither a database nor anything of the process, so they share one process and what it has imported. */
 const pure = [
@@ -41,6 +42,7 @@ export default defineConfig({
         extends: true,
         test: {
           ...shared,
+          globalSetup,
           name: 'main',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', ...pure],
@@ -53,7 +55,7 @@ export default defineConfig({
       // `npm run test:e2e`: long scenarios: chaos, whole demos, many machines, many sessions, whole servers.
       {
         extends: true,
-        test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+        test: { ...shared, globalSetup, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
       },
     ],
   },

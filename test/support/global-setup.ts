@@ -25,8 +25,18 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one server for the run, migrates the template, and takes all of it away at the end. */
+/** Prepares the server of the run. What prevents that is told before anything that vitest says of it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  try {
+    return await prepare(project);
+  } catch (error) {
+    console.error(`\nNo test has run: the test server could not be prepared.\n${(error as Error).message}\n`);
+    throw error;
+  }
+}
+
+/** Starts one server, migrates the template, and takes all of it away at the end. */
+async function prepare(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env['HOLDFAST_TEST_ENGINE'] || 'postgresql';
   if (wanted !== 'postgresql' && wanted !== 'cockroachdb') {
     throw new Error(`HOLDFAST_TEST_ENGINE is "${wanted}": it can be postgresql or cockroachdb`);
