@@ -21,3 +21,8 @@ UPDATE machine SET rack = @rack WHERE machine_id::TEXT = ANY(@targets::TEXT[]) R
 -- schema: holdfast-numeric
 -- name: NoteInstall :finish kind=install
 UPDATE machine SET rack = @rack WHERE slot = @slot::NUMERIC AND machine_id = ANY(@targets::UUID[]);
+
+-- case: step
+-- name: NoteProgress :step kind=install
+-- How far it is.
+UPDATE machine SET rack = @progress WHERE machine_id = ANY(@targets::UUID[]);
