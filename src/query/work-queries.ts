@@ -47,7 +47,7 @@ export interface ClaimQuery<P> {
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
   /** Binds the parameters; throws MisuseError naming the query and the field. */
-  with(...params: keyof P extends never ? [] : [params: P]): BoundClaim;
+  readonly with: (...params: keyof P extends never ? [] : [params: P]) => BoundClaim;
 }
 
 export interface ClaimedRow {
@@ -87,7 +87,7 @@ interface ChangeQuery<Command extends 'finish' | 'step', P> {
   readonly kind: string;
   readonly definition: WorkQueryDefinition;
   /** Binds the parameters; throws MisuseError naming the query and the field. */
-  with(...params: keyof P extends never ? [] : [params: P]): BoundChange<Command>;
+  readonly with: (...params: keyof P extends never ? [] : [params: P]) => BoundChange<Command>;
 }
 
 /** A change that finishes the works it belongs to, in one statement: `work.finish(finishJob.with({ doneBy }))`. */
