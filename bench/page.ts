@@ -32,7 +32,7 @@ export function page(
 function runtimeParts(results: Results): string[] {
   const { machine, server, runs, measuredAt, loadBefore, loadAfter } = results;
   return [
-    `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average of the last minute: ${loadBefore} before it began, ${loadAfter} at its end (its own included); compare rows with each other, not with other machines. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}`,
+    `Measured on ${measuredAt.slice(0, 10)} on ${machine.cores} cores (${machine.model}), ${machine.memoryGb} GB, Node.js ${machine.node.slice(1)}, the embedded ${server} with fsync on, client and server on the same machine. Load average of the last minute: ${loadBefore} before it began, ${loadAfter} at its end (its own included); compare rows with each other, not with other machines. Medians of ${runs} runs with their range; what stands in one table took turns. ${databases}${measuredAt < '2026-11-26' ? ' These figures are of the code before claims and ends became one mechanism; they are to be measured again.' : ''}`,
     aims(results),
     floorsPart(results),
     transactionsPart(results),
