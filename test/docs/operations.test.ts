@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { activeWork, connect, type Database, quarantinedWork, runJanitor } from '../../src/index.ts';
+import { withAdmin } from '../support/admin.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { sql } from '../support/sql.ts';
+import { blocksOf } from './support/blocks.ts';
+
+// Roles belong to the server, so this run's have names of their own.
+const ROLES = ['worker', 'janitor', 'operator', 'reader'] as const;
+type Role = (typeof ROLES)[number];
+const suffix = randomBytes(4).toString('hex');
+const nameOf = (role: Role) => `holdfast_${role}_${suffix}`;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const grants = (await blocksOf('docs/operations.md')).find(({ language, text }) => {
+    return language === 'sql' && text.startsWith('GRANT');
+  });
+  await withAdmin(database.url, async (admin) => {
+    for (const role of ROLES) await admin.query(`CREATE ROLE ${nameOf(role)}`);
+    for (const role of ROLES) await admin.query(`GRANT ${nameOf(role)} TO CURRENT_USER`);
+    await admin.query(
+      grants!.text.replaceAll(/\bTO ([^;]+);/g, (_, names: string) => {
+        return `TO ${names
+          .split(', ')
+          .map((name) => nameOf(name as Role))
+          .join(', ')};`;
+      }),
+    );
+  });
+});
+afterAll(async () => {
+  await database?.drop();
+  if (database)
+    await withAdmin(new URL('/postgres', database.url).href, async (admin) => {
+      for (const role of ROLES) await admin.query(`DROP ROLE IF EXISTS ${nameOf(role)}`);
+    });
+});
+
+/** A handle whose every connection has the rights of a role, and no others. */
+function connectAs(role: Role): Promise<Database> {
+  const url = new URL(database.url);
+  url.searchParams.set('options', `-c role=${nameOf(role)}`);
+  return connect({ url: url.href });
+}
+
+const refused = expect.objectContaining({ code: '42501' });
+const candidates = (...targets: string[]) => ({ kind: 'Paint', candidates: () => targets });
+
+test('a worker has the rights to start sessions, claim, end and settle work, and no others', async () => {
+  await using db = await connectAs('worker');
+  await using session = await db.startSession({ component: 'painter' });
+  const works = await session.claim(candidates('a', 'b', 'c', 'd'), { wanted: 4 });
+  expect(works).toHaveLength(4);
+  const [a, b, c, d] = works;
+  await a!.transact((tx) => tx.execute(sql('SELECT 1')), { commitMarker: true });
+  await a!.finish();
+  await b!.fail('no paint');
+  await c!.park({ ms: 60_000 });
+  await d!.cancel();
+  await db.execute(sql('SELECT target FROM holdfast.unavailable_work'));
+  await expect(db.kinds.pause('Paint', 'not mine to say')).rejects.toEqual(refused);
+  await expect(db.execute(sql('DELETE FROM holdfast.ended_work'))).rejects.toEqual(refused);
+});
+
+test('a worker takes over from a dead one', async () => {
+  await using db = await connectAs('worker');
+  const first = await db.startSession({ component: 'painter' });
+  await first.claim(candidates('taken'));
+  await withAdmin(database.url, (admin) =>
+    admin.query(`UPDATE holdfast.session_deadline SET deadline = now() WHERE session_id = '${first.id}'`),
+  );
+  await using second = await db.startSession({ component: 'painter' });
+  const [work] = await second.claim(candidates('taken'));
+  expect(work?.takenFrom).toBe(first.id);
+});
+
+test('a janitor has the rights to sweep and to count', async () => {
+  await withAdmin(database.url, async (admin) => {
+    await admin.query(`INSERT INTO holdfast.session (session_id, component, instance, interval_ms)
+      VALUES ('00000000-0000-4000-8000-000000000001', 'dead', '', 1000)`);
+    await admin.query(`INSERT INTO holdfast.session_deadline VALUES
+      ('00000000-0000-4000-8000-000000000001', now() - INTERVAL '1 hour', 1000)`);
+    await admin.query(`INSERT INTO holdfast.work (target, kind, token, holder, started_at)
+      VALUES ('left', 'Paint', 1, '00000000-0000-4000-8000-000000000001', now())`);
+  });
+  await using db = await connectAs('janitor');
+  const errors: unknown[] = [];
+  const freed = async () =>
+    withAdmin(database.url, async (admin) => {
+      const { rows } = await admin.query(
+        `SELECT 1 FROM holdfast.ended_work WHERE target = 'left' AND event = 'abandoned'`,
+      );
+      return rows.length === 1;
+    });
+  const janitor = runJanitor(db, {
+    intervalMs: 20,
+    countIntervalMs: 1,
+    historyIntervalMs: 1,
+    onError: (error) => errors.push(error),
+  });
+  await expect.poll(freed, { timeout: 20_000 }).toBe(true);
+  // The sweep under way when it is told to stop is done to its end: the markers, the history and the counts as well.
+  await janitor.stop();
+  expect(errors).toEqual([]);
+});
+
+test('an operator has the rights to set, pause, resume, release and wake, and cannot claim', async () => {
+  await using worker = await connectAs('worker');
+  await using session = await worker.startSession({ component: 'painter' });
+  await using db = await connectAs('operator');
+  await db.kinds.set('Mend', { quarantineAfter: 1 });
+  const [work] = await session.claim({ kind: 'Mend', candidates: () => ['sick'] });
+  await work!.fail('broken');
+  expect(await quarantinedWork(db)).toMatchObject([{ target: 'sick' }]);
+  expect(await db.kinds.release('Mend', 'sick', 'mended')).toBe(true);
+  expect(await db.kinds.pause('Mend', 'night')).toBe(true);
+  expect(await db.kinds.resume('Mend', 'day')).toBe(true);
+  await db.kinds.wake('Mend', ['sick']);
+  expect(await activeWork(db)).toBeInstanceOf(Array);
+  await expect(db.startSession({ component: 'painter' })).rejects.toEqual(refused);
+});
+
+test('a reader reads every table and view, and changes none', async () => {
+  await using db = await connectAs('reader');
+  const { rows } = await db.execute(
+    sql(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'holdfast'`),
+  );
+  expect(rows.length).toBeGreaterThan(10);
+  for (const [table] of rows) await db.execute(sql(`SELECT * FROM holdfast.${table} LIMIT 1`));
+  await expect(db.execute(sql('DELETE FROM holdfast.session'))).rejects.toEqual(refused);
+});
