@@ -26,10 +26,11 @@ WITH orphan AS (
   LIMIT @page::INT8
 ), freed AS (
   UPDATE holdfast.work AS w
-  SET holder = NULL, taken_from = w.holder, failures = COALESCE(w.failures, 0) + 1, woken = NULL,
-    not_before = CASE WHEN COALESCE(w.failures, 0) < 1 THEN NULL
+  SET holder = NULL, taken_from = w.holder, parked = NULL, woken = NULL,
+    failures = CASE WHEN w.kind LIKE 'group:%' THEN NULL ELSE COALESCE(w.failures, 0) + 1 END,
+    not_before = CASE WHEN w.kind LIKE 'group:%' OR COALESCE(w.failures, 0) < 1 THEN NULL
       ELSE w.started_at + LEAST(64, power(2::FLOAT8, LEAST(w.failures, 6)::FLOAT8)) * INTERVAL '1 second' END,
-    backoff_cause = 'abandoned'
+    backoff_cause = CASE WHEN w.kind NOT LIKE 'group:%' THEN 'abandoned' END
   FROM orphan AS o
   WHERE w.kind = o.kind AND w.target = o.target AND w.token = o.token AND w.holder = o.holder
   RETURNING w.kind, w.target, w.token, w.started_at, w.taken_from
@@ -58,7 +59,9 @@ SELECT w.kind,
   sum(CASE WHEN d.deadline > now() THEN 1 ELSE 0 END)::INT8 AS "active!",
   sum(CASE WHEN w.not_before > now() AND w.parked IS NULL THEN 1 ELSE 0 END)::INT8 AS "backing_off!",
   sum(CASE WHEN w.not_before > now() AND w.parked THEN 1 ELSE 0 END)::INT8 AS "parked!",
-  sum(CASE WHEN w.failures >= k.quarantine_after THEN 1 ELSE 0 END)::INT8 AS "quarantined!"
+  sum(CASE WHEN (d.deadline IS NULL OR d.deadline <= now())
+      AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+    THEN 1 ELSE 0 END)::INT8 AS "quarantined!"
 FROM holdfast.work AS w
 LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
 LEFT JOIN holdfast.kind AS k ON k.kind = w.kind

@@ -12,7 +12,8 @@ ORDER BY k.n;
 -- gone or past its deadline), due and as they were when they were retrieved (@tokens, 0 for a key without a row;
 -- @holders, empty for none),
 -- evicts those dead holders, takes the keys with the next token, and writes what was abandoned to the history.
--- Right at READ COMMITTED: the upsert's guard (same token, same holder as read) decides between claimers. Raises when
+-- Right at READ COMMITTED: the upsert's guard (same token, same holder as read; parked is false in a key that had no
+-- row, so it is taken only while it has none) decides between claimers. Raises when
 -- the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
 -- a candidate. Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys
 -- taken; those lost to others have no token.
@@ -36,7 +37,8 @@ WITH policy AS (
 ), seen AS (
   SELECT c.ord, c.kind, c.target, w.holder, c.token, w.started_at, w.not_before,
     COALESCE(w.token, 0) = c.token AND w.holder IS NOT DISTINCT FROM c.holder AS unchanged,
-    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures,
+    CASE WHEN c.kind <> @kind THEN 0
+      ELSE COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END END AS failures,
     s.session_id AS held_by, d.deadline
   FROM candidate AS c
   LEFT JOIN holdfast.work AS w ON w.kind = c.kind AND w.target = c.target
@@ -67,10 +69,10 @@ WITH policy AS (
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id IN (SELECT session_id FROM dead) RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures, parked)
   SELECT c.kind, c.target, l.session_id,
     CASE WHEN c.token = 0 THEN CAST(extract(epoch FROM now()) * 1000 AS INT8) ELSE c.token + 1 END,
-    clock_timestamp(), c.holder, @claim_number::INT8, NULLIF(c.failures, 0)
+    clock_timestamp(), c.holder, @claim_number::INT8, NULLIF(c.failures, 0), CASE WHEN c.token = 0 THEN false END
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   ORDER BY c.kind, c.target
@@ -78,6 +80,7 @@ WITH policy AS (
   SET holder = excluded.holder, token = excluded.token, started_at = excluded.started_at,
     taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures, parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
+    AND excluded.parked IS NULL
   RETURNING kind, target, token, started_at, taken_from, backoff_seconds, failures
 ), abandoned AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
@@ -228,20 +231,31 @@ SET not_before = CASE WHEN parked THEN NULL ELSE not_before END, parked = NULL,
 WHERE kind = @kind AND target = ANY(@targets::TEXT[]) AND (parked OR holder IS NOT NULL);
 
 -- name: ReleaseQuarantine :one
--- An operator's word that a target may be tried again: forgets its failures and its backoff, and writes that down. By
--- primary key. Gives 0 when the target has neither or is held.
+-- An operator's word that a target may be tried again: forgets its failures and its backoff, and writes that down. One
+-- whose holder is dead is freed, as by a sweep: the guard (same holder, same token) makes one of them do it. By primary
+-- key. Gives 0 when the target has neither or a live session holds it.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
-WITH released AS (
-  UPDATE holdfast.work
-  SET failures = NULL, not_before = NULL, backoff_seconds = NULL, backoff_cause = NULL, parked = NULL,
-    started_at = CASE WHEN holder IS NULL THEN started_at ELSE started_at - INTERVAL '2 minutes' END
-  WHERE kind = @kind AND target = @target AND (failures > 0 OR not_before IS NOT NULL OR holder IS NOT NULL)
+WITH seen AS (
+  SELECT w.kind, w.target, w.token, w.holder
+  FROM holdfast.work AS w
+  WHERE w.kind = @kind AND w.target = @target
+    AND (w.failures > 0 OR w.not_before IS NOT NULL OR w.holder IS NOT NULL)
     AND NOT EXISTS (
-      SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = work.holder AND d.deadline > now())
-  RETURNING target
+      SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = w.holder AND d.deadline > now())
+), released AS (
+  UPDATE holdfast.work AS w
+  SET holder = NULL, taken_from = w.holder, failures = NULL, not_before = NULL, backoff_seconds = NULL,
+    backoff_cause = NULL, parked = NULL, woken = NULL
+  FROM seen AS s
+  WHERE w.kind = s.kind AND w.target = s.target AND w.token = s.token AND w.holder IS NOT DISTINCT FROM s.holder
+  RETURNING w.kind, w.target, w.token, w.started_at, w.taken_from
+), abandoned AS (
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
+  SELECT target, kind, token, taken_from, started_at, now(), 'abandoned' FROM released WHERE taken_from IS NOT NULL
+  RETURNING token
 ), noted AS (
-  INSERT INTO holdfast.intervention (kind, target, event, cause)
-  SELECT @kind, target, 'released', @cause::TEXT FROM released
+  INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+  SELECT kind, target, 'released', clock_timestamp(), @cause::TEXT FROM released
   RETURNING target
 )
 SELECT count(*) AS released FROM noted;

@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS holdfast.work (
   backoff_cause TEXT,
   -- Ends without a finish in a row: failed or abandoned. Null is 0.
   failures INT8,
-  -- True while not_before is that of a park.
+  -- True while not_before is that of a park. False: the claim found no row, and made this one.
   parked BOOL,
   -- True when it was woken while it was held: a park then does not last.
   woken BOOL,
@@ -149,8 +149,8 @@ CREATE OR REPLACE VIEW holdfast.quarantined_work AS
   WHERE COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
     AND (d.deadline IS NULL OR d.deadline <= now());
 
--- What a claim would refuse now: held by a live session, backing off, parked, quarantined, or of a kind that is
--- paused. For NOT EXISTS in retrievals.
+-- What a claim would refuse now: held by a live session, backing off (also because its holders died), parked,
+-- quarantined, or of a kind that is paused. For NOT EXISTS in retrievals.
 CREATE OR REPLACE VIEW holdfast.unavailable_work AS
   SELECT w.kind, w.target
   FROM holdfast.work AS w
@@ -162,7 +162,9 @@ CREATE OR REPLACE VIEW holdfast.unavailable_work AS
       OR w.kind IN (SELECT p.kind FROM holdfast.kind AS p WHERE p.paused_at IS NOT NULL))
     AND ((s.session_id IS NOT NULL AND d.deadline > now()) OR w.not_before > now()
     OR k.paused_at IS NOT NULL
-    OR COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after);
+    OR COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+    OR (w.holder IS NOT NULL AND w.failures > 0 AND w.kind NOT LIKE 'group:%' AND
+      w.started_at > now() - LEAST(64, power(2::FLOAT8, LEAST(w.failures, 6)::FLOAT8)) * INTERVAL '1 second'));
 `,
   '0003_commit_markers.down.sql': `DROP TABLE IF EXISTS holdfast.commit_marker;
 `,

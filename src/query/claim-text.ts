@@ -117,9 +117,9 @@ ${shape.retrieval}${bound}
 ), evicted AS (
   DELETE FROM holdfast.session WHERE session_id ${among('SELECT session_id FROM dead')} RETURNING session_id
 ), taken AS (
-  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures)
+  INSERT INTO holdfast.work AS w (kind, target, holder, token, started_at, taken_from, claim, failures, parked)
   SELECT ${kind}, c.target, l.session_id, min(COALESCE(c.token, ${FIRST_TOKEN} - 1)) + 1, clock_timestamp(), c.holder,
-    ${number('claimNumber')}::INT8, min(c.failures)
+    ${number('claimNumber')}::INT8, min(c.failures), CASE WHEN min(c.token) IS NULL THEN false END
   FROM chosen AS c CROSS JOIN live AS l
   WHERE c.held_by IS NULL OR c.held_by IN (SELECT session_id FROM evicted)
   GROUP BY c.target, l.session_id, c.holder
@@ -129,6 +129,7 @@ ${shape.retrieval}${bound}
     taken_from = excluded.taken_from, claim = excluded.claim, failures = excluded.failures,
     parked = NULL, woken = NULL
   WHERE w.token = excluded.token - 1 AND w.holder IS NOT DISTINCT FROM excluded.taken_from
+    AND excluded.parked IS NULL
   RETURNING target, token, started_at, taken_from, backoff_seconds, failures
 ), abandoned AS (
   INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
@@ -163,7 +164,8 @@ WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)`;
  *
  * Right at READ COMMITTED: the upsert's guard lets it through only if token and holder are what the
  * statement's snapshot showed, so nobody held the target in between, and only a holder changes what made it a
- * candidate. The lock on the claimer's row is what settling a lost answer waits for. See docs/claims.md.
+ * candidate. A target that had no row (`parked` is false then) is taken only while it has none: another's first token
+ * may be one less. The lock on the claimer's row is what settling a lost answer waits for. See docs/claims.md.
  */
 export function claimText(shape: ClaimShape, system: System): string {
   const { ctes, unlessAlive, unlessValid } = claimParts(shape, system);

@@ -13,15 +13,16 @@ import {
 import { workHistory } from '../../src/queries/work.ts';
 import { claim, finish, text } from '../../src/query/index.ts';
 import { claimOne } from '../support/claim.ts';
-import { createTestDatabase, SUITE_DRIVERS, seededRandom } from '../support/database.ts';
+import { createTestDatabase, SUITE_DRIVERS, seededRandom, testEngine, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
 
 describe.each(SUITE_DRIVERS)('%s', (driver) => {
   let db: Database;
+  let url: string;
   beforeAll(async () => {
-    const database = await createTestDatabase();
-    db = await connect({ url: database.url, driver, pool: { max: 24 } });
+    ({ url } = await createTestDatabase());
+    db = await connect({ url, driver, pool: { max: 24 } });
     await createQueue(db);
   });
   afterAll(() => db?.close());
@@ -55,6 +56,44 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     expect(await eventCounts(db, 'job')).toEqual({ started: 5 });
     expect(session.held).toHaveLength(5);
   });
+
+  // On CockroachDB a claim is serializable.
+  test.runIf(testEngine() === 'postgresql').each(['query', 'function'])(
+    'a target that was claimed for the first time and finished under way is not claimed again, by a %s',
+    async (how) => {
+      await using session = await start();
+      const [first, second] = (await addJobs(db, 2, 9n)).sort() as [string, string];
+      const [held] = await session.claim({ kind: 'job', candidates: () => [first] });
+      await held!.cancel();
+      const source = {
+        query: claimJob.with({ buckets: [9n] }),
+        function: { kind: 'job', candidates: () => [first, second] },
+      }[how]!;
+      let claiming: Promise<Work[]> | undefined;
+      await using elsewhere = await connect({ url });
+      await elsewhere.transact(async (tx) => {
+        // The claim waits here, in the middle of what it writes.
+        await rows(
+          tx,
+          "SELECT token FROM holdfast.work WHERE target = $1 AND kind = 'job' FOR UPDATE",
+          first,
+        );
+        claiming = session.claim(source, { wanted: 2 });
+        const waiting =
+          "SELECT CAST(extract(epoch FROM xact_start) * 1000 AS INT8) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        const begun = await waitFor(async () => (await rows(db, waiting))[0]?.[0]);
+        // As if another had claimed it a millisecond earlier.
+        const token = String(BigInt(begun!) - 1n);
+        await rows(
+          db,
+          "INSERT INTO holdfast.work (target, kind, token) VALUES ($1, 'job', $2)",
+          second,
+          token,
+        );
+      });
+      expect((await claiming!).map(({ target }) => target)).toEqual([first]);
+    },
+  );
 
   test('what it gives are the works of workMany: checkpoint, finish, fail and cancel', async () => {
     await using session = await start();

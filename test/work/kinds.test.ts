@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  activeWork,
+  type Candidate,
   connect,
   type Database,
   MisuseError,
   quarantinedWork,
+  runJanitor,
   type Session,
   workHistory,
 } from '../../src/index.ts';
@@ -26,6 +29,18 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
   const events = async (target: string) => (await workHistory(db, { target })).map(({ event }) => event);
   const due = (kind: string) =>
     rows(db, "UPDATE holdfast.work SET not_before = now() - INTERVAL '1 s' WHERE kind = $1", kind);
+  /** A session claims the first of the candidates and dies. */
+  const abandon = async (kind: string, candidates: readonly Candidate[]) => {
+    const victim = await db.startSession({ component: 'victim', intervalMs: 600_000 });
+    const { token } = (await claimOne(victim, kind, () => candidates))!;
+    const past =
+      "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1";
+    const { startedAt } = (await activeWork(db)).find(
+      (work) => work.sessionId === victim.id && work.kind === kind,
+    )!;
+    await rows(db, past, victim.id);
+    return { token, startedAt };
+  };
   const unavailable = async (kind: string) =>
     (await rows(db, 'SELECT target FROM holdfast.unavailable_work WHERE kind = $1', kind)).flat();
 
@@ -133,6 +148,46 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     const work = (await take('deadly', 'd'))!;
     await work.finish();
     expect((await events('d')).filter((event) => event === 'abandoned')).toHaveLength(3);
+  });
+
+  test('a target that was abandoned again is unavailable until it is claimable', async () => {
+    const long =
+      "UPDATE holdfast.work SET started_at = started_at - INTERVAL '10 minutes' WHERE kind = 'again'";
+    await abandon('again', ['a']);
+    expect(await unavailable('again')).toEqual([]);
+    await abandon('again', ['a']);
+    expect(await take('again', 'a')).toBeUndefined();
+    expect(await unavailable('again')).toEqual(['a']);
+    await rows(db, long);
+    expect(await unavailable('again')).toEqual([]);
+    expect(await take('again', 'a')).toMatchObject({ target: 'a', failures: 2 });
+  });
+
+  test('released, a target whose holder died is claimable at once, and its history stays true', async () => {
+    await db.kinds.set('fragile', { quarantineAfter: 1 });
+    const dead = await abandon('fragile', ['f']);
+    expect(await quarantinedWork(db)).toMatchObject([{ kind: 'fragile', target: 'f', cause: 'abandoned' }]);
+    expect(await db.kinds.release('fragile', 'f', 'mended')).toBe(true);
+    expect(await quarantinedWork(db)).toEqual([]);
+    const work = (await take('fragile', 'f'))!;
+    expect([work.failures, work.token]).toEqual([0, dead.token + 1n]);
+    const history = await workHistory(db, { target: 'f' });
+    expect(history.map(({ event }) => event)).toEqual(['started', 'abandoned', 'released', 'started']);
+    expect(history[0]!.at).toEqual(dead.startedAt);
+  });
+
+  test('a key of an exclusion group does not back off, whoever dies with it', async () => {
+    await using janitor = runJanitor(db, { intervalMs: 3_600_000 });
+    for (const target of ['e1', 'e2', 'e3', 'e4']) {
+      await abandon('share', [{ target, exclude: [{ group: 'feed', key: 'left' }] }]);
+      await janitor.sweep();
+    }
+    const group = "SELECT failures, not_before, backoff_cause FROM holdfast.work WHERE kind = 'group:feed'";
+    expect(await rows(db, group)).toEqual([[null, null, null]]);
+    const free = await claimOne(session, 'share', () => [
+      { target: 'e5', exclude: [{ group: 'feed', key: 'left' }] },
+    ]);
+    expect(free).toMatchObject({ target: 'e5' });
   });
 
   test('of a kind that is paused nothing is claimed, what is held goes on, and both are in the history', async () => {
