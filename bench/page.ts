@@ -242,7 +242,7 @@ function queuesPart({ queues }: Results): string {
     : '';
   const parts = [
     '## Queues',
-    `Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([claims](claims.md) tells how); "fused" finishes the last and claims the next in one commit${sharing}. A job counts when its completion was answered. Before each run every database is vacuumed and analyzed. The queue holds the backlog and, on top, what the run takes.`,
+    `Claim and finish, jobs a second, in one client process. Each job of Holdfast is fenced and leaves its history ([work](work.md#claims-in-one-statement) tells how); "fused" finishes the last and claims the next in one commit${sharing}. A job counts when its completion was answered. Before each run every database is vacuumed and analyzed. The queue holds the backlog and, on top, what the run takes.`,
   ];
   for (const batch of [...new Set(queues.map((q) => q.batch))]) {
     const own = queues.filter((q) => q.batch === batch);

@@ -165,7 +165,7 @@ WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)`;
  * Right at READ COMMITTED: the upsert's guard lets it through only if token and holder are what the
  * statement's snapshot showed, so nobody held the target in between, and only a holder changes what made it a
  * candidate. A target that had no row (`parked` is false then) is taken only while it has none: another's first token
- * may be one less. The lock on the claimer's row is what settling a lost answer waits for. See docs/claims.md.
+ * may be one less. The lock on the claimer's row is what settling a lost answer waits for. See docs/work.md.
  */
 export function claimText(shape: ClaimShape, system: System): string {
   const { ctes, unlessAlive, unlessValid } = claimParts(shape, system);

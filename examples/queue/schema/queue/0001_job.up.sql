@@ -1,4 +1,4 @@
--- A queue of jobs, in the shape that docs/claims.md describes.
+-- A queue of jobs, in the shape that docs/work.md describes.
 CREATE TABLE IF NOT EXISTS job (
   job_id UUID NOT NULL PRIMARY KEY,
   -- bucketOf(job_id, 64).
