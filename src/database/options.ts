@@ -5,44 +5,51 @@ const MOST_CONNECTIONS = 10_000;
 
 /** Options of `connect`. Everything is optional; durations are milliseconds. */
 export const connectOptionsSchema = z.strictObject({
-  /** `postgresql://...`; default HOLDFAST_DATABASE_URL, then DATABASE_URL, then an embedded server. */
+  /** `postgresql://...`. Default: `HOLDFAST_DATABASE_URL`, then `DATABASE_URL`, then the embedded server. */
   url: z.string().optional(),
-  /** Which npm package talks to the server. Both behave the same. Default HOLDFAST_DRIVER, then `pg`. */
+  /** Which npm package talks to the server. `pg` or `postgres`; both behave the same. Default: `HOLDFAST_DRIVER`, then `pg`. */
   driver: z.enum(['pg', 'postgres']).optional(),
-  /** Shown by the server beside each connection. Default `holdfast`. */
+  /** The server shows it beside each connection; at most 63 characters. Default: the URL's `application_name`, then `holdfast`. */
   applicationName: z.string().max(63).optional(),
   pool: z
     .strictObject({
-      /** Most connections at once. Default HOLDFAST_POOL_MAX, then 10. */
+      /** Most connections at once, 1 to 10,000; two more serve heartbeats alone. Default: `HOLDFAST_POOL_MAX`, then 10. */
       max: z.int().min(1).max(MOST_CONNECTIONS).optional(),
       /** Longest wait for a free connection, then PoolTimeoutError. Default 30,000. */
       acquireTimeoutMs: z.int().min(1).optional(),
       /** An unused connection is closed after this. Default 60,000. */
       idleTimeoutMs: z.int().min(1).optional(),
-      /** A connection is closed after this when it is given back, up to a quarter earlier. Default 1,800,000. */
+      /**
+       * A connection is closed after this, up to a quarter earlier, when it is given back; also when it was given more
+       * than 500 statements to prepare. Default 1,800,000.
+       */
       maxLifetimeMs: z.int().min(1).optional(),
     })
     .optional(),
   /**
    * False keeps no prepared statement on the server, for poolers that hand each transaction to another server
-   * connection and do not follow prepared statements (PgBouncer before 1.21 in transaction mode). Costs the server
-   * the planning of each statement. Default true.
+   * connection and do not follow prepared statements (PgBouncer before 1.21 in transaction mode). The server then plans
+   * each statement anew. Default true.
    */
   prepare: z.boolean().optional(),
   /** Longest wait for one host to answer a new connection. Default 10,000. */
   connectTimeoutMs: z.int().min(1).optional(),
-  /** \`close\` waits so long for what is under way, then cuts it. Default 30,000. */
+  /** `close` waits so long for what is under way, then cuts it. Default 30,000. */
   closeTimeoutMs: z.int().min(1).optional(),
   /** TLS as CockroachDB and libpq name it; parameters of the URL say the same. */
   tls: z
     .strictObject({
+      /** `disable`, `require`, `verify-ca` or `verify-full`. Default: the URL's `sslmode`. */
       mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
+      /** PEM file of the authority. Default: the URL's `sslrootcert`. */
       caFile: z.string().optional(),
+      /** PEM file of the client's certificate. Default: the URL's `sslcert`. */
       certFile: z.string().optional(),
+      /** PEM file of its key. Default: the URL's `sslkey`. */
       keyFile: z.string().optional(),
     })
     .optional(),
-  /** Folder of the embedded server when there is no URL; default: a throw-away one. */
+  /** Folder of the embedded server; not together with `url`. Default: a throw-away one. */
   embeddedDir: z.string().min(1).optional(),
 });
 

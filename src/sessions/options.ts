@@ -9,11 +9,11 @@ const text = (most: number) =>
 
 /** Options of `startSession`. */
 export const sessionOptionsSchema = z.strictObject({
-  /** Name of the program, as operators know it: `provisioner`, `indexer`. Also in spans and metrics. */
+  /** Name of the program, as operators know it, in spans and metrics too: 1 to 200 characters. */
   component: text(200).min(1),
-  /** Anything that tells one replica from another: host, pid, image. Default: host name and pid. */
+  /** What tells one replica from another, at most 2,000 characters. Default: host name and pid. */
   instance: text(2_000).optional(),
-  /** A session is dead this long after its last heartbeat, in milliseconds. Default 5,000. */
+  /** A session is dead this long after its last heartbeat, 100 to 3,600,000. Default 5,000. */
   intervalMs: z.int().min(100).max(3_600_000).optional(),
 });
 

@@ -9,13 +9,13 @@ const SECOND_NS = 1e9;
  * the database; finish clears it. After Monogon's BMDB.
  */
 export const backoffSchema = z.strictObject({
-  /** First period, and every period when the exponent is 1. Less than a second counts as one second. */
+  /** First period, and every period when the exponent is 1. Less than a second counts as one second. Default 1,000. */
   initialMs: z.number().nonnegative().optional(),
-  /** Cap. Less than the initial counts as the initial. */
+  /** Longest period. Less than the initial counts as the initial. Default: the initial. */
   maximumMs: z.number().nonnegative().optional(),
-  /** Factor from one period to the next. Less than 1 counts as 1. */
+  /** Factor from one period to the next. Less than 1 counts as 1. Default 1. */
   exponent: z.number().nonnegative().optional(),
-  /** `full`: the actual wait is uniform between zero and the period. Default `none`. */
+  /** `none`, or `full`: the wait is uniform between zero and the period. Default `none`. */
   jitter: z.enum(['none', 'full']).optional(),
 });
 

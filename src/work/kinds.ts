@@ -6,7 +6,7 @@ import { checkCause } from './options.ts';
 import { checkKind } from './source.ts';
 
 export const kindOptionsSchema = z.strictObject({
-  /** Targets that failed or were abandoned so many times in a row are not claimed until released. Default: never. */
+  /** Targets that failed or were abandoned so many times in a row are quarantined. Default: never. */
   quarantineAfter: z.int().min(1).max(1_000_000).optional(),
   /** False: work that finishes leaves no row in the history. Failures and all else always do. Default true. */
   keepFinished: z.boolean().optional(),

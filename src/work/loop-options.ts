@@ -10,7 +10,7 @@ const ofSession = sessionOptionsSchema.shape;
 
 /** Options of `runControlLoop`. Durations are milliseconds. */
 export const controlLoopSchema = z.strictObject({
-  /** Where its work comes from: a compiled `:claim` query, or a kind and a function that finds candidates. */
+  /** Where its work comes from: a compiled `:claim`, or `{ kind, candidates: (tx, wanted) => targets }`, best first. */
   source: z.custom<Source>((value) => typeof value === 'object' && value !== null, 'expected a source'),
   /** Name of the program, of its session, in spans and metrics. Default: the kind. */
   component: ofSession.component.optional(),
@@ -18,17 +18,17 @@ export const controlLoopSchema = z.strictObject({
   instance: ofSession.instance,
   /** Of the session: others take over this long after its last heartbeat. Default 5,000. */
   intervalMs: ofSession.intervalMs,
-  /** Pieces of work handled at once. Default 1. */
+  /** Pieces of work handled at once, 1 to 10,000. Default 1. */
   parallelism: z.int().min(1).max(10_000).optional(),
   /** Longest pause between two looks when there is nothing to do; jitter only shortens it. Default 1,000. */
   pollIntervalMs: z.number().positive().optional(),
   /** Backoff for work whose handler throws or does not end it. Default 1 s, doubling to 60 s, no jitter. */
   backoff: backoffSchema.optional(),
-  /** Does the work, once for each piece that was claimed. */
+  /** `(work, signal) => Promise<void>`: does the work and ends it. */
   handle: fn<Handle>(),
   /**
-   * Told of every error that the loop survives: failed claims, lost sessions, handlers that threw. What it throws
-   * becomes a process warning.
+   * `(error, during) => void`: told of every error that the loop survives: failed claims, lost sessions, handlers that
+   * threw. What it throws becomes a process warning. Default: none.
    */
   onError: fn<(error: unknown, during: LoopPhase) => void>().optional(),
 });

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { register } from '../../examples/fleet/cli/fleet.ts';
 import { MACHINE_STATES } from '../../examples/fleet/src/components/janitor.ts';
 
-const page = await readFile('docs/fleet.md', 'utf8');
+const page = await readFile('examples/fleet/README.md', 'utf8');
 
-test('docs/fleet.md has every setting of every component, with its default', () => {
+test('its page has every setting of every component, with its default', () => {
   const program = new Command();
   register(program);
   const components = program.commands[0]!.commands.filter(
@@ -19,15 +19,16 @@ test('docs/fleet.md has every setting of every component, with its default', () 
     ]),
   );
   const elsewhere = ['--url', '--driver', '--connections'];
-  for (const { long, defaultValue, defaultValueDescription } of components.flatMap(
+  for (const { long, envVar, defaultValue, defaultValueDescription } of components.flatMap(
     ({ options }) => options,
   )) {
     if (elsewhere.includes(long!)) continue;
+    expect(envVar).toBe(`HOLDFAST_FLEET_${long!.slice(2).replaceAll('-', '_').toUpperCase()}`);
     const shown = defaultValueDescription ?? (defaultValue === false ? 'off' : String(defaultValue ?? ''));
     expect([long, documented.get(long!)]).toEqual([long, shown === 'none' ? '' : shown]);
   }
 });
 
-test('docs/fleet.md names every state of a machine', () => {
+test('its page names every state of a machine', () => {
   for (const state of MACHINE_STATES) expect(page).toContain(state);
 });
