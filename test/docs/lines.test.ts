@@ -5,18 +5,20 @@ import { readPage, root } from './support/blocks.ts';
 
 const LINES = Array.from({ length: 38 }, (_, i) => i + 1);
 
-/** Rows of the table of lines in docs/transactions.md. */
+/** Rows of the table of lines in test/transact/README.md. */
 async function rows() {
-  const page = await readPage('docs/transactions.md');
+  const page = await readPage('test/transact/README.md');
   return [...page.matchAll(/^\| (\d+) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$/gm)].map(
     ([, line, says, tests, sources]) => ({
       line: Number(line),
       says: says!,
       tests: [...tests!.matchAll(/\]\(([^)]+)\) `([^`]+)`/g)].map(([, file, name]) => ({
-        file: normalize(join('docs', file!)),
+        file: normalize(join('test/transact', file!)),
         name: name!,
       })),
-      sources: [...sources!.matchAll(/\]\(([^)]+)\)/g)].map(([, file]) => normalize(join('docs', file!))),
+      sources: [...sources!.matchAll(/\]\(([^)]+)\)/g)].map(([, file]) =>
+        normalize(join('test/transact', file!)),
+      ),
     }),
   );
 }

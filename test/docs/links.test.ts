@@ -3,7 +3,13 @@ import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
 import { pages, readPage, root } from './support/blocks.ts';
 
-const names = [...(await pages()), 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/fleet/README.md'];
+const names = [
+  ...(await pages()),
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'examples/fleet/README.md',
+  'test/transact/README.md',
+];
 
 /** As GitHub makes them: lower case, punctuation dropped, spaces to hyphens. */
 const anchorOf = (heading: string) =>
