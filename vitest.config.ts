@@ -17,11 +17,11 @@ const globalSetup = ['test/support/global-setup.ts'];
 /** They touch neither a database nor anything of the process, so they share one process and what it has imported. */
 const pure = [
   'architecture/*',
+  'base/*',
   'claim/rotating-slice',
   'database/connection-url',
   'docs/{configuration,errors,lines,links}',
   'fleet/{docs,inventory,reconciliation,signature}',
-  'migrate/split',
   'public-api/names',
   'query/renumber',
   'telemetry/facts',

@@ -2,6 +2,15 @@ export { assertFunction, assertStatement, isText } from './arguments.ts';
 export * from './errors/index.ts';
 export { checkOptions } from './options.ts';
 export {
+  type SqlPiece,
+  type SqlPieceKind,
+  type SqlStatement,
+  splitStatements,
+  sqlPieceAt,
+  sqlPieces,
+  sqlWords,
+} from './sql.ts';
+export {
   Doubling,
   jittered,
   LEAST_PATIENCE_MS,

@@ -1,6 +1,5 @@
-import { MisuseError } from '../base/index.ts';
+import { MisuseError, sqlWords } from '../base/index.ts';
 import { byText } from '../query/by-text.ts';
-import { wordsOf } from '../query/words.ts';
 
 /**
  * Throws MisuseError for COPY with STDIN or STDOUT: the protocol changes to a stream, which an executor
@@ -20,7 +19,7 @@ const copiesStream = byText((text) => {
   let copying = false;
   let depth = 0;
   let before = ';';
-  for (const word of wordsOf(text)) {
+  for (const word of sqlWords(text)) {
     if (before === ';') {
       copying = word === 'COPY';
       depth = 0;

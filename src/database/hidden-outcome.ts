@@ -1,6 +1,5 @@
-import { AmbiguousCommitError, DatabaseError } from '../base/index.ts';
+import { AmbiguousCommitError, DatabaseError, sqlWords } from '../base/index.ts';
 import type { Statement } from '../query/index.ts';
-import { wordsOf } from '../query/words.ts';
 import type { Engine } from './engine.ts';
 
 /**
@@ -33,7 +32,7 @@ export const ambiguousIfApplied = ({ system }: Engine, statements: readonly Stat
 const READING = new Set(['SELECT', 'SHOW', 'VALUES', 'TABLE', 'EXPLAIN']);
 
 function reads({ text }: Statement): boolean {
-  for (const word of wordsOf(text)) if (word !== '(') return READING.has(word);
+  for (const word of sqlWords(text)) if (word !== '(') return READING.has(word);
   return false;
 }
 

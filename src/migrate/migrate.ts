@@ -87,7 +87,7 @@ async function runPlan(
     const events: MigrationEvent[] = [];
     for (const step of steps) {
       const startedAt = performance.now();
-      await apply({ connection, lock, signal: options.signal }, direction, step);
+      await apply({ target, books: connection, lock, signal: options.signal }, direction, step);
       const { set, number, name } = step.migration;
       const event = { set, number, name, direction, elapsedMs: performance.now() - startedAt };
       events.push(event);

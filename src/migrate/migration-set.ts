@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { invalidOption, MigrationError } from '../base/index.ts';
+import {
+  invalidOption,
+  MigrationError,
+  type SqlStatement,
+  splitStatements,
+  sqlWords,
+} from '../base/index.ts';
 import { holdfastFiles } from './holdfast-files.ts';
-import { type SqlStatement, splitStatements } from './split.ts';
 
 /** The statements of one file. */
 export interface Script {
@@ -112,6 +117,13 @@ function script(file: string, text: string): Script {
     if (/^(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE)\b/i.test(statement)) {
       throw invalid(`${file}:${line}`, 'a migration has no transaction statements: the runner adds them');
     }
+    const command = /^\\\w*/.exec(statement)?.[0];
+    if (command !== undefined) {
+      throw invalid(`${file}:${line}`, `${command} is a command of psql, not SQL: leave the line out`);
+    }
+    if (/^COPY\b/i.test(statement) && [...sqlWords(statement)].includes('STDIN')) {
+      throw invalid(`${file}:${line}`, 'COPY FROM STDIN needs psql: write INSERT (pg_dump --inserts does)');
+    }
   }
   return { file, statements };
 }
@@ -125,9 +137,18 @@ export function label({ number, name }: { readonly number: number; readonly name
   return `${String(number).padStart(4, '0')}_${name}`;
 }
 
+const checksums = new WeakMap<Script, readonly string[]>();
+
 /** Of the first `count` statements; comments, blank lines and line endings do not count. */
 export function checksum(script: Script, count: number = script.statements.length): string {
-  const hash = createHash('sha256');
-  for (const { text } of script.statements.slice(0, count)) hash.update(text).update('\0');
-  return hash.digest('hex');
+  let known = checksums.get(script);
+  if (known === undefined) {
+    const hash = createHash('sha256');
+    known = [
+      hash.copy().digest('hex'),
+      ...script.statements.map(({ text }) => hash.update(text).update('\0').copy().digest('hex')),
+    ];
+    checksums.set(script, known);
+  }
+  return known[count]!;
 }

@@ -1,7 +1,6 @@
-import { MisuseError } from '../base/index.ts';
+import { MisuseError, sqlWords } from '../base/index.ts';
 import { refuseCopyStreams } from '../database/index.ts';
 import { byText } from '../query/by-text.ts';
-import { wordsOf } from '../query/words.ts';
 
 const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'PREPARE']);
 const SAVEPOINT = new Set(['SAVEPOINT', 'RELEASE']);
@@ -54,7 +53,7 @@ const aloneComplaint = byText((text) => {
 
 function firstWords(text: string): string[] {
   const words: string[] = [];
-  for (const word of wordsOf(text)) {
+  for (const word of sqlWords(text)) {
     if (word === ';' && words.length === 0) continue;
     if (words.push(word) === 3) break;
   }

@@ -57,7 +57,7 @@ function compilerDigest(): Promise<string> {
 
 async function readCompiler(): Promise<string> {
   const texts = [await readFile(new URL('../../../package.json', import.meta.url), 'utf8')];
-  for (const room of ['../', '../../query/']) {
+  for (const room of ['../', '../../query/', '../../base/']) {
     const folder = fileURLToPath(new URL(room, import.meta.url));
     const names = (await readdir(folder, { recursive: true })).filter((name) => /\.[jt]s$/.test(name)).sort();
     texts.push(...names, ...(await Promise.all(names.map((name) => readFile(`${folder}${name}`, 'utf8')))));

@@ -1,3 +1,5 @@
+import { sqlPieceAt } from '../../base/index.ts';
+
 /**
  * Cuts SQL into tokens without understanding it: just enough to know what is a comment, a string, an
  * identifier or a parameter. The engine judges the SQL; nothing here does. Every character of the input is
@@ -33,44 +35,11 @@ export class UnterminatedTokenError extends Error {
 }
 
 const wordStart = /[\p{L}_]/u;
-const dollarTag = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
-const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
-const number = /(?:0[xXoObB][0-9a-fA-F_]+|(?:\d[\d_]*\.?(?!\.)[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)/y;
-const space = /\s+/y;
 const operator = /[-+*/<>=~!@#%^&|`?]+/y;
-const dollarParam = /\$\d+/y;
 
 function match(pattern: RegExp, text: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0];
-}
-
-/** End of a quoted run that starts at `from` (the opening quote); a doubled quote is one inside. */
-function quoteEnd(text: string, from: number, quote: string, backslash: boolean, what: string): number {
-  for (let i = from + 1; i < text.length; i++) {
-    if (backslash && text[i] === '\\') i++;
-    else if (text[i] === quote) {
-      if (text[i + 1] !== quote) return i + 1;
-      i++;
-    }
-  }
-  throw new UnterminatedTokenError(what, from);
-}
-
-/** Block comments nest, as in PostgreSQL. */
-function blockCommentEnd(text: string, from: number): number {
-  let depth = 0;
-  for (let i = from; i < text.length - 1; i++) {
-    if (text[i] === '/' && text[i + 1] === '*') {
-      depth++;
-      i++;
-    } else if (text[i] === '*' && text[i + 1] === '/') {
-      depth--;
-      i++;
-      if (depth === 0) return i + 1;
-    }
-  }
-  throw new UnterminatedTokenError('comment', from);
 }
 
 function operatorText(text: string, at: number): string {
@@ -102,27 +71,11 @@ function cutInto(tokens: Token[], text: string): void {
     at = end;
   };
   while (at < text.length) {
-    const c = text[at]!;
-    const next = text[at + 1];
-    const dollar = c === '$' ? match(dollarTag, text, at) : undefined;
-    if (/\s/.test(c)) push('space', at + match(space, text, at)!.length);
-    else if (c === '-' && next === '-') {
-      const end = text.indexOf('\n', at);
-      push('comment', end < 0 ? text.length : end);
-    } else if (c === '/' && next === '*') push('comment', blockCommentEnd(text, at));
-    else if (c === "'") push('string', quoteEnd(text, at, "'", false, 'string'));
-    else if (/[eEbBxX]/.test(c) && next === "'")
-      push('string', quoteEnd(text, at + 1, "'", /[eEbB]/.test(c), 'string'));
-    else if (c === '"') push('quoted', quoteEnd(text, at, '"', false, 'quoted name'));
-    else if (dollar !== undefined) {
-      const end = text.indexOf(dollar, at + dollar.length);
-      if (end < 0) throw new UnterminatedTokenError('dollar-quoted string', at);
-      push('string', end + dollar.length);
-    } else if (c === '$' && match(dollarParam, text, at))
-      push('param', at + match(dollarParam, text, at)!.length);
-    else if (wordStart.test(c)) push('word', at + match(word, text, at)!.length);
-    else if (/\d/.test(c) || (c === '.' && /\d/.test(next ?? '')))
-      push('number', at + (match(number, text, at)?.length ?? 1));
+    const { kind, end, unclosed } = sqlPieceAt(text, at);
+    if (unclosed !== undefined) throw new UnterminatedTokenError(unclosed, at);
+    if (kind !== 'other') push(kind, end);
+    else if (/^\$\d/.test(text.slice(at, end))) push('param', end);
+    else if (/^\.?\d/.test(text.slice(at, end))) push('number', end);
     else if (match(operator, text, at)) push('operator', at + operatorText(text, at).length);
     else push('punct', at + (text.startsWith('::', at) || text.startsWith(':=', at) ? 2 : 1));
   }
