@@ -1,7 +1,7 @@
 /**
  * Measures Holdfast beside the bare drivers, graphile-worker and pg-boss: one machine, one server, one run.
  *
- * npm run bench -- [--quick] [--runs 5] [--only floors,statements,zombie,transactions,costs,queues,cockroach]
+ * npm run bench -- [--quick] [--runs 5] [--only floors,statements,zombie,transactions,costs,queues,loops,cockroach]
  *
  * Writes bench/results/latest.json and docs/performance.md. With --only or --quick nothing is written: what the page
  * shows is of one run.
@@ -17,6 +17,7 @@ import type { Results } from './results.ts';
 import { cockroach } from './sections/cockroach.ts';
 import { costs } from './sections/costs.ts';
 import { floors } from './sections/floors.ts';
+import { loops } from './sections/loops.ts';
 import { queues, statementCounts } from './sections/queues.ts';
 import { transactions } from './sections/transactions.ts';
 import { zombie } from './sections/zombie.ts';
@@ -24,7 +25,16 @@ import { machine, startServer } from './support/server.ts';
 import { writePage } from './write-page.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const sections = ['floors', 'statements', 'zombie', 'transactions', 'costs', 'queues', 'cockroach'] as const;
+const sections = [
+  'floors',
+  'statements',
+  'zombie',
+  'transactions',
+  'costs',
+  'queues',
+  'loops',
+  'cockroach',
+] as const;
 type Section = (typeof sections)[number];
 
 function options() {
@@ -77,6 +87,7 @@ async function measure(): Promise<Results> {
   await section('transactions', () => transactions(server, runs, quick));
   await section('costs', () => costs(server, runs, quick));
   await section('queues', () => queues(server, runs, quick));
+  await section('loops', () => loops(server, runs, quick));
   await section('cockroach', () => cockroach(runs, quick));
   result.loadAfter = Number(loadavg()[0]!.toFixed(2));
   return result as unknown as Results;

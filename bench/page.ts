@@ -36,6 +36,7 @@ function runtimeParts(results: Results): string[] {
     aims(results),
     floorsPart(results),
     transactionsPart(results),
+    loopsPart(results),
     queuesPart(results),
     costsPart(results),
     statementsPart(results),
@@ -262,6 +263,24 @@ function queuesPart({ queues }: Results): string {
     }
   }
   return parts.join('\n\n');
+}
+
+function loopsPart({ loops }: Results): string {
+  if (!loops) return '';
+  const shapes = [...new Set(loops.rates.map(({ replicas, parallel }) => `${replicas} x ${parallel}`))];
+  const rows = [...new Set(loops.rates.map(({ system }) => system))].map((system) => {
+    const own = loops.rates.filter((one) => one.system === system);
+    const wal = own.find(({ replicas, parallel }) => replicas === 1 && parallel === 8)?.walBytes;
+    return [system, ...own.map((one) => rate(one.rate)), wal ? rate(wal) : ''];
+  });
+  const idle = loops.pickUp.map(({ system, ms }) => [system, rate(ms)]);
+  return [
+    '## Loops',
+    `Each system's own runner with a handler that does one UPDATE: jobs a second whose end was committed, over ${loops.seconds} s; replicas, each a process of its own, x jobs handled at once in each. "no history": the kind keeps no history of successes. "function": candidates come from a function. "best": graphile-worker with its local queue and batched completions, pg-boss with batches of 20 fetched without a pause; the others have default options. Bytes of WAL a job are at 1 x 8. Load average ${loops.load[0]} before, ${loops.load[1]} after.`,
+    table(['runner', ...shapes, 'WAL bytes'], rows),
+    'Milliseconds from the commit of a job to its handler, where there was nothing to do, default options.',
+    table(['runner', 'ms'], idle),
+  ].join('\n\n');
 }
 
 function statementsPart({ statements }: Results): string {

@@ -1,6 +1,7 @@
 import type { CockroachFigures } from './sections/cockroach.ts';
 import type { JobCost } from './sections/costs.ts';
 import type { Floor } from './sections/floors.ts';
+import type { LoopFigures } from './sections/loops.ts';
 import type { QueueFigures, StatementCount } from './sections/queues.ts';
 import type { TransactionFigures } from './sections/transactions.ts';
 import type { ZombieVerdict } from './sections/zombie.ts';
@@ -19,6 +20,7 @@ export interface Results {
   readonly zombie?: readonly ZombieVerdict[];
   readonly transactions?: readonly TransactionFigures[];
   readonly queues?: readonly QueueFigures[];
+  readonly loops?: LoopFigures;
   readonly costs?: readonly JobCost[];
   readonly cockroach?: CockroachFigures;
 }
