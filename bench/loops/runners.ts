@@ -43,9 +43,9 @@ export function startReplica(replica: Replica, picked: (job: string) => void): P
   }
 }
 
-/** With as many connections as handlers; else with default options. */
+/** Default options. */
 async function holdfast({ system, url, parallel }: Replica, picked: (job: string) => void): Promise<Running> {
-  const db = await connect({ url, pool: { max: Math.max(10, parallel) } });
+  const db = await connect({ url });
   const loop = runControlLoop(db, {
     component: 'bench',
     parallelism: parallel,
