@@ -18,14 +18,15 @@ import { Database } from './database.ts';
 const CLOSE_WITHIN_MS = 30_000;
 
 /**
- * Opens a database. With a URL (option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
+ * Opens a database: `connect('postgresql://...')`, or with options. With a URL (argument, option, HOLDFAST_DATABASE_URL or DATABASE_URL) that server; without one an
  * embedded PostgreSQL, migrated, in `embeddedDir` or thrown away on close. A server of your own is not migrated:
  * `holdfast migrate up` or `migrate()` does that. Connects once to find out which server it is.
  *
  * Throws MisuseError naming the wrong option, or ConnectError saying what to mend.
  */
-export async function connect(options: ConnectOptions = {}): Promise<Database> {
-  const checked = checkOptions(connectOptionsSchema, options) as ConnectOptions;
+export async function connect(options: string | ConnectOptions = {}): Promise<Database> {
+  const given = typeof options === 'string' ? { url: options } : options;
+  const checked = checkOptions(connectOptionsSchema, given) as ConnectOptions;
   if (checked.url !== undefined && checked.embeddedDir !== undefined)
     throw invalidOption('embeddedDir', 'has no meaning together with url: give one of them');
   const settings = withEnvironment(checked);

@@ -46,7 +46,7 @@ const KNOWN_PARAMETERS = new Set([
 
 /**
  * Reads `postgresql://user:password@host1:port1,host2:port2/database?sslmode=verify-full&sslrootcert=ca.crt`.
- * Throws MisuseError, which never quotes the password.
+ * Throws MisuseError, which quotes neither user nor password, also where a slip makes them look like a host.
  */
 export function parseUrl(url: string, settings: TlsSettings = {}): Address {
   const match = SHAPE.exec(url);
@@ -63,6 +63,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
     );
   const colon = credentials.indexOf(':');
   const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), 'user');
+  const hosts = hostList.split(',').map(parseHost);
   const parameters = new URLSearchParams(search);
   for (const name of parameters.keys()) {
     if (!KNOWN_PARAMETERS.has(name))
@@ -72,7 +73,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
       );
   }
   return {
-    hosts: hostList.split(',').map(parseHost),
+    hosts,
     user: user || userInfo().username,
     password: colon < 0 ? undefined : decode(credentials.slice(colon + 1), 'password'),
     database: decode(database, 'database') || user || 'postgres',
@@ -87,11 +88,14 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
   };
 }
 
-function parseHost(text: string): { host: string; port: number } {
+function parseHost(text: string, index: number): { host: string; port: number } {
   const match = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(text);
   const port = Number(match?.[2] ?? 5432);
   if (!match || port < 1 || port > 65_535)
-    throw invalidOption('url', `"${text}" is not host:port with a port from 1 to 65535`);
+    throw invalidOption(
+      'url',
+      `host ${index + 1} is not host:port with a port from 1 to 65535; user and password go before it, with an @ between: user:password@host:port`,
+    );
   return { host: match[1]!.replace(/^\[|\]$/g, '') || 'localhost', port };
 }
 

@@ -13,6 +13,11 @@ test.each([
   'postgresql://u:sesame@host:port/d',
   'postgresql://u:sesame@host/d?password=open',
   'mysql://u:sesame@host/d',
+  'postgresql://u:sesame:5432/d',
+  'postgresql://u:sesame/d',
+  'postgresql://sesame:123456/d',
+  'postgresql://h1,u:sesame:5432/d',
+  'postgresql://u:sesame?open/d',
 ])('a URL that cannot be used is refused without its password: %s', (url) => {
   const refusal = () => parseUrl(url);
   expect(refusal).toThrow(MisuseError);

@@ -1,6 +1,7 @@
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConnectError, ConnectionLostError } from '../../src/base/index.ts';
 import { serverAccount, temporaryRoot } from '../../src/database/embedded/account.ts';
@@ -207,6 +208,18 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
       connection.destroy();
       await expect(pending).rejects.toThrow(ConnectionLostError);
     });
+  });
+
+  test('connect takes the URL alone, and refuses a malformed one without its password', async () => {
+    await using db = await connect(database.url);
+    expect(db.url).toBe(database.url);
+    await db.execute({ text: 'SELECT 1', values: [] });
+    const error = await connect('postgresql://u:sesame:5432/d').then(
+      () => undefined,
+      (refusal: Error) => refusal,
+    );
+    expect(error).toMatchObject({ code: 'HOLDFAST_INVALID_OPTION', subject: 'url' });
+    expect(inspect(error)).not.toContain('sesame');
   });
 
   test('start-up options of the URL reach the server', async () => {

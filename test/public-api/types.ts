@@ -65,8 +65,11 @@ export async function statements(db: Database): Promise<void> {
 
 export async function errors(loop: ControlLoop): Promise<string | undefined> {
   await using db = await connect({ pool: { max: 3 } });
+  await (await connect('postgresql://localhost/d')).close();
   // @ts-expect-error unknown option
   await connect({ pools: 3 });
+  // @ts-expect-error a URL is a string
+  await connect(new URL('postgresql://localhost/d'));
   await loop.stop({ graceMs: Infinity });
   try {
     await db.kinds.pause('a', 'b');

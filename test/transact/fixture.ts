@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
-import { connect, type Database } from '../../src/index.ts';
+import { type ConnectOptions, connect, type Database } from '../../src/index.ts';
 import {
   type FaultOptions,
   type FaultProxy,
@@ -29,7 +29,7 @@ export interface TransactFixture {
   readonly proxy: FaultProxy;
   readonly database: TestDatabase;
   /** Another handle by way of the proxy, closed after the test. */
-  open(options?: Parameters<typeof connect>[0]): Promise<Database>;
+  open(options?: ConnectOptions): Promise<Database>;
   /** SQL of every statement that clients send while `body` runs. */
   sent(body: () => Promise<unknown>): Promise<string[]>;
   /** Makes the next `times` statements that match fail on the server. */
