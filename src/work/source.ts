@@ -167,19 +167,24 @@ function ofQuery(query: BoundClaim): ClaimSource {
 /** A queue divided into buckets, as a source. Made by `rotating`; share one among the workers of a session. */
 export class RotatingSource {
   readonly kind: string;
-  /** @internal */
-  readonly claimSource: ClaimSource;
+  // Private, so that the shipped types, without what is internal, still tell this class from any object with a kind.
+  readonly #claimSource: ClaimSource;
 
   /** @internal */
   constructor(slice: RotatingSlice, query: (buckets: readonly bigint[]) => BoundClaim) {
     const { kind } = query([0n]);
     this.kind = kind;
-    this.claimSource = {
+    this.#claimSource = {
       kind,
       key: `r${++functions}`,
       look: async () => undefined,
       take: (claim, wanted) => slice.take((buckets) => claim(ofQuery(query(buckets))), wanted),
     };
+  }
+
+  /** @internal */
+  get claimSource(): ClaimSource {
+    return this.#claimSource;
   }
 }
 
