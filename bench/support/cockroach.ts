@@ -6,7 +6,7 @@ import { startCockroachdb } from '../../test/support/servers/cockroachdb.ts';
 export interface BenchCockroach extends AsyncDisposable {
   readonly version: string;
   readonly store: string;
-  /** Of a database that was made anew. */
+  /** URL of a database that was made anew. */
   readonly url: string;
 }
 

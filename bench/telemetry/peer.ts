@@ -15,5 +15,5 @@ const receiver = createServer((request, response) => {
 await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
 const proxy = await startFaultProxy({ url, latencyMs: Number(latencyMs) / 2 });
 process.send?.({ collector: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`, url: proxy.url });
-// Ends with whoever started it.
+// Ends with the process that started it.
 process.on('disconnect', () => process.exit(0));

@@ -93,13 +93,13 @@ async function take({ url, sessionId, work, count }: Turn): Promise<Taken> {
   const started = performance.now();
   for (let i = 0; i < count; i++) await each();
   const elapsed = (performance.now() - started) * 1_000;
-  // Paid for by whoever caused it, and not in the next one's turn.
+  // Paid for by the one that caused it, and not in the next one's turn.
   await providers?.settled();
   const { user, system } = process.cpuUsage(before);
   return { elapsed: elapsed / count, cpu: (user + system) / count };
 }
 
 process.on('message', async (turn: Turn) => process.send?.(await take(turn)));
-// Ends with whoever started it.
+// Ends with the process that started it.
 process.on('disconnect', () => process.exit(0));
 process.send?.('ready');

@@ -7,7 +7,7 @@ import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 /** An override of one column or parameter. */
 export interface ColumnOverride extends TypeOverride {
   readonly nullable?: boolean | undefined;
-  /** Of an array; PostgreSQL does not fix it. */
+  /** Dimensions of an array; PostgreSQL does not fix them. */
   readonly dimensions?: number | undefined;
 }
 

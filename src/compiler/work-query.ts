@@ -10,7 +10,7 @@ export interface WorkPart {
   readonly command: 'claim' | 'step' | 'finish';
   readonly kind: string;
   readonly text: string;
-  /** Of a :claim whose SELECT has none of its own. */
+  /** The LIMIT of a :claim whose SELECT has none of its own. */
   readonly limit: number | undefined;
 }
 

@@ -25,7 +25,9 @@ export function rememberedIf<T>(promise: Promise<T>, known: Promise<unknown>): P
   return promise;
 }
 
-/** What `make` makes of an answer. Of a remembered one it is so as well, but for what `make` itself throws. */
+/**
+ * What `make` makes of an answer. When the answer is remembered, so is this; only what `make` itself throws is not.
+ */
 export function derive<T, R>(answer: Promise<T>, make: (value: T) => R): Promise<R> {
   const made = answer.then(make);
   const root = (answer as Marked)[REMEMBERED];

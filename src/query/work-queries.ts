@@ -13,7 +13,7 @@ export interface WorkQueryDefinition {
   /** Undefined: an end without a change. */
   readonly text?: string;
   readonly kind: string;
-  /** Of a `:claim` whose SELECT has no LIMIT. */
+  /** How many rows a `:claim` looks at when its SELECT has no LIMIT. */
   readonly limit?: number;
   readonly operation?: string;
   readonly collection?: string;

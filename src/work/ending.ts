@@ -28,7 +28,7 @@ export interface Ending {
   readonly delaysMs: readonly bigint[];
   /** For each work: the backoff period in seconds that the next failure builds on. */
   readonly backoffs: readonly (bigint | null)[];
-  /** Of a park. */
+  /** When a park ends. */
   readonly until?: Date | undefined;
 }
 

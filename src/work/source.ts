@@ -80,7 +80,7 @@ export interface ClaimSource {
   readonly key: string | undefined;
   /** Finds out what to claim. Undefined: there is nothing to do. */
   look(host: SourceHost, wanted: number): Promise<Look | undefined>;
-  /** Of a source that looks into one place after the other: `claim` looks into one. */
+  /** A source that looks into one place after the other has this; `claim` looks into one of them. */
   take?(
     claim: (source: ClaimSource) => Promise<readonly Claimed[]>,
     wanted: number,

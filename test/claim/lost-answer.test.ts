@@ -16,7 +16,7 @@ import {
 } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 import { addJobs, createQueue } from './support.ts';
 
 const cockroach = testEngine() === 'cockroachdb';
@@ -25,7 +25,7 @@ const MOST_MESSAGES = 100;
 // The one-statement claims and finishes carry no marker. What became of one whose answer was lost shows in the rows
 // that it wrote, once it is sure that it writes no more.
 describe.each(DRIVERS)('%s', (driver) => {
-  expectNoStrayErrors();
+  expectNoUncaughtErrors();
   let database: TestDatabase;
   let proxy: FaultProxy;
   let db: Database;

@@ -108,7 +108,7 @@ const inlined = ({ text, values }: Statement) =>
     return value === null || value === undefined ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
   });
 
-/** Of a plan for PostgreSQL: the scans of an index that have no condition on it, so that they walk all of it. */
+/** In a plan for PostgreSQL: the scans of an index that have no condition on it, so that they walk all of it. */
 const wholeIndexScans = (plan: string) => {
   const lines = plan.split('\n');
   return lines.filter((line, at) => {

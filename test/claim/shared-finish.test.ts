@@ -12,11 +12,11 @@ import {
 import { dropReply, type FaultProxy, startFaultProxy, type WireMessage } from '../../src/testing/index.ts';
 import { createTestDatabase, SUITE_DRIVERS, seededRandom, type TestDatabase } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 import { addJobs, BUCKETS, createQueue, eventCounts } from './support.ts';
 
 describe.each(SUITE_DRIVERS)('%s', (driver) => {
-  expectNoStrayErrors();
+  expectNoUncaughtErrors();
   let database: TestDatabase;
   let proxy: FaultProxy;
   let db: Database;

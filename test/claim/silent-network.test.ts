@@ -3,12 +3,12 @@ import { claimJob, finishJob } from '../../examples/queue/generated/job.ts';
 import { AmbiguousCommitError, connect, runJanitor, SessionExpiredError } from '../../src/index.ts';
 import { type FaultProxy, stall, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 import { addJobs, createQueue } from './support.ts';
 
 // Connections stay open and nothing is answered any more. Every wait has an end of its own.
 describe('a network that falls silent', () => {
-  expectNoStrayErrors();
+  expectNoUncaughtErrors();
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();

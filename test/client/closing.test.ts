@@ -3,9 +3,9 @@ import { connect, type Database, DatabaseClosedError } from '../../src/index.ts'
 import { delay, FakeClock, type FaultProxy, stall, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
-expectNoStrayErrors();
+expectNoUncaughtErrors();
 
 let database: TestDatabase;
 let proxy: FaultProxy;

@@ -5,9 +5,9 @@ import { type FaultProxy, startFaultProxy, trickle } from '../../src/testing/ind
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
-expectNoStrayErrors();
+expectNoUncaughtErrors();
 
 let database: TestDatabase;
 let proxy: FaultProxy;
@@ -139,7 +139,7 @@ describe.each(DRIVERS)('driver %s', (driver) => {
 
   test('COPY with a stream is refused before it is sent, whole, and the connection goes on', async () => {
     const watched = await open(proxy.url);
-    const flight = await proxy.measure(async () => {
+    const sent = await proxy.measure(async () => {
       for (const text of [
         'COPY parent FROM STDIN',
         'COPY parent TO STDOUT',
@@ -150,7 +150,7 @@ describe.each(DRIVERS)('driver %s', (driver) => {
         await expect(watched.sendSimple(`SELECT 1; ${text}`)).rejects.toThrow(MisuseError);
       }
     });
-    expect(flight.messages).toBe(0);
+    expect(sent.messages).toBe(0);
     expect(watched.closed).toBeUndefined();
     expect((await watched.send(sql("SELECT 'COPY parent FROM STDIN'"))).rows).toHaveLength(1);
     // The server's own files are the server's to answer for.
@@ -184,10 +184,10 @@ describe.each(DRIVERS)('driver %s', (driver) => {
     expect(answers.map(({ rows }) => rows)).toEqual([[['ünï', null]], [['3']]]);
   });
 
-  test('statements sent together leave in one flight and are answered in order', async () => {
+  test('statements sent together leave in one message and are answered in order', async () => {
     const counted = await open(proxy.url);
     const settled: number[] = [];
-    const flight = await proxy.measure(() =>
+    const sent = await proxy.measure(() =>
       Promise.all(
         Array.from({ length: 20 }, async (_, i) => {
           const { rows } = await counted.send(sql('SELECT $1::INT8', String(i)));
@@ -196,9 +196,9 @@ describe.each(DRIVERS)('driver %s', (driver) => {
         }),
       ),
     );
-    expect(flight.value).toEqual(Array.from({ length: 20 }, (_, i) => String(i)));
+    expect(sent.value).toEqual(Array.from({ length: 20 }, (_, i) => String(i)));
     expect(settled).toEqual(Array.from({ length: 20 }, (_, i) => i));
-    expect(flight.roundTrips).toBe(1);
+    expect(sent.roundTrips).toBe(1);
   });
 
   test('the first run of a statement and a prepared run each cost one round trip', async () => {

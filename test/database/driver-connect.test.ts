@@ -13,9 +13,9 @@ import { type Certificates, makeCertificates } from '../support/certificates.ts'
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
-expectNoStrayErrors();
+expectNoUncaughtErrors();
 
 let database: TestDatabase;
 let proxy: FaultProxy;
@@ -202,7 +202,7 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
       await connection.close();
     });
 
-    test('a connection over TLS that is lost rejects what was in flight', async () => {
+    test('a connection over TLS that is lost rejects what was sent', async () => {
       const { connection } = await encrypted(url('localhost', { sslmode: 'require' }));
       const pending = connection.send(sql('SELECT pg_sleep(60)'));
       connection.destroy();

@@ -6,9 +6,9 @@ import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
-expectNoStrayErrors();
+expectNoUncaughtErrors();
 
 let database: TestDatabase;
 let proxy: FaultProxy;
@@ -96,11 +96,11 @@ describe.each(DRIVERS)('driver %s loses its connection', (driver) => {
     await expectDeadForGood(connection);
   });
 
-  test('discarded by its owner with statements in flight', async () => {
+  test('discarded by its owner with statements under way', async () => {
     const connection = await open();
     proxy.inject({ direction: 'to-client', action: stall() });
-    const flight = [connection.send(sql('SELECT 1')), connection.send(sql('SELECT 2'))];
-    const settled = Promise.allSettled(flight);
+    const sent = [connection.send(sql('SELECT 1')), connection.send(sql('SELECT 2'))];
+    const settled = Promise.allSettled(sent);
     connection.destroy(new Error('enough'));
     for (const result of await settled)
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(ConnectionLostError) });

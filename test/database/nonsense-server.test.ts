@@ -4,9 +4,9 @@ import { ConnectionLostError } from '../../src/base/index.ts';
 import { classify } from '../../src/transact/ending.ts';
 import { DRIVERS } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
-expectNoStrayErrors();
+expectNoUncaughtErrors();
 
 const message = (type: string, body: Buffer) => {
   const head = Buffer.alloc(5);

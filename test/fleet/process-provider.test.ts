@@ -74,7 +74,7 @@ test('an agent is a process of its own with a key of its own, and a higher epoch
   expect(await findAgent(machine.directory, 2n)).toBeDefined();
 });
 
-test('an agent ends by itself when a higher epoch appears, whoever started it', async () => {
+test('an agent ends by itself when a higher epoch appears, no matter what started it', async () => {
   const machine = await createMachine();
   await provider.startAgent({ ...machine, epoch: 1n }, never);
   await makeAgentDirectory(machine.directory, 2n);

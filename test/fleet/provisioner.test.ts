@@ -43,7 +43,7 @@ test('provider and database follow the inventory, both ways', async () => {
   await using provider = simulated();
   // Before anybody looks: one machine that a dead provisioner left, one that belongs to nothing.
   const left = await provider.createMachine({ machineId: randomUUID(), name: 'a' }, never);
-  await provider.createMachine({ machineId: randomUUID(), name: 'stray' }, never);
+  await provider.createMachine({ machineId: randomUUID(), name: 'unknown' }, never);
 
   await using replicas = new Replicas(database.url);
   await replicas.start(provisioner(provider, inventory.file));

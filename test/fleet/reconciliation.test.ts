@@ -34,7 +34,7 @@ test('a machine that a dead provisioner created is adopted, whether its row exis
   });
 });
 
-test('strays are destroyed: without a name, not in the inventory, or the second of a name', () => {
+test('machines that nobody wants are destroyed: without a name, not in the inventory, or the second of a name', () => {
   const machines = [
     { providerId: 'p-1' },
     listed('x'),

@@ -31,7 +31,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     const started = performance.now();
     await waitFor(() => performance.now() - started > 3_000, { what: 'one and a half intervals' });
     expect(await session.transact(async (tx) => (await rows(tx, 'SELECT 1'))[0])).toEqual(['1']);
-    // Whoever takes over deletes the row; the next heartbeat and the next transaction both find out.
+    // A take-over deletes the row; the next heartbeat and the next transaction both find out.
     await rows(db, 'DELETE FROM holdfast.session WHERE session_id = $1', session.id);
     await expect(session.transact(async (tx) => rows(tx, 'SELECT 1'))).rejects.toThrow(SessionExpiredError);
     expect(session.expired).toBe(true);

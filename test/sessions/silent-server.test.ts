@@ -4,7 +4,7 @@ import { type FaultProxy, stall, startFaultProxy } from '../../src/testing/index
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 
 // Connections stay open and nothing is answered: a host that vanished, a firewall that forgot. No error will
-// ever tell, so whoever waits must have an end of his own.
+// ever tell, so each wait has an end of its own.
 describe('a silent server', () => {
   let database: TestDatabase;
   beforeAll(async () => {

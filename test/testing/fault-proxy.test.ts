@@ -59,22 +59,22 @@ describe.each(SUITE_DRIVERS)('fault proxy under %s', (driver) => {
       await connection.send(sql('SELECT 2'));
     });
     expect(two).toMatchObject({ statements: 2, roundTrips: 2 });
-    const flight = await proxy.measure(() =>
+    const sent = await proxy.measure(() =>
       Promise.all([
         connection.sendSimple('BEGIN'),
         connection.send(sql('SELECT $1::TEXT', 'a')),
         connection.sendSimple('COMMIT'),
       ]),
     );
-    expect(flight).toMatchObject({ statements: 3, roundTrips: 1 });
+    expect(sent).toMatchObject({ statements: 3, roundTrips: 1 });
   });
 
-  test('a failed statement in a flight does not spoil the count', async () => {
+  test('a failed statement in a round trip does not spoil the count', async () => {
     await open();
-    const flight = await proxy.measure(() =>
+    const sent = await proxy.measure(() =>
       Promise.allSettled([connection.send(sql('SELECT nonsense')), connection.send(sql('SELECT 1'))]),
     );
-    expect(flight.roundTrips).toBe(1);
+    expect(sent.roundTrips).toBe(1);
     expect(await proxy.measure(() => connection.send(sql('SELECT 1')))).toMatchObject({ roundTrips: 1 });
   });
 

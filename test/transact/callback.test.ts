@@ -4,7 +4,7 @@ import type { Session, Transaction, TransactOptions } from '../../src/index.ts';
 import { batch, exec, insertRows, insertRowsReturning, one, sendBatch, text } from '../../src/query/index.ts';
 import { dropReply } from '../../src/testing/index.ts';
 import { rows, sql } from '../support/sql.ts';
-import { unhandledDuring } from '../support/stray-errors.ts';
+import { unhandledDuring } from '../support/uncaught-errors.ts';
 import { add, describeTransact, insert } from './fixture.ts';
 
 const oneId = { params: [['id', text]], columns: [] } as const;

@@ -19,7 +19,7 @@ import {
 } from '../support/database.ts';
 import { cancelQueries, killConnections } from '../support/kill-connections.ts';
 import { rows, sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
 const NAME = 'to-be-canceled';
 const TURNS = testEngine() === 'cockroachdb' ? 30 : 8;
@@ -28,7 +28,7 @@ const INSERT = 'INSERT INTO written (id) VALUES ($1)';
 // An operator's cancels come whenever they come: before a commit, in the midst of it, too late. CockroachDB answers
 // some of those that came too late as if they had not: with 57014, with XXUUU "context canceled".
 describe.each(DRIVERS)('canceled by an operator, on %s', (driver) => {
-  expectNoStrayErrors();
+  expectNoUncaughtErrors();
   const random = seededRandom(`canceled on ${driver}`);
   let database: TestDatabase;
   let db: Database;
@@ -58,7 +58,7 @@ describe.each(DRIVERS)('canceled by an operator, on %s', (driver) => {
     let canceled = 0;
     for (let turn = 0; turn < TURNS; turn++) {
       canceled += await (turn % 3 === 2 ? killConnections : cancelQueries)(database.url, NAME);
-      // Whoever was canceled gets a little further in between.
+      // The canceled one gets a little further in between.
       await delay(random.integer(5, 40));
     }
     going = false;

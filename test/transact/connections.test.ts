@@ -77,7 +77,7 @@ describeTransact(
     };
 
     // The file's afterAll proves that there was no uncaughtException and no unhandledRejection.
-    test('line 19: a backend that dies while idle in a transaction raises nothing stray', async () => {
+    test('line 19: a backend that dies while idle in a transaction raises nothing uncaught', async () => {
       const value = await t.db.transact(async (tx, { attempt }) => {
         if (attempt === 1) await terminate(tx);
         await tx.execute(insert('l19'));

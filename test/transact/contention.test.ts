@@ -194,7 +194,7 @@ describeTransact('contention', (t) => {
     loss: () => Error = () => Object.assign(new Error('lost again'), { code: '40001' }),
   ) => {
     let reached = false;
-    const elder = db.transact(
+    const earlier = db.transact(
       async (_, { attempt }) => {
         if (attempt <= 3) throw loss();
         reached = true;
@@ -202,8 +202,8 @@ describeTransact('contention', (t) => {
       },
       { name, ...(signal ? { signal } : {}) },
     );
-    elder.catch(() => {});
-    return { elder, reached: () => reached };
+    earlier.catch(() => {});
+    return { earlier, reached: () => reached };
   };
   /** Moves the clock on whenever nothing but the clock is waited for. */
   const advanceUntil = async (clock: FakeClock, db: Database, reached: () => boolean) => {
@@ -221,9 +221,9 @@ describeTransact('contention', (t) => {
     const gate = new Promise<void>((resolve) => {
       go = resolve;
     });
-    const { elder, reached } = starve(db, 'hot', async () => {
+    const { earlier, reached } = starve(db, 'hot', async () => {
       await gate;
-      order.push('elder');
+      order.push('earlier');
     });
     await advanceUntil(clock, db, reached);
     const begin = (name: string, label: string) => db.transact(() => void order.push(label), { name });
@@ -231,8 +231,8 @@ describeTransact('contention', (t) => {
     await begin('cold', 'other');
     expect(order).toEqual(['other']);
     go();
-    await Promise.all([elder, newcomer]);
-    expect(order).toEqual(['other', 'elder', 'newcomer']);
+    await Promise.all([earlier, newcomer]);
+    expect(order).toEqual(['other', 'earlier', 'newcomer']);
   });
 
   test('nobody stands back for one that only lost its connections', async () => {
@@ -241,11 +241,11 @@ describeTransact('contention', (t) => {
     using clock = new FakeClock();
     const stop = new AbortController();
     const lost = () => new ConnectionLostError('the server went away');
-    const { elder, reached } = starve(db, 'hot', () => new Promise(() => {}), stop.signal, lost);
+    const { earlier, reached } = starve(db, 'hot', () => new Promise(() => {}), stop.signal, lost);
     await advanceUntil(clock, db, reached);
     expect(await db.transact(() => 'at once', { name: 'hot' })).toBe('at once');
     stop.abort(new Error('enough'));
-    await expect(elder).rejects.toThrow('enough');
+    await expect(earlier).rejects.toThrow('enough');
   });
 
   test('a newcomer stands back for a bounded time, and no longer than its own signal lets it', async () => {
@@ -253,7 +253,7 @@ describeTransact('contention', (t) => {
     using clock = new FakeClock();
     const stop = new AbortController();
     const reason = new Error('enough');
-    const { elder, reached } = starve(db, 'stuck', () => new Promise(() => {}), stop.signal);
+    const { earlier, reached } = starve(db, 'stuck', () => new Promise(() => {}), stop.signal);
     await advanceUntil(clock, db, reached);
     const leaving = new AbortController();
     const impatient = db.transact(() => {}, { name: 'stuck', signal: leaving.signal });
@@ -263,7 +263,7 @@ describeTransact('contention', (t) => {
     await clock.advance(1_000);
     expect(await patient).toBe('begun all the same');
     stop.abort(reason);
-    await expect(elder).rejects.toBe(reason);
+    await expect(earlier).rejects.toBe(reason);
   });
 
   if (FULL && t.driver === 'pg') {

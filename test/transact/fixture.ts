@@ -15,7 +15,7 @@ import {
   waitFor,
 } from '../support/database.ts';
 import { rows, sql } from '../support/sql.ts';
-import { expectNoStrayErrors } from '../support/stray-errors.ts';
+import { expectNoUncaughtErrors } from '../support/uncaught-errors.ts';
 
 export const cockroach = testEngine() === 'cockroachdb';
 
@@ -38,14 +38,14 @@ export interface TransactFixture {
   value(id: string): Promise<number | undefined>;
 }
 
-/** Runs a suite on both drivers, with a table `account (id, n)`, and nothing leaked or stray at the end. */
+/** Runs a suite on both drivers, with a table `account (id, n)`, and nothing leaked or uncaught at the end. */
 /** A suite on a database of its own; `drivers`: give DRIVERS where what a driver does is its subject. */
 export function describeTransact(
   name: string,
   suite: (fixture: TransactFixture) => void,
   drivers = SUITE_DRIVERS,
 ): void {
-  expectNoStrayErrors();
+  expectNoUncaughtErrors();
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();

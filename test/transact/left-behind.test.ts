@@ -131,10 +131,10 @@ describeTransact('left behind', (t) => {
 
   test('line 15: a part that fails and is rolled back alone is not lost in silence', async () => {
     await t.direct.execute(insert('dup'));
-    const strays: unknown[] = [];
+    const uncaught: unknown[] = [];
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection');
-    process.on('unhandledRejection', (error: { code?: unknown }) => strays.push(error.code));
+    process.on('unhandledRejection', (error: { code?: unknown }) => uncaught.push(error.code));
     try {
       await t.db.transact(async (tx) => {
         void tx.transact((part) => part.execute(insert('dup')));
@@ -146,7 +146,7 @@ describeTransact('left behind', (t) => {
       process.removeAllListeners('unhandledRejection');
       for (const other of others) process.on('unhandledRejection', other);
     }
-    expect(strays).toEqual(['23505']);
+    expect(uncaught).toEqual(['23505']);
     expect(await t.value('whole')).toBe(1);
   });
 

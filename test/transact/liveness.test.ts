@@ -88,7 +88,7 @@ describeTransact(
         calls++;
         await tx.execute(read('other'));
         await takeOver(session.id);
-        // Whoever took over has looked, and found nothing: from now on nothing of the dead may appear there.
+        // The one that took over has looked, and found nothing: from now on nothing of the dead may appear there.
         expect(await t.value('l34')).toBeUndefined();
         await tx.execute(insert('l34'));
       });
@@ -233,10 +233,11 @@ describeTransact(
       let beats = 0;
       let isBeaten = false;
       let answered = () => {};
-      const hearts = new Set<number>();
+      const beating = new Set<number>();
       const stop = t.proxy.watch((message) => {
-        if (isStatement(message) && message.sql === heartbeat.definition.text) hearts.add(message.connection);
-        if (!hearts.has(message.connection)) return;
+        if (isStatement(message) && message.sql === heartbeat.definition.text)
+          beating.add(message.connection);
+        if (!beating.has(message.connection)) return;
         if (message.tag?.startsWith('UPDATE')) isBeaten = true;
         // On PostgreSQL its COMMIT is answered some time after it.
         if (!isBeaten || message.type !== 'Z' || message.status !== 'I') return;

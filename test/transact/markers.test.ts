@@ -39,7 +39,7 @@ describeTransact('commit markers', (t) => {
 
   test('line 37: the old transaction that still hangs on the server is kept from ever committing', async () => {
     await t.direct.execute(insert('m3', 0));
-    // The whole commit flight is on its way and held: neither the client nor the server knows.
+    // The whole message of the commit is on its way and held: neither the client nor the server knows.
     const held = t.proxy.inject({
       direction: 'to-server',
       at: ({ sql: text = '' }) => text.includes('commit_marker'),
@@ -53,7 +53,7 @@ describeTransact('commit markers', (t) => {
       { commitMarker: true },
     );
     await held.struck;
-    // The client's side breaks; the server's stays, and gets the flight only after the resolution.
+    // The client's side breaks; the server's stays, and gets the message only after the resolution.
     t.proxy.cutAll('client');
     const value = await running;
     held.release();

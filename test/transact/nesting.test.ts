@@ -209,7 +209,7 @@ describeTransact('nesting', (t) => {
       await session.transact(async (part) => {
         await part.execute(read('other'));
         await takeOver(session.id);
-        // Whoever took over has looked, and found nothing.
+        // The one that took over has looked, and found nothing.
         expect(await t.value('l34p')).toBeUndefined();
         await part.execute(insert('l34p'));
       });

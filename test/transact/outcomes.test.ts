@@ -83,7 +83,7 @@ describeTransact(
       expect(await t.value('x')).toBeUndefined();
     });
 
-    test('line 30: one flight that the server ends at the deadline is DeadlineExceededError', async () => {
+    test('line 30: one round trip that the server ends at the deadline is DeadlineExceededError', async () => {
       await using session = await t.db.startSession({ component: 'outcomes', intervalMs: 60_000 });
       const error = await thrownBy(session.execute(sql('SELECT pg_sleep(30)'), { deadlineMs: 200 }));
       expect(error).toBeInstanceOf(DeadlineExceededError);
@@ -380,7 +380,7 @@ describeTransact(
       await expect(nested({ allowDdl: true })).rejects.toMatchObject({ code: 'HOLDFAST_NESTED_OPTIONS' });
     });
 
-    test('line 2: cut while the commit is under way, without a marker: ambiguous, whoever stopped it', async () => {
+    test('line 2: cut while the commit is under way, without a marker: ambiguous, whatever stopped it', async () => {
       const abort = new AbortController();
       const held = t.proxy.inject({ ...atCommit, action: cut('after') });
       const running = thrownBy(t.db.transact((tx) => tx.execute(insert('x')), { signal: abort.signal }));

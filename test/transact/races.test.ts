@@ -88,7 +88,7 @@ describeTransact('races', (t) => {
     expect(db.stats).toMatchObject({ busy: 0, waiting: 0 });
   });
 
-  test('a signal that is aborted already reaches nothing: transact, one flight, batch, nested', async () => {
+  test('a signal that is aborted already reaches nothing: transact, one round trip, batch, nested', async () => {
     const db = await t.open({ pool: { max: 1 } });
     await using session = await db.startSession({ component: 'races', intervalMs: 3_600_000 });
     const reason = new Error('never');

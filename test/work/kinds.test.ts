@@ -176,7 +176,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     expect(history[0]!.at).toEqual(dead.startedAt);
   });
 
-  test('a key of an exclusion group does not back off, whoever dies with it', async () => {
+  test('a key of an exclusion group does not back off, no matter who dies with it', async () => {
     await using janitor = runJanitor(db, { intervalMs: 3_600_000 });
     for (const target of ['e1', 'e2', 'e3', 'e4']) {
       await abandon('share', [{ target, exclude: [{ group: 'feed', key: 'left' }] }]);

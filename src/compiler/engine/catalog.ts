@@ -27,7 +27,7 @@ export interface CatalogColumn {
   readonly attribute: number;
   readonly typeOid: number;
   readonly typmod: number;
-  /** Of an array, as it was declared; PostgreSQL holds no value to it. */
+  /** Declared dimensions of an array; PostgreSQL holds no value to them. */
   readonly dimensions: number;
   /** Enforced for every stored row. */
   readonly notNull: boolean;

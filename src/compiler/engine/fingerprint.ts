@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { digest } from '../manifest.ts';
 
-/** Of a session or a moment, not of a server. */
+/** Settings that belong to a session or a moment, not to a server. */
 const passing =
   /^(session_id|database|node_id|tracing|application_name|in_hot_standby|transaction_.*|crdb_version)$/;
 

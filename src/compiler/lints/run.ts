@@ -67,7 +67,7 @@ export async function runLints(
           location === undefined ? source.tokens[0]!.at : placeOfByte(query, location),
         );
     };
-    // Of a :claim or :finish what its author wrote is judged, not what was put around it.
+    // The lints judge what the author of a :claim or :finish wrote, not the statement around it.
     const statement = parse(query.engineQuery.work?.text ?? query.engineQuery.text);
     if (statement) {
       const plan = lints.some((lint) => lint.needsPlan?.(query))

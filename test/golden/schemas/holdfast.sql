@@ -3,7 +3,7 @@ CREATE SCHEMA IF NOT EXISTS holdfast;
 -- transaction reads the identity row (the fence), every heartbeat writes the deadline row, so heartbeats
 -- never disturb a transaction.
 
--- Whoever takes a dead session's work over deletes its row here; that absence is what fences it.
+-- A take-over of a dead session's work deletes its row here; that absence is what fences it.
 CREATE TABLE IF NOT EXISTS holdfast.session (
   session_id UUID NOT NULL PRIMARY KEY,
   component TEXT NOT NULL,

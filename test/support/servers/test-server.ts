@@ -1,7 +1,7 @@
 /** The server that a whole test run uses. */
 export interface TestServer {
   readonly engine: 'postgresql' | 'cockroachdb';
-  /** Of a role that may create databases. */
+  /** URL with a role that may create databases. */
   readonly url: string;
   /** Was there before the run and goes on after it. */
   readonly given?: boolean;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 
 /** From here to the end of the file: nothing may escape as an uncaught exception or unhandled rejection. */
-export function expectNoStrayErrors(): void {
-  const strays: unknown[] = [];
+export function expectNoUncaughtErrors(): void {
+  const uncaught: unknown[] = [];
   const note = (error: unknown) => {
-    strays.push(error);
+    uncaught.push(error);
   };
   beforeAll(() => {
     process.on('uncaughtExceptionMonitor', note);
@@ -15,7 +15,7 @@ export function expectNoStrayErrors(): void {
     await new Promise((resolve) => setImmediate(resolve));
     process.off('uncaughtExceptionMonitor', note);
     process.off('unhandledRejection', note);
-    expect(strays).toEqual([]);
+    expect(uncaught).toEqual([]);
   });
 }
 

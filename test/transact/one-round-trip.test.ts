@@ -21,11 +21,11 @@ const double = one<{ n: bigint }, { twice: bigint }>({
 });
 
 describeTransact(
-  'one flight',
+  'one round trip',
   (t) => {
     const open = async () => {
       const db = await t.open({ pool: { max: 1 } });
-      return { db, session: await db.startSession({ component: 'flight', intervalMs: 3_600_000 }) };
+      return { db, session: await db.startSession({ component: 'round trip', intervalMs: 3_600_000 }) };
     };
 
     test('a fenced single statement is one round trip, on its first run and prepared', async () => {
