@@ -1,6 +1,7 @@
 export { assertFunction, assertStatement, isText } from './arguments.ts';
 export * from './errors/index.ts';
 export { checkOptions } from './options.ts';
+export { Service, type ServiceOptions, type ServiceState, tell } from './service.ts';
 export {
   type SqlPiece,
   type SqlPieceKind,

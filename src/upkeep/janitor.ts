@@ -1,5 +1,5 @@
 import { metrics } from '@opentelemetry/api';
-import { checkOptions, invalidOption, pause } from '../base/index.ts';
+import { checkOptions, Doubling, invalidOption, Service } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import { coreFace } from './core-face.ts';
 import type { Face, FaceGauges, FaceSweep, GaugeRows, UpkeepHost } from './face.ts';
@@ -51,12 +51,11 @@ export function runJanitor(db: Database, options: JanitorOptions = {}): Janitor 
 }
 
 class FaceJanitor implements Janitor {
-  readonly done: Promise<void>;
+  readonly #service: Service;
   readonly #options: JanitorOptions;
   readonly #faces: readonly Face[];
   readonly #host: UpkeepHost;
   readonly #gauges: PublishedGauges;
-  readonly #stopping = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
   /** When what runs seldom is due again, by performance.now(). */
   #sweepDueAt = 0;
@@ -70,7 +69,19 @@ class FaceJanitor implements Janitor {
       transact: (body, how) => db.transact(body, how),
     };
     this.#gauges = new PublishedGauges(this.#faces.flatMap(({ gauges = [] }) => gauges));
-    this.done = this.#run();
+    const { intervalMs = 10_000, onError } = options;
+    this.#service = new Service({
+      turn: async () => {
+        await this.#inTurn(false);
+        return intervalMs * (0.75 + Math.random() * 0.5);
+      },
+      onError,
+      recovery: new Doubling(intervalMs, intervalMs),
+    });
+  }
+
+  get done(): Promise<void> {
+    return this.#service.done;
   }
 
   sweep(): Promise<Sweep> {
@@ -78,21 +89,12 @@ class FaceJanitor implements Janitor {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.done;
+    await this.#service.stop();
+    this.#gauges.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  async #run(): Promise<void> {
-    const { intervalMs = 10_000 } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      await this.#inTurn(false).catch((error: unknown) => this.#report(error));
-      await pause(intervalMs * (0.75 + Math.random() * 0.5), this.#stopping.signal).catch(() => {});
-    }
-    this.#gauges.close();
   }
 
   #inTurn(everything: boolean): Promise<Sweep> {
@@ -122,15 +124,7 @@ class FaceJanitor implements Janitor {
     for (;;) {
       const count = await sweep.page(this.#host, BigInt(page));
       all += count;
-      if (count < page || this.#stopping.signal.aborted) return all;
-    }
-  }
-
-  #report(error: unknown): void {
-    try {
-      this.#options.onError?.(error);
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown), 'HoldfastHookWarning');
+      if (count < page || this.#service.stopping.aborted) return all;
     }
   }
 }

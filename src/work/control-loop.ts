@@ -8,6 +8,7 @@ import {
   LONGEST_TIMER_MS,
   pause,
   SessionExpiredError,
+  tell,
   within,
 } from '../base/index.ts';
 import { COMPONENT, inSpan, KIND, type OperationSpan } from '../telemetry/index.ts';
@@ -283,11 +284,7 @@ class Loop implements ControlLoop {
   }
 
   #report(error: unknown, during: LoopPhase): void {
-    try {
-      this.#options.onError?.(error, during);
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown), 'HoldfastHookWarning');
-    }
+    tell(() => this.#options.onError?.(error, during));
   }
 }
 
