@@ -47,7 +47,7 @@ interface Batch {
 
 const VERBS = { finished: 'finish', failed: 'fail', canceled: 'cancel', parked: 'park' } as const;
 
-/** Throws MisuseError or MisuseError, and has changed nothing, unless all can end together. */
+/** Throws MisuseError, and has changed nothing, unless all can end together. */
 export function batchOf(sessionId: string, works: readonly HeldWork[], event: WorkResult): Batch {
   const verb = VERBS[event];
   const kind = works[0]!.kind;

@@ -314,13 +314,14 @@ export class Session implements Executor {
   ): Promise<unknown> {
     if (works.length === 0) return typeof change === 'function' ? this.transact(change) : undefined;
     if (typeof change !== 'function') this.#checkKind(change, works);
+    const isInside = await this.#host.isInside();
+    this.#live.assertAlive();
+    // Nothing is awaited from here until they begin to end, so that of two ends one is refused.
     const batch = batchOf(
       this.id,
       works.map((work) => work[HELD]),
       ending.event,
     );
-    const isInside = await this.#host.isInside();
-    this.#live.assertAlive();
     if (typeof change === 'object' && isInside) this.#host.refuseInside('a finish by query');
     const names = { [KIND]: batch.kind, [COMPONENT]: this.component };
     return inSpan(`${VERBS[ending.event]} ${batch.kind}`, names, async () => {
