@@ -53,6 +53,7 @@ export {
   sql,
 } from './query/index.ts';
 export type { SessionOptions } from './sessions/index.ts';
+export type { Watch } from './topics/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
 export {
   type CountPending,

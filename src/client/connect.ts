@@ -13,6 +13,7 @@ import {
 } from '../database/index.ts';
 import { HEARTBEAT_CONNECTIONS } from '../sessions/index.ts';
 import { openTelemetry } from '../telemetry/index.ts';
+import { Waiter } from '../topics/index.ts';
 import { Database } from './database.ts';
 
 const CLOSE_WITHIN_MS = 30_000;
@@ -58,6 +59,8 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     applicationName: applicationName ?? address.applicationName ?? 'holdfast',
     prepare,
   };
+  const { listen = true, pollIntervalMs = 250 } = options.announcements ?? {};
+  const listenAt = typeof listen === 'string' ? parseUrl(listen, tls) : address;
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);
   const heartbeatPool = new Pool(implementation, address, {
@@ -82,6 +85,15 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
       heartbeatPool,
       engine,
       telemetry,
+      waiter: new Waiter({
+        pool: main,
+        pollMs: pollIntervalMs,
+        listenPool:
+          listen !== false && engine.system === 'postgresql'
+            ? new Pool(implementation, listenAt, { ...settings, max: 1, maxLifetimeMs: undefined })
+            : undefined,
+        timeoutMs: settings.connectTimeoutMs,
+      }),
       url: withTls(url, tls),
       closeTimeoutMs: options.closeTimeoutMs ?? CLOSE_WITHIN_MS,
       onClose: () => {

@@ -14,6 +14,7 @@ import type { Executor, RawResult, Statement } from '../query/index.ts';
 import { Heartbeats, LiveSession, type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
 import { COMPONENT, inSpan, type Telemetry } from '../telemetry/index.ts';
+import { announcement, checkTopic, type Waiter, type Watch } from '../topics/index.ts';
 import {
   refuseLeftovers,
   type TransactionBody,
@@ -40,6 +41,7 @@ export interface DatabaseParts {
   readonly heartbeatPool: Pool;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
+  readonly waiter: Waiter;
   readonly url: string;
   /** For how long closing waits for what is under way. */
   readonly closeTimeoutMs: number;
@@ -81,9 +83,10 @@ export class Database implements Executor {
     return this.#parts.url;
   }
 
-  /** Connections by state, and heartbeat statements sent so far. */
+  /** Connections by state, heartbeat statements sent so far, and whether it hears notifications. */
   get stats() {
-    return { ...this.#parts.pool.stats, heartbeats: this.#heartbeats.sent };
+    const { pool, waiter } = this.#parts;
+    return { ...pool.stats, heartbeats: this.#heartbeats.sent, listening: waiter.listening };
   }
 
   /**
@@ -111,6 +114,7 @@ export class Database implements Executor {
   /** What operators and programs decide about kinds of work: policies, pause, resume, release, wake. */
   readonly kinds: Kinds = kindsOf({
     execute: (statement) => this.guardedWithin(OPERATOR_PATIENCE_MS).execute(statement),
+    announce: (kind) => this.announce(kind),
   });
 
   /**
@@ -138,6 +142,24 @@ export class Database implements Executor {
    */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T> {
     return this.#transactor.transact(body, options);
+  }
+
+  /**
+   * Tells all who watch these topics, in every process, to look at the database again; control loops watch their kind.
+   * One statement on its own: inside of a transaction use `tx.announce`, which tells them when it has committed. Throws
+   * MisuseError, and what a statement throws.
+   */
+  async announce(...topics: string[]): Promise<void> {
+    topics.forEach(checkTopic);
+    if (topics.length === 0) return;
+    const statement = announcement(this.engine.system, topics);
+    await this.guardedWithin(OPERATOR_PATIENCE_MS).execute(statement);
+  }
+
+  /** Hears what is announced on a topic from now on. Throws MisuseError or DatabaseClosedError. */
+  watch(topic: string): Watch {
+    if (this.#closing) throw new DatabaseClosedError();
+    return this.#parts.waiter.watch(topic);
   }
 
   /**
@@ -225,7 +247,7 @@ export class Database implements Executor {
     await within(leftMs(), Promise.allSettled([...this.#starting]));
     const sessions = [...this.#sessions.values()].map((session) => session.close());
     await within(leftMs(), Promise.allSettled(sessions));
-    await within(leftMs(), this.#heartbeats.stop());
+    await within(leftMs(), Promise.all([this.#heartbeats.stop(), this.#parts.waiter.stop()]));
     await within(leftMs(), this.#transactor.close());
     await Promise.all([pool.close(leftMs()), heartbeatPool.close(leftMs())]);
     await this.#parts.onClose();

@@ -56,6 +56,10 @@ export interface DriverConnection {
   readonly worn: boolean;
   readonly host: string;
   readonly port: number;
+  /** As the server (or a pooler before it) said at the start. */
+  readonly processId: number | undefined;
+  /** Calls back for every notification of a channel that the connection listens to. At most one listener. */
+  onNotification(listener: (payload: string) => void): void;
   /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */
   cancel(): Promise<void>;
   /** Closes politely when idle. */

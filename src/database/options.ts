@@ -36,6 +36,17 @@ export const connectOptionsSchema = z.strictObject({
   connectTimeoutMs: z.int().min(1).optional(),
   /** `close` waits so long for what is under way, then cuts it. Default 30,000. */
   closeTimeoutMs: z.int().min(1).optional(),
+  announcements: z
+    .strictObject({
+      /**
+       * Whether a process that waits listens on a connection of its own (PostgreSQL): true, false, or the URL to listen at
+       * where `url` goes through a pooler. Through a pooler, and on CockroachDB, it polls. Default true.
+       */
+      listen: z.union([z.boolean(), z.string()]).optional(),
+      /** Where it does not listen: longest pause between two looks at what was announced, while something waits. Default 250. */
+      pollIntervalMs: z.int().min(1).max(3_600_000).optional(),
+    })
+    .optional(),
   /** TLS as CockroachDB and libpq name it; parameters of the URL say the same. */
   tls: z
     .strictObject({

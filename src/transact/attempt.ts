@@ -86,6 +86,10 @@ export class Attempt {
     this.#watch = new Watch(connection, settings.patience);
   }
 
+  get system(): Engine['system'] {
+    return this.#settings.engine.system;
+  }
+
   /** It takes no more statements. */
   get closed(): boolean {
     return this.#phase === 'committing' || this.#phase === 'settled';

@@ -8,6 +8,7 @@ import {
 } from '../query/index.ts';
 import { promised, remember, rememberedIf } from '../query/remembered.ts';
 import { inSpan, TRANSACTION_NESTED } from '../telemetry/index.ts';
+import { announcement, checkTopic } from '../topics/index.ts';
 import type { Attempt } from './attempt.ts';
 import { classify } from './ending.ts';
 import type { Fence, Seal } from './fence.ts';
@@ -45,6 +46,7 @@ export class Scope implements Transaction {
   readonly #turns = new Turns();
   /** The nested transaction that is under way. */
   #nested: Scope | undefined;
+  readonly #announced = new Set<string>();
   #savepoints = 0;
   #ended = false;
   /** Set when this one alone was rolled back; resolves when its hooks have run. */
@@ -119,6 +121,13 @@ export class Scope implements Transaction {
   onOutcome(on: readonly Outcome[], hook: Hook): void {
     this.#assertOpen();
     this.#context.attempt.hooks.add(this, on, hook);
+  }
+
+  announce(topic: string): void {
+    if (this.#announced.has(checkTopic(topic))) return;
+    const statement = announcement(this.#context.attempt.system, [topic]);
+    this.seal({ owner: {}, statement, translate: () => undefined });
+    this.#announced.add(topic);
   }
 
   seal(seal: Seal): void {

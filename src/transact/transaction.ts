@@ -40,6 +40,11 @@ export interface Transaction extends Executor {
   /** A nested transaction, which can fail alone: it is rolled back to where it began, its error is rethrown. */
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
   /**
+   * Tells all who watch the topic, in every process, to look at the database again: with the commit, in its message.
+   * Control loops watch their kind. Throws MisuseError.
+   */
+  announce(topic: string): void;
+  /**
    * Runs once, after a definite commit of the whole; not when the outcome is ambiguous, nor for a nested transaction
    * that was rolled back. Throws MisuseError once the callback has settled.
    */

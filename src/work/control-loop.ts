@@ -12,6 +12,7 @@ import {
   within,
 } from '../base/index.ts';
 import { COMPONENT, inSpan, KIND, type OperationSpan } from '../telemetry/index.ts';
+import type { Watch } from '../topics/index.ts';
 import type { Backoff } from './backoff.ts';
 import {
   type ControlLoop,
@@ -32,6 +33,9 @@ const DEFAULT_GRACE_MS = 10_000;
 const FIRST_RECOVERY_MS = 50;
 /** Least pause between two claims that find nothing. */
 const LEAST_IDLE_MS = 50;
+/** Loops that are told of something at once look at different times: within this, and wider after a look for nothing. */
+const LEAST_SPREAD_MS = 2;
+const MOST_SPREAD_MS = 250;
 /** Claimed ahead at most, for each handler. */
 const MOST_AHEAD = 8;
 
@@ -76,6 +80,8 @@ class Loop implements ControlLoop {
   readonly #graceOver = new AbortController();
   readonly #active = new Set<Promise<void>>();
   readonly #pace = new Pace();
+  readonly #watch: Watch;
+  #spreadMs = LEAST_SPREAD_MS;
   #ready: Work[] = [];
   #session: Session | undefined;
   /** After a lost session it takes one piece of work first, then twice as many each time. */
@@ -92,6 +98,7 @@ class Loop implements ControlLoop {
     const pollMs = options.pollIntervalMs ?? 1_000;
     this.#idle = new Doubling(Math.min(LEAST_IDLE_MS, pollMs), pollMs);
     this.#recovery = new Doubling(FIRST_RECOVERY_MS, Math.max(1_000, pollMs));
+    this.#watch = db.watch(kind);
     this.done = this.#run();
   }
 
@@ -132,16 +139,20 @@ class Loop implements ControlLoop {
           continue;
         }
         during = 'claim';
+        const { heard } = this.#watch;
         const found = await this.#claim(session, wanted);
         this.#recovery.reset();
-        if (found > 0) this.#idle.reset();
-        else await this.#rest(this.#idle.next());
+        if (found > 0) {
+          this.#idle.reset();
+          this.#spreadMs = Math.max(LEAST_SPREAD_MS, this.#spreadMs / 4);
+        } else await this.#rest(this.#idle.next(), heard);
       } catch (error) {
         this.#report(error, error instanceof SessionExpiredError ? 'session' : during);
         if (error instanceof SessionExpiredError) this.#most = 1;
         await pause(this.#recovery.next(), stopping).catch(() => {});
       }
     }
+    this.#watch[Symbol.dispose]();
     await this.#drain();
     this.#running = false;
   }
@@ -261,16 +272,26 @@ class Loop implements ControlLoop {
     for (const signal of signals) signal.removeEventListener('abort', resolve);
   }
 
-  /** Waits for the pause. A handler that ends may have made something claimable: then for no more than the least one. */
-  async #rest(ms: number): Promise<void> {
+  /**
+   * Waits for the pause, or until something is announced. A handler that ends may have made something claimable: then for
+   * no more than the least one.
+   */
+  async #rest(ms: number, heard: number): Promise<void> {
     const least = Math.min(ms, jittered(LEAST_IDLE_MS));
-    await pause(least, this.#stopping.signal).catch(() => {});
+    if (await this.#announced(heard, least, this.#stopping.signal)) return;
     if (ms <= least) return;
     const rested = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, rested.signal]);
     this.#changed = Promise.withResolvers();
     void this.#changed.promise.then(() => rested.abort());
-    await pause(ms - least, signal).catch(() => {});
+    await this.#announced(heard, ms - least, signal);
+  }
+
+  async #announced(heard: number, ms: number, signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#watch.changed(heard, ms, signal))) return false;
+    await pause(Math.random() * this.#spreadMs, this.#stopping.signal).catch(() => {});
+    this.#spreadMs = Math.min(MOST_SPREAD_MS, this.#spreadMs * 2);
+    return true;
   }
 
   async #drain(): Promise<void> {

@@ -35,7 +35,7 @@ export interface Kinds {
   wake(kind: string, targets: readonly string[]): Promise<number>;
 }
 
-export function kindsOf(executor: Executor): Kinds {
+export function kindsOf(executor: Executor & { announce(kind: string): Promise<void> }): Kinds {
   return {
     async set(kind, options) {
       const { quarantineAfter, keepFinished } = checkOptions(kindOptionsSchema, options);
@@ -49,15 +49,21 @@ export function kindsOf(executor: Executor): Kinds {
       return (await pauseKind(executor, { kind: checkKind(kind), cause: checkCause(cause) })).paused > 0n;
     },
     async resume(kind, cause) {
-      return (await resumeKind(executor, { kind: checkKind(kind), cause: checkCause(cause) })).resumed > 0n;
+      const { resumed } = await resumeKind(executor, { kind: checkKind(kind), cause: checkCause(cause) });
+      if (resumed > 0n) await executor.announce(kind);
+      return resumed > 0n;
     },
     async release(kind, target, cause) {
       const named = { kind: checkKind(kind), target: checkCause(target), cause: checkCause(cause) };
-      return (await releaseQuarantine(executor, named)).released > 0n;
+      const { released } = await releaseQuarantine(executor, named);
+      if (released > 0n) await executor.announce(kind);
+      return released > 0n;
     },
     async wake(kind, targets) {
       if (!Array.isArray(targets)) throw invalidOption('targets', 'expected an array of texts');
-      return Number(await wakeWork(executor, { kind: checkKind(kind), targets: [...targets] }));
+      const woken = await wakeWork(executor, { kind: checkKind(kind), targets: [...targets] });
+      if (woken > 0) await executor.announce(kind);
+      return Number(woken);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type SessionOptions, sessionOptionsSchema } from '../sessions/index.ts';
+import type { Watch } from '../topics/index.ts';
 import { backoffSchema } from './backoff.ts';
 import type { Session } from './session.ts';
 import type { Source } from './source.ts';
@@ -88,4 +89,5 @@ export const stopSchema = z.strictObject({
 /** What a control loop needs of a database handle. */
 export interface LoopHost {
   startSession(options: SessionOptions): Promise<Session>;
+  watch(topic: string): Watch;
 }

@@ -99,6 +99,14 @@ class PgConnection extends Closable implements DriverConnection {
     });
   }
 
+  get processId(): number | undefined {
+    return this.#client.processID ?? undefined;
+  }
+
+  onNotification(listener: (payload: string) => void): void {
+    this.#client.on('notification', ({ payload = '' }) => listener(payload));
+  }
+
   get worn(): boolean {
     return this.#prepared.overflowed;
   }

@@ -43,6 +43,7 @@ class PostgresConnection extends Closable implements DriverConnection {
   readonly #options: DriverOptions;
   readonly #sql: postgres.Sql;
   readonly #prepared = new PreparedTexts();
+  #onNotification: (payload: string) => void = () => {};
   #socket: Socket | undefined;
   #status = new ReadyStatus();
   #backend: { readonly pid: number | null; readonly secret: number | null } | undefined;
@@ -69,6 +70,7 @@ class PostgresConnection extends Closable implements DriverConnection {
       fetch_types: false,
       types: AS_TEXT,
       onnotice: () => {},
+      onnotify: (_channel: string, payload: string) => this.#onNotification(payload),
       socket: () => this.#openSocket(),
       onclose: () => this.markClosed(new Error('the connection was closed')),
     } as unknown as postgres.Options<Record<string, never>>) as unknown as postgres.Sql;
@@ -141,6 +143,14 @@ class PostgresConnection extends Closable implements DriverConnection {
       if (failure instanceof ConnectionLostError) this.destroy(failure);
       throw failure;
     }
+  }
+
+  get processId(): number | undefined {
+    return this.#backend?.pid ?? undefined;
+  }
+
+  onNotification(listener: (payload: string) => void): void {
+    this.#onNotification = listener;
   }
 
   get worn(): boolean {

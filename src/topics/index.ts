@@ -1,0 +1,2 @@
+export { announcement, checkTopic } from './announcement.ts';
+export { Waiter, type Watch } from './waiter.ts';
