@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { insertJob } from '../../examples/queue/generated/job.ts';
+import { connect } from '../../src/index.ts';
 import type { Replica, SystemName } from '../loops/runners.ts';
 import { type Figure, figure } from '../support/measure.ts';
 import type { BenchServer } from '../support/server.ts';
@@ -21,7 +24,7 @@ export interface LoopRate {
 }
 
 export interface PickUp {
-  readonly system: SystemName;
+  readonly system: SystemName | 'holdfast, announced';
   /** Milliseconds from a job's commit to its handler, one replica that had nothing to do. */
   readonly ms: Figure;
 }
@@ -57,8 +60,10 @@ interface Store {
   readonly url: string;
   /** Done jobs go, and so many wait. */
   refill(jobs: number): Promise<void>;
-  /** Commits one job. */
+  /** Commits one job, as the system's own way to add one does. */
   add(): Promise<void>;
+  /** The same, and whoever rests is told. */
+  announce?(): Promise<void>;
   done(): Promise<number>;
   close(): Promise<void>;
 }
@@ -132,8 +137,14 @@ async function openStore(server: BenchServer, system: SystemName, index: number)
       close: () => boss.stop({ graceful: false }),
     };
   }
+  const db = await connect({ url });
   return {
     url,
+    announce: () =>
+      db.transact(async (tx) => {
+        await insertJob(tx, [{ jobId: randomUUID(), bucket: 0n }]);
+        tx.announce('job');
+      }),
     async refill(jobs) {
       await server.run(
         url,
@@ -147,7 +158,7 @@ async function openStore(server: BenchServer, system: SystemName, index: number)
       const { rows } = await server.run(url, 'SELECT count(*) AS n FROM job WHERE done_by IS NOT NULL');
       return Number(rows[0].n);
     },
-    close: async () => {},
+    close: () => db.close(),
   };
 }
 
@@ -206,7 +217,12 @@ async function measureLoop(
 }
 
 /** From a job's commit to its handler, where there was nothing to do for a while. */
-async function pickUp(store: Store, system: SystemName, samples: number): Promise<Figure> {
+async function pickUp(
+  store: Store,
+  system: SystemName,
+  add: () => Promise<void>,
+  samples: number,
+): Promise<Figure> {
   await store.refill(0);
   const child = await start({ system, url: store.url, parallel: 1 }, true);
   const found: number[] = [];
@@ -215,7 +231,7 @@ async function pickUp(store: Store, system: SystemName, samples: number): Promis
       // Long enough for the longest pause; uneven, so that it does not keep step with polling.
       await sleep(2_000 + Math.random() * 1_000);
       const told = once(child, 'message') as Promise<[{ at: number }]>;
-      await store.add();
+      await add();
       const added = Date.now();
       const [{ at }] = await told;
       found.push(Math.max(0, at - added));
@@ -265,8 +281,11 @@ export async function loops(server: BenchServer, runs: number, quick: boolean): 
         );
       }
     }
-    for (const system of ['holdfast', 'graphile-worker'] as const) {
-      const ms = await pickUp(stores.get(system)!, system, quick ? 5 : 20);
+    for (const system of ['holdfast, announced', 'holdfast', 'graphile-worker'] as const) {
+      const name = system === 'graphile-worker' ? system : 'holdfast';
+      const store = stores.get(name)!;
+      const add = system === 'holdfast, announced' ? store.announce! : store.add;
+      const ms = await pickUp(store, name, add, quick ? 5 : 20);
       idle.push({ system, ms });
       console.log(`  idle pick-up, ${system}: ${ms.median} ms (${ms.low} to ${ms.high})`);
     }
