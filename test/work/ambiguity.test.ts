@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Database, LeaseLostError } from '../../src/index.ts';
-import { workHistory } from '../../src/queries/work.ts';
+import { releaseWork, workHistory } from '../../src/queries/work.ts';
 import { cut, dropReply, type FaultProxy, misreport, startFaultProxy } from '../../src/testing/index.ts';
 import { claimOne } from '../support/claim.ts';
 import { createTestDatabase, SUITE_DRIVERS, type TestDatabase } from '../support/database.ts';
@@ -32,10 +32,10 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     'that is answered as if it was canceled': () => misreport('57014'),
     'that is answered with an internal error': () => misreport('XXUUU', 'context canceled'),
   };
-  const strike = (fault: keyof typeof faults) =>
+  const strike = (fault: keyof typeof faults, at = (sql: string) => sql.startsWith(deciding())) =>
     proxy.inject({
       direction: 'to-server',
-      at: (message) => message.sql?.startsWith(deciding()) ?? false,
+      at: ({ sql }) => sql !== undefined && at(sql),
       action: faults[fault](),
     });
   const events = async (target: string) => (await workHistory(db, { target })).map(({ event }) => event);
@@ -89,8 +89,13 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
       const target = `fail ${fault}`;
       const work = (await claimOne(session, 'fail', () => [target]))!;
-      strike(fault);
+      // On CockroachDB the statement is a transaction of its own.
+      const struck = strike(
+        fault,
+        db.engine.system === 'cockroachdb' ? (sql) => sql === releaseWork.definition.text : undefined,
+      );
       await work.fail('broken', { backoff: { initialMs: 5_000 } });
+      expect(struck.strikes).toBe(1);
       expect(await events(target)).toEqual(['started', 'failed']);
       const [row] = await rows(db, 'SELECT backoff_seconds FROM holdfast.work WHERE target = $1', target);
       expect(row).toEqual(['5']);
