@@ -62,7 +62,7 @@ interface Store {
   refill(jobs: number): Promise<void>;
   /** Commits one job, as the system's own way to add one does. */
   add(): Promise<void>;
-  /** The same, and whoever rests is told. */
+  /** The same, and those who rest are told. */
   announce?(): Promise<void>;
   done(): Promise<number>;
   close(): Promise<void>;

@@ -51,7 +51,7 @@ async function worksOn(url: string, sessionId: string): Promise<Record<Work, () 
     connectTimeoutMs: 10_000,
     applicationName: `holdfast bench, ${mode}`,
   });
-  const engine = await detectEngine(pool, 10_000);
+  const { engine } = await detectEngine(pool, 10_000);
   const database = { system: engine.system, namespace: address.database, hosts: address.hosts };
   const telemetry = hasTelemetry(mode)
     ? openTelemetry({ ...database, pools: [{ name: 'bench', max: 1, read: () => pool.stats }] })

@@ -1,6 +1,8 @@
 import { checkOptions, invalidOption, LONGEST_TIMER_MS } from '../base/index.ts';
 import {
   type Address,
+  addressForClaims,
+  ClaimPool,
   type ConnectOptions,
   connectOptionsSchema,
   detectEngine,
@@ -70,19 +72,26 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     maxLifetimeMs: undefined,
   });
   try {
-    const engine = await detectEngine(main, settings.connectTimeoutMs);
+    const { engine, isDirect } = await detectEngine(main, settings.connectTimeoutMs);
+    const claimPool =
+      isDirect && engine.system === 'postgresql'
+        ? new Pool(implementation, addressForClaims(address), settings)
+        : undefined;
     const telemetry = openTelemetry({
       system: engine.system,
       namespace: address.database,
       hosts: address.hosts,
       pools: observedPools(address, {
         main: [main, settings.max],
+        ...(claimPool ? { claims: [claimPool, settings.max] as const } : {}),
         heartbeats: [heartbeatPool, HEARTBEAT_CONNECTIONS],
       }),
     });
     return new Database({
       pool: main,
       heartbeatPool,
+      claimPool,
+      claims: new ClaimPool(claimPool ?? main, engine, claimPool !== undefined),
       engine,
       telemetry,
       waiter: new Waiter({

@@ -7,7 +7,14 @@ import {
   LEAST_PATIENCE_MS,
   within,
 } from '../base/index.ts';
-import { ambiguousIfApplied, type Engine, noteState, type Pool, runGuarded } from '../database/index.ts';
+import {
+  ambiguousIfApplied,
+  type ClaimPool,
+  type Engine,
+  noteState,
+  type Pool,
+  runGuarded,
+} from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
 import { closeSessions, startSession } from '../queries/sessions.ts';
 import type { Executor, RawResult, Statement } from '../query/index.ts';
@@ -39,6 +46,9 @@ export interface DatabaseParts {
   readonly pool: Pool;
   /** For heartbeats alone, so that busy transactions cannot starve them. */
   readonly heartbeatPool: Pool;
+  /** For claims and ends; undefined where they use `pool`. */
+  readonly claimPool: Pool | undefined;
+  readonly claims: ClaimPool;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
   readonly waiter: Waiter;
@@ -85,8 +95,17 @@ export class Database implements Executor {
 
   /** Connections by state, heartbeat statements sent so far, and whether it hears notifications. */
   get stats() {
-    const { pool, waiter } = this.#parts;
-    return { ...pool.stats, heartbeats: this.#heartbeats.sent, listening: waiter.listening };
+    const { pool, claimPool, waiter } = this.#parts;
+    const [main, claims] = [pool.stats, claimPool?.stats];
+    const sum = (state: keyof typeof main) => main[state] + (claims?.[state] ?? 0);
+    return {
+      idle: sum('idle'),
+      busy: sum('busy'),
+      opening: sum('opening'),
+      waiting: sum('waiting'),
+      heartbeats: this.#heartbeats.sent,
+      listening: waiter.listening,
+    };
   }
 
   /**
@@ -241,7 +260,7 @@ export class Database implements Executor {
   }
 
   async #close(): Promise<void> {
-    const { pool, heartbeatPool, closeTimeoutMs } = this.#parts;
+    const { pool, claimPool, heartbeatPool, closeTimeoutMs } = this.#parts;
     const until = performance.now() + closeTimeoutMs;
     const leftMs = () => Math.max(0, until - performance.now());
     await within(leftMs(), Promise.allSettled([...this.#starting]));
@@ -249,7 +268,8 @@ export class Database implements Executor {
     await within(leftMs(), Promise.allSettled(sessions));
     await within(leftMs(), Promise.all([this.#heartbeats.stop(), this.#parts.waiter.stop()]));
     await within(leftMs(), this.#transactor.close());
-    await Promise.all([pool.close(leftMs()), heartbeatPool.close(leftMs())]);
+    const pools = [pool, claimPool, heartbeatPool];
+    await Promise.all(pools.map((one) => one?.close(leftMs())));
     await this.#parts.onClose();
   }
 
@@ -269,8 +289,8 @@ export class Database implements Executor {
 
   readonly #host: SessionHost = {
     guarded: (live) => {
-      const { pool, engine, telemetry } = this.#parts;
-      return new SessionStatements(live, pool, engine, telemetry);
+      const { claims, telemetry } = this.#parts;
+      return new SessionStatements(live, claims, telemetry);
     },
     transact: (live, body, options) =>
       this.#transactor.transact(body, options, {

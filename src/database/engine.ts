@@ -38,12 +38,20 @@ export function engineOf(versionText: string): Engine {
   };
 }
 
+export interface Detected {
+  readonly engine: Engine;
+  /** A connection is one to the server: what answers has the process id that the connection was given at its start. */
+  readonly isDirect: boolean;
+}
+
 /** One round trip. Throws ConnectionLostError when the server does not answer within `ms`. */
-export async function detectEngine(pool: Pool, ms: number): Promise<Engine> {
-  const { rows } = await pool.use({}, (connection) =>
-    within(ms, connection.sendSimple('SELECT version()'), () => {
+export function detectEngine(pool: Pool, ms: number): Promise<Detected> {
+  return pool.use({}, async (connection) => {
+    const asked = connection.sendSimple('SELECT version(), pg_backend_pid()');
+    const { rows } = await within(ms, asked, () => {
       throw new ConnectionLostError(`the server did not answer within ${ms} ms`);
-    }),
-  );
-  return engineOf(rows[0]?.[0] ?? '');
+    });
+    const [version, processId] = rows[0] ?? [];
+    return { engine: engineOf(version ?? ''), isDirect: processId === String(connection.processId) };
+  });
 }

@@ -2,7 +2,7 @@ import { DatabaseError } from '../base/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
-import { ambiguousIfApplied, ambiguousIfHidden, type Judge } from './hidden-outcome.ts';
+import { ambiguousIfApplied, type Judge } from './hidden-outcome.ts';
 import type { Pool, UseOptions } from './pool.ts';
 
 const TRIES = 10;
@@ -38,7 +38,7 @@ export function sendUrgent(
 }
 
 /** A transaction in one round trip: all or none. The last statement's result, or the first failure. */
-async function together(
+export async function together(
   connection: DriverConnection,
   begin: string,
   statements: readonly Statement[],
@@ -65,7 +65,7 @@ export function runGuarded(
 }
 
 /** Runs again, at once, after a serialization failure or a deadlock. */
-async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
+export async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await run();
@@ -74,34 +74,4 @@ async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
       if (!again || tries >= TRIES) throw judge(error);
     }
   }
-}
-
-/**
- * How claims and ends run on PostgreSQL. They go by index whatever their parameters are: they are planned once and not
- * each time (which takes longer than running them), and never as if a table that was empty then had stayed so. A plan
- * that has to read a table all the same looks very expensive then, for which PostgreSQL would compile it (JIT); that
- * takes seconds. All of it is set for the transaction alone: the connection may be a pooler's.
- */
-const BEGIN_CLAIM =
-  'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL jit = off';
-
-/**
- * Runs claims and ends. Several statements are one transaction, in one round trip. Gives the last one's result. Retries
- * serialization failures and deadlocks at once. Every error that does not prove that nothing was carried out becomes
- * AmbiguousCommitError, on both engines: the caller then asks the database what happened.
- */
-export function runClaims(
-  pool: Pool,
-  engine: Engine,
-  statements: readonly Statement[],
-  options: UseOptions = {},
-): Promise<RawResult> {
-  return retrying(ambiguousIfHidden, () =>
-    pool.use(options, async (connection) => {
-      if (engine.system === 'postgresql') return together(connection, BEGIN_CLAIM, statements);
-      return statements.length === 1
-        ? connection.send(statements[0]!)
-        : together(connection, 'BEGIN', statements);
-    }),
-  );
 }

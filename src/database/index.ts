@@ -1,3 +1,4 @@
+export { addressForClaims, ClaimPool } from './claim-pool.ts';
 export { noteState } from './connection-state.ts';
 export { type Address, parseUrl, withTls } from './connection-url.ts';
 export { refuseCopyStreams } from './copy-streams.ts';
@@ -5,7 +6,7 @@ export type { Driver, DriverConnection, DriverOptions, DriverTls } from './drive
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
 export { type Capabilities, detectEngine, type Engine, engineOf } from './engine.ts';
-export { runClaims, runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
+export { runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';
 export { Lease } from './lease.ts';
 export { type ConnectOptions, connectOptionsSchema, withEnvironment } from './options.ts';

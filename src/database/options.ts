@@ -13,7 +13,11 @@ export const connectOptionsSchema = z.strictObject({
   applicationName: z.string().max(63).optional(),
   pool: z
     .strictObject({
-      /** Most connections at once, 1 to 10,000; two more serve heartbeats alone. Default: `HOLDFAST_POOL_MAX`, then 10. */
+      /**
+       * Most connections at once for transactions and statements, 1 to 10,000, and as many for claims and ends on PostgreSQL.
+       * Up to four more serve heartbeats alone, one listens. All are opened when they are needed. Default:
+       * `HOLDFAST_POOL_MAX`, then 10.
+       */
       max: z.int().min(1).max(MOST_CONNECTIONS).optional(),
       /** Longest wait for a free connection, then PoolTimeoutError. Default 30,000. */
       acquireTimeoutMs: z.int().min(1).optional(),

@@ -144,16 +144,21 @@ ${shape.retrieval}${bound}
   return { ctes, unlessAlive, unlessValid };
 }
 
-/** The last SELECT, after the branches of the CASE by which the statement raises. */
+/**
+ * The last SELECT, after the branches of the CASE by which the statement raises. A full join is never made by comparing
+ * each with each, as PostgreSQL would join the two otherwise, for it expects a row of each.
+ */
 export const claimRows = (
   ...refusals: string[]
 ) => `SELECT c.target, t.token, t.taken_from, t.backoff_seconds, t.failures
 FROM (SELECT CAST(CASE
   ${refusals.join('\n  ')}
   ELSE '1' END AS INT8) AS alive) AS proof
-LEFT JOIN chosen AS c ON proof.alive = 1
-LEFT JOIN taken AS t ON t.target = c.target
-WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)`;
+LEFT JOIN (
+  (SELECT target, row_number() OVER () AS place FROM chosen) AS c FULL JOIN taken AS t ON t.target = c.target
+) ON proof.alive = 1
+WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
+ORDER BY c.place`;
 
 /**
  * The whole claim as one statement around the user's retrieval: proves the claimer alive, walks the candidates

@@ -1,5 +1,5 @@
 import { LEAST_PATIENCE_MS } from '../base/index.ts';
-import { type DriverConnection, type Engine, type Pool, runClaims } from '../database/index.ts';
+import type { ClaimPool, DriverConnection, Engine } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { LiveSession } from '../sessions/index.ts';
 import type { Telemetry } from '../telemetry/index.ts';
@@ -15,15 +15,13 @@ const SETTLE_WITHIN_MS = 30_000;
 export class SessionStatements implements GuardedExecutor {
   readonly signal: AbortSignal;
   readonly #live: LiveSession;
-  readonly #pool: Pool;
-  readonly #engine: Engine;
+  readonly #pool: ClaimPool;
   readonly #telemetry: Telemetry;
   readonly #running = new Set<DriverConnection>();
 
-  constructor(live: LiveSession, pool: Pool, engine: Engine, telemetry: Telemetry) {
+  constructor(live: LiveSession, pool: ClaimPool, telemetry: Telemetry) {
     this.#live = live;
     this.#pool = pool;
-    this.#engine = engine;
     this.#telemetry = telemetry;
     this.signal = live.signal;
     const cut = () => {
@@ -38,7 +36,7 @@ export class SessionStatements implements GuardedExecutor {
   }
 
   get system(): Engine['system'] {
-    return this.#engine.system;
+    return this.#pool.system;
   }
 
   execute(statement: Statement): Promise<RawResult> {
@@ -52,8 +50,6 @@ export class SessionStatements implements GuardedExecutor {
   #run(named: Statement, statements: readonly Statement[]): Promise<RawResult> {
     const deadline = performance.now() + Math.max(this.#live.intervalMs, LEAST_PATIENCE_MS);
     const options = { signal: this.signal, deadline, running: this.#running };
-    return this.#telemetry.statement(named, undefined, () =>
-      runClaims(this.#pool, this.#engine, statements, options),
-    );
+    return this.#telemetry.statement(named, undefined, () => this.#pool.run(statements, options));
   }
 }

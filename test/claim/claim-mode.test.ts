@@ -31,7 +31,7 @@ describe.runIf(testEngine() === 'postgresql').each(SUITE_DRIVERS)('claim mode on
     return values;
   };
 
-  test('a claim leaves nothing set on its connection', async () => {
+  test('what a claim is run with is set on no connection that runs anything else', async () => {
     await using fresh = await connect({ url: database.url, driver });
     const defaults = await settings(fresh);
     await using session = await db.startSession({ component: 'mode', intervalMs: 60_000 });
@@ -51,14 +51,22 @@ describe.runIf(testEngine() === 'postgresql').each(SUITE_DRIVERS)('claim mode on
       ],
     ];
     for (const [name, use] of users) {
-      const entered = proxy.next(({ sql: text = '' }) => /SET LOCAL .*enable_seqscan = off/.test(text));
       expect(await session.claim(claimJob.with({ buckets: [7n] })), name).toHaveLength(1);
-      await entered;
       expect(await use(), name).toEqual(defaults);
     }
   });
 
-  test('so does a guarded statement, whose planning and isolation are its own', async () => {
+  test('a claim, and an end, is one statement in one message, without a transaction around it', async () => {
+    await using session = await db.startSession({ component: 'mode', intervalMs: 60_000 });
+    const claim = () => session.claim(claimJob.with({ buckets: [7n] }));
+    await (await claim())[0]!.cancel();
+    const claimed = await proxy.measure(claim);
+    expect(claimed).toMatchObject({ statements: 1, roundTrips: 1 });
+    const [work] = claimed.value;
+    expect(await proxy.measure(() => work!.cancel())).toMatchObject({ statements: 1, roundTrips: 1 });
+  });
+
+  test('nor is it on the connection of a guarded statement', async () => {
     await using session = await db.startSession({ component: 'mode', intervalMs: 60_000 });
     await session.claim(claimJob.with({ buckets: [7n] }));
     for (const [setting, value] of [

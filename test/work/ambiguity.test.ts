@@ -89,11 +89,8 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       await using session = await db.startSession({ component: 'test', intervalMs: 60_000 });
       const target = `fail ${fault}`;
       const work = (await claimOne(session, 'fail', () => [target]))!;
-      // On CockroachDB the statement is a transaction of its own.
-      const struck = strike(
-        fault,
-        db.engine.system === 'cockroachdb' ? (sql) => sql === releaseWork.definition.text : undefined,
-      );
+      // The statement is a transaction of its own.
+      const struck = strike(fault, (sql) => sql === releaseWork.definition.text);
       await work.fail('broken', { backoff: { initialMs: 5_000 } });
       expect(struck.strikes).toBe(1);
       expect(await events(target)).toEqual(['started', 'failed']);
