@@ -1,7 +1,7 @@
 /**
  * Measures Holdfast beside the bare drivers, graphile-worker and pg-boss: one machine, one server, one run.
  *
- * npm run bench -- [--quick] [--runs 5] [--only floors,statements,zombie,transactions,costs,queues,loops,cockroach]
+ * npm run bench -- [--quick] [--runs 5] [--only floors,statements,zombie,transactions,costs,claims,queues,loops,cockroach]
  *
  * Writes bench/results/latest.json and docs/performance.md. With --only or --quick nothing is written: what the page
  * shows is of one run.
@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
+import { claims } from './sections/claims.ts';
 import { cockroach } from './sections/cockroach.ts';
 import { costs } from './sections/costs.ts';
 import { floors } from './sections/floors.ts';
@@ -31,6 +32,7 @@ const sections = [
   'zombie',
   'transactions',
   'costs',
+  'claims',
   'queues',
   'loops',
   'cockroach',
@@ -86,6 +88,7 @@ async function measure(): Promise<Results> {
   await section('zombie', () => zombie(server));
   await section('transactions', () => transactions(server, runs, quick));
   await section('costs', () => costs(server, runs, quick));
+  await section('claims', () => claims(server, runs, quick));
   await section('queues', () => queues(server, runs, quick));
   await section('loops', () => loops(server, runs, quick));
   await section('cockroach', () => cockroach(runs, quick));

@@ -38,6 +38,7 @@ function runtimeParts(results: Results): string[] {
     transactionsPart(results),
     loopsPart(results),
     queuesPart(results),
+    claimsPart(results),
     costsPart(results),
     statementsPart(results),
     cockroachPart(results),
@@ -280,6 +281,18 @@ function loopsPart({ loops }: Results): string {
     table(['runner', ...shapes, 'WAL bytes'], rows),
     'Milliseconds from the commit of a job to its handler, where there was nothing to do, default options.',
     table(['runner', 'ms'], idle),
+  ].join('\n\n');
+}
+
+function claimsPart({ claims }: Results): string {
+  if (!claims) return '';
+  const { steps, updates, among } = claims;
+  const rows = among.map(({ what, claim, end }) => [what, fine(claim), fine(end)]);
+  return [
+    '## Steps, and claims among others',
+    `A \`:step\` proves session and token, makes its change and keeps the work, in one statement: ${rate(steps)} a second with 8 workers of one process; their UPDATEs of one row alone, each on a connection of its own: ${rate(updates)}.`,
+    'Milliseconds of one worker, one job at a time: the median, and the range without the fastest and the slowest tenth.',
+    table(['what else is there', 'claim', 'end'], rows),
   ].join('\n\n');
 }
 

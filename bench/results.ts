@@ -1,3 +1,4 @@
+import type { ClaimFigures } from './sections/claims.ts';
 import type { CockroachFigures } from './sections/cockroach.ts';
 import type { JobCost } from './sections/costs.ts';
 import type { Floor } from './sections/floors.ts';
@@ -22,5 +23,6 @@ export interface Results {
   readonly queues?: readonly QueueFigures[];
   readonly loops?: LoopFigures;
   readonly costs?: readonly JobCost[];
+  readonly claims?: ClaimFigures;
   readonly cockroach?: CockroachFigures;
 }
