@@ -223,6 +223,16 @@ FROM holdfast.work
 WHERE holder = @session_id AND claim = @claim
 ORDER BY target, kind;
 
+-- name: LockWork :many
+-- The lock rows of a target, made where there are none, and locked until the transaction commits: a claim either comes
+-- before, and shows here, or comes after, and is made by somebody who sees what the transaction has written. By primary
+-- key; conflicts with claims and ends of the same rows.
+INSERT INTO holdfast.work AS w (target, kind, token)
+SELECT @target::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest(@kinds::TEXT[]) AS k (kind)
+ORDER BY k.kind
+ON CONFLICT (target, kind) DO UPDATE SET token = w.token
+RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS "has_failed!";
+
 -- name: WakeWork :execrows
 -- Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last.
 UPDATE holdfast.work

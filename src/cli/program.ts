@@ -14,6 +14,7 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./compile.ts'),
   () => import('./migrate.ts'),
   () => import('./work.ts'),
+  () => import('./operations.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addUrlOption, databaseUrl } from './support/database-url.ts';
+import { iso, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface Options {
@@ -79,21 +80,4 @@ async function pause(kind: string, { url, cause }: Options): Promise<void> {
 async function resume(kind: string, { url, cause }: Options): Promise<void> {
   const resumed = await using(url, (db) => db.kinds.resume(kind, cause!));
   console.log(resumed ? `resumed ${kind}` : `${kind} was not paused`);
-}
-
-const iso = (time: Date | null | undefined) => time?.toISOString() ?? '';
-
-function printTable(head: readonly string[], rows: readonly (readonly string[])[], none: string): void {
-  if (rows.length === 0) {
-    console.log(none);
-    return;
-  }
-  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
-  for (const row of [head, ...rows])
-    console.log(
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    );
 }

@@ -557,6 +557,42 @@ ORDER BY target, kind`,
   ],
 });
 
+export interface LockWorkParams {
+  readonly target: string;
+  readonly kinds: readonly string[];
+}
+
+export interface LockWorkRow {
+  readonly kind: string;
+  readonly holder: string | null;
+  readonly hasFailed: boolean;
+}
+
+/**
+ * The lock rows of a target, made where there are none, and locked until the transaction commits: a claim either comes
+ * before, and shows here, or comes after, and is made by somebody who sees what the transaction has written. By primary
+ * key; conflicts with claims and ends of the same rows.
+ */
+export const lockWork = many<LockWorkParams, LockWorkRow>({
+  name: 'LockWork',
+  text: `INSERT INTO holdfast.work AS w (target, kind, token)
+SELECT $1::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest($2::TEXT[]) AS k (kind)
+ORDER BY k.kind
+ON CONFLICT (target, kind) DO UPDATE SET token = w.token
+RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS has_failed`,
+  operation: 'INSERT',
+  collection: 'holdfast.work',
+  params: [
+    ['target', text],
+    ['kinds', arrayOf(text)],
+  ],
+  columns: [
+    ['kind', text],
+    ['holder', uuid, 'null'],
+    ['hasFailed', bool],
+  ],
+});
+
 export interface WakeWorkParams {
   readonly kind: string;
   readonly targets: readonly string[];
@@ -773,6 +809,7 @@ export const bind = bindAll({
   holdClaims,
   voidClaims,
   claimedBy,
+  lockWork,
   wakeWork,
   releaseQuarantine,
   pauseKind,

@@ -15,7 +15,7 @@ const nameOf = (role: Role) => `holdfast_${role}_${suffix}`;
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
-  const grants = (await blocksOf('docs/operations.md')).find(({ language, text }) => {
+  const grants = (await blocksOf('docs/production.md')).find(({ language, text }) => {
     return language === 'sql' && text.startsWith('GRANT');
   });
   await withAdmin(database.url, async (admin) => {

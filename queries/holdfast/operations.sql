@@ -1,0 +1,115 @@
+-- name: ReadyOperations :many
+-- Targets whose operation is READY, those that have waited longest first: by the partial index. With @free, none that a
+-- claim would refuse, and none whose target another operation of the pipeline is at work on (its lock rows, by primary
+-- key).
+SELECT o.target
+FROM holdfast.operation AS o
+WHERE o.kind = @kind AND o.state = 'READY'
+  AND (NOT @free::BOOL OR (
+    NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = @kind AND u.target = o.target)
+    AND NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = @lock_kind AND u.target = o.target)))
+ORDER BY o.changed_at, o.target
+LIMIT @wanted::INT8;
+
+-- name: OperationStates :many
+-- What stands of some operations of a target, and whether the target was deleted: by primary key. One row a kind asked
+-- for. READY with a live holder is WORKING.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
+SELECT k.kind AS "kind!", CASE WHEN d.deadline > now() THEN 'WORKING' ELSE o.state END AS state, w.holder,
+  EXISTS (SELECT 1 FROM holdfast.deleted_target AS g WHERE g.pipeline = @pipeline AND g.target = @target) AS "is_deleted!"
+FROM unnest(@kinds::TEXT[]) AS k (kind)
+LEFT JOIN holdfast.operation AS o ON o.target = @target AND o.kind = k.kind
+LEFT JOIN holdfast.work AS w ON w.target = @target AND w.kind = k.kind
+LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder;
+
+-- name: EnableOperations :exec
+-- Makes operations of a target READY: by primary key. One that is READY stays as it is, so that two of these are one,
+-- unless a worker holds it (@held), and may have begun before what it is asked for: then one more generation is asked
+-- for, once.
+INSERT INTO holdfast.operation AS o (target, kind, state, requested)
+SELECT @target::TEXT, k.kind, 'READY', CASE WHEN k.kind = ANY(@held::TEXT[]) THEN 2 ELSE 1 END
+FROM unnest(@kinds::TEXT[]) AS k (kind)
+ORDER BY k.kind
+ON CONFLICT (target, kind) DO UPDATE
+SET state = 'READY',
+  requested = CASE WHEN o.state <> 'READY' THEN o.requested + 1
+    WHEN excluded.requested = 2 AND o.requested = o.done + 1 THEN o.requested + 1
+    ELSE o.requested END,
+  changed_at = CASE WHEN o.state <> 'READY' THEN now() ELSE o.changed_at END;
+
+-- name: SettleOperation :one
+-- The end of one generation, the one after the last that was done, by primary key: READY again when another one was asked
+-- for while it was worked on. The message is given, or cleared (OK), or kept.
+UPDATE holdfast.operation
+SET state = CASE WHEN requested > done + 1 THEN 'READY' ELSE @state::TEXT END,
+  done = done + 1,
+  message = COALESCE(sqlc.narg(message)::TEXT, CASE WHEN @state::TEXT <> 'OK' THEN message END),
+  changed_at = now()
+WHERE target = @target AND kind = @kind
+RETURNING state, done AS generation;
+
+-- name: WriteOperation :exec
+-- Writes the state and message of an operation that nobody works on, by primary key. Null leaves as it is.
+INSERT INTO holdfast.operation AS o (target, kind, state, message, requested, done)
+VALUES (@target, @kind, COALESCE(sqlc.narg(state)::TEXT, 'FAILED'), sqlc.narg(message)::TEXT, 1, 1)
+ON CONFLICT (target, kind) DO UPDATE
+SET state = COALESCE(sqlc.narg(state)::TEXT, o.state), message = COALESCE(excluded.message, o.message),
+  done = CASE WHEN sqlc.narg(state)::TEXT IS NULL THEN o.done ELSE o.requested END,
+  changed_at = CASE WHEN o.state <> COALESCE(sqlc.narg(state)::TEXT, o.state) THEN now() ELSE o.changed_at END;
+
+-- name: DeleteOperations :exec
+-- Takes a target's operations away and notes that it is gone: by primary key prefix.
+WITH gone AS (
+  INSERT INTO holdfast.deleted_target (pipeline, target) VALUES (@pipeline, @target)
+  ON CONFLICT (pipeline, target) DO NOTHING
+  RETURNING target
+)
+DELETE FROM holdfast.operation WHERE target = @target AND kind = ANY(@kinds::TEXT[]);
+
+-- name: OperationStatus :many
+-- One snapshot of some targets: by primary key prefix.
+SELECT target AS "target!", kind AS "kind!", state AS "state!", message, requested AS "requested!", done AS "done!",
+  attempts AS "attempts!", session_id, created_at AS "created_at!", changed_at AS "changed_at!"
+FROM holdfast.operation_status
+WHERE target = ANY(@targets::TEXT[]) AND kind = ANY(@kinds::TEXT[])
+ORDER BY target, kind;
+
+-- name: ListOperations :many
+-- A page of a pipeline's operations, in the order of their keys: from the primary key, filtered.
+SELECT target AS "target!", kind AS "kind!", state AS "state!", message, requested AS "requested!", done AS "done!",
+  attempts AS "attempts!", session_id, created_at AS "created_at!", changed_at AS "changed_at!"
+FROM holdfast.operation_status
+WHERE kind = ANY(@kinds::TEXT[]) AND (target, kind) > (@after_target::TEXT, @after_kind::TEXT)
+  AND (sqlc.narg(state)::TEXT IS NULL OR state = sqlc.narg(state)::TEXT)
+  AND (sqlc.narg(message)::TEXT IS NULL OR message = sqlc.narg(message)::TEXT)
+  AND (sqlc.narg(since)::TIMESTAMPTZ IS NULL OR changed_at >= sqlc.narg(since)::TIMESTAMPTZ)
+  AND (sqlc.narg(until)::TIMESTAMPTZ IS NULL OR changed_at < sqlc.narg(until)::TIMESTAMPTZ)
+ORDER BY target, kind
+LIMIT @page::INT8;
+
+-- name: CountOperations :many
+-- How many there are, by operation and state: reads the whole table. Run it seldom.
+SELECT kind AS "kind!", state AS "state!", count(*) AS operations
+FROM holdfast.operation_status
+GROUP BY kind, state
+ORDER BY kind, state;
+
+-- name: OperationFailures :many
+-- The failures of a pipeline, grouped by operation and message, the most frequent first: reads the whole table.
+SELECT kind AS "kind!", message, count(*) AS operations, min(target) AS "example!"
+FROM holdfast.operation_status
+WHERE kind = ANY(@kinds::TEXT[]) AND state = 'FAILED'
+GROUP BY kind, message
+ORDER BY operations DESC, kind, message
+LIMIT @groups::INT8;
+
+-- name: TargetsWithoutOperations :many
+-- Of the given targets those that have no operation of the pipeline at all: by primary key prefix.
+SELECT t.target AS "target!"
+FROM unnest(@targets::TEXT[]) AS t (target)
+WHERE NOT EXISTS (SELECT 1 FROM holdfast.operation AS o WHERE o.target = t.target AND o.kind = ANY(@kinds::TEXT[]))
+ORDER BY t.target;
+
+-- name: KindsOfPipeline :many
+-- The operations that a pipeline has rows of; for the command line, which has no declaration of it. Reads the table.
+SELECT DISTINCT kind FROM holdfast.operation WHERE kind LIKE @prefix::TEXT ORDER BY kind;
