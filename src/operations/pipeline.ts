@@ -79,6 +79,7 @@ interface Standing {
 }
 
 const PAGE = 500;
+const READ_WITHIN_MS = 30_000;
 
 /**
  * Named operations of targets: `upload`, `index`, `backup` of a dataset. Each is READY, WORKING, OK, WARNING or FAILED, by
@@ -128,7 +129,7 @@ export class Pipeline<Operation extends string = string> {
     if (!Number.isInteger(wanted) || wanted < 1)
       throw invalidOption('wanted', `${wanted} is not a whole number from 1`);
     const lockKind = `group:${this.#group}`;
-    const rows = await readyOperations(on, { kind, lockKind, free, wanted: BigInt(wanted) });
+    const rows = await readyOperations(reading(on), { kind, lockKind, free, wanted: BigInt(wanted) });
     return rows.map(({ target }) => target);
   }
 
@@ -345,7 +346,7 @@ export class Pipeline<Operation extends string = string> {
     on: Executor,
     targets: readonly string[],
   ): Promise<ReadonlyMap<string, OperationStatus<Operation>[]>> {
-    const rows = await operationStatus(on, {
+    const rows = await operationStatus(reading(on), {
       targets: [...targets],
       kinds: this.kindsOf(this.operations),
     });
@@ -375,7 +376,7 @@ export class Pipeline<Operation extends string = string> {
     const kinds = this.kindsOf(operations);
     let [afterTarget, afterKind] = ['', ''];
     for (;;) {
-      const rows = await listOperations(on, {
+      const rows = await listOperations(reading(on), {
         kinds,
         afterTarget,
         afterKind,
@@ -393,7 +394,7 @@ export class Pipeline<Operation extends string = string> {
 
   /** How many operations there are in each state. Reads all of the pipeline. */
   async counts(on: Executor) {
-    const rows = await countOperations(on);
+    const rows = await countOperations(reading(on));
     return rows.flatMap(({ kind, state, operations: count }) => {
       const operation = this.#kinds.get(kind);
       return operation === undefined ? [] : [{ operation, state: state as OperationState, count }];
@@ -402,7 +403,7 @@ export class Pipeline<Operation extends string = string> {
 
   /** Failures grouped by operation and message, the most frequent first. */
   async failures(on: Executor, groups = 100) {
-    const rows = await operationFailures(on, {
+    const rows = await operationFailures(reading(on), {
       kinds: this.kindsOf(this.operations),
       groups: BigInt(groups),
     });
@@ -417,7 +418,9 @@ export class Pipeline<Operation extends string = string> {
   /** Of the given targets those that have no operation at all. */
   async missing(on: Executor, targets: readonly string[]): Promise<string[]> {
     const kinds = this.kindsOf(this.operations);
-    return (await targetsWithoutOperations(on, { targets: [...targets], kinds })).map(({ target }) => target);
+    return (await targetsWithoutOperations(reading(on), { targets: [...targets], kinds })).map(
+      ({ target }) => target,
+    );
   }
 
   /**
@@ -461,10 +464,17 @@ export function definePipeline<const Operation extends string>(
 /** A pipeline as the database knows it: the operations that it has rows of. Undefined: there are none. Reads all of them. */
 export async function findPipeline(on: Executor, name: string): Promise<Pipeline | undefined> {
   const prefix = `${name}:`;
-  const rows = await kindsOfPipeline(on, { prefix: `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%` });
+  const rows = await kindsOfPipeline(reading(on), { prefix: `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%` });
   const operations = rows.map(({ kind }) => kind.slice(prefix.length));
   return operations.length === 0 ? undefined : definePipeline({ name, operations });
 }
+
+/**
+ * A single statement has a snapshot of its own at READ COMMITTED, and disturbs no writer; where a database is SERIALIZABLE
+ * by default it would be one of the transactions of which one has to fail.
+ */
+const reading = (on: Executor): Executor =>
+  'guardedWithin' in on ? (on as Database).guardedWithin(READ_WITHIN_MS) : on;
 
 function checkTarget(target: string): string {
   if (!isText(target) || target === '') throw invalidOption('target', 'expected a text without zero bytes');

@@ -358,6 +358,27 @@ describe.each(DRIVERS)('operations on %s', (driver) => {
     });
   });
 
+  test('a status that is read while others write is one snapshot, and fails neither itself nor them', async () => {
+    const set = definePipeline({ name: 'read', operations: ['a', 'b'] });
+    const targets = Array.from({ length: 6 }, (_, n) => `read ${n}`);
+    let writing = true;
+    const readers = Array.from({ length: 4 }, async () => {
+      while (writing)
+        // Both are enabled in one transaction, so nobody sees one of them.
+        for (const statuses of (await set.statusMany(db, targets)).values())
+          expect([0, 2]).toContain(statuses.length);
+    });
+    for (let round = 0; round < 4; round++)
+      await Promise.all(
+        targets.map(async (target) => {
+          await set.enable(db, target, ['a', 'b']);
+          await (await set.takeTarget(session, 'a', target)).finish({ enable: ['b'] });
+        }),
+      );
+    writing = false;
+    await Promise.all(readers);
+  });
+
   test('many writers of one target lose nothing, and one of them takes it', async () => {
     const set = definePipeline({ name: 'race', operations: ['a', 'b', 'c', 'd'] });
     const names = set.operations;

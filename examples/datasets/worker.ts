@@ -1,0 +1,30 @@
+/** A worker process: a control loop for each operation, until it is told to stop or is killed. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, runControlLoop, sql } from '../../src/index.ts';
+import { carryOut, datasets, NEXT } from './pipeline.ts';
+
+const [, , run, folder] = process.argv as [string, string, string, string];
+
+await using db = await connect();
+const loops = datasets.operations.map((operation) =>
+  runControlLoop(db, {
+    source: datasets.source(operation),
+    component: operation,
+    intervalMs: 1_000, // dead this long after the last heartbeat
+    handle: async (work) => {
+      const name = work.target.slice(run.length + 1);
+      const found = await carryOut(operation, folder, name);
+      // So that some are killed in the middle.
+      await sleep(Math.random() * 100);
+      await datasets.of(work).finish({ enable: NEXT[operation] }, async (tx, generation) => {
+        await tx.execute(sql`INSERT INTO observation
+          VALUES (${run}, ${name}, ${operation}, ${generation}, ${process.pid}, ${found})`);
+      });
+    },
+    onError: (error, during) => process.send?.({ during, message: (error as Error).message }),
+  }),
+);
+const stop = () => void Promise.all(loops.map((loop) => loop.stop())).then(() => process.disconnect?.());
+process.once('SIGTERM', stop);
+process.once('disconnect', () => process.exit());
+await Promise.all(loops.map((loop) => loop.done));
