@@ -42,6 +42,10 @@ interface Topic {
  * Tells everybody in a process who waits for something in the database that it may have come. All of them share one
  * statement, sent at intervals while somebody waits, and on PostgreSQL one connection that listens: then those who wait
  * are told at once, and the statement is sent seldom. Nothing depends on being told: who waits also looks now and then.
+ *
+ * CockroachDB would tell by a core changefeed of the topics. v22.1, one node: 0.7 s after the commit, and 7 ms with
+ * kv.closed_timestamp.target_duration at 100 ms; both only once an operator has set kv.rangefeed.enabled. A poll needs none
+ * of it and is sooner than the first.
  */
 export class Waiter {
   readonly #options: WaiterOptions;

@@ -5,6 +5,7 @@ import { readCloneScript } from './clone.ts';
 import { migrateForTests } from './migrate-for-tests.ts';
 import { startCockroachdb } from './servers/cockroachdb.ts';
 import { startPostgresql } from './servers/postgresql.ts';
+import type { TestServer } from './servers/test-server.ts';
 import { urlOf } from './url-of.ts';
 
 /** What every test process is told about the server of the run. */
@@ -44,7 +45,7 @@ async function prepare(project: TestProject): Promise<() => Promise<void>> {
   const server = wanted === 'cockroachdb' ? await startCockroachdb() : await startPostgresql();
   const prefix = `holdfast_test_${randomBytes(4).toString('hex')}`;
   const stop = async () => {
-    if (server.given) await dropAll(server.url, prefix);
+    if (server.given) await dropAll(server, prefix);
     await server.stop();
   };
   try {
@@ -67,11 +68,14 @@ async function prepare(project: TestProject): Promise<() => Promise<void>> {
 }
 
 /** A server that was given to us goes on: leave nothing in it. */
-async function dropAll(url: string, prefix: string): Promise<void> {
+async function dropAll({ url, engine }: TestServer, prefix: string): Promise<void> {
   await withAdmin(url, async (client) => {
     const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database');
     for (const { datname } of rows) {
-      if (datname.startsWith(prefix)) await client.query(`DROP DATABASE ${datname} CASCADE`);
+      if (!datname.startsWith(prefix)) continue;
+      if (engine === 'postgresql') await client.query(`ALTER DATABASE ${datname} IS_TEMPLATE false`);
+      const how = engine === 'postgresql' ? 'WITH (FORCE)' : 'CASCADE';
+      await client.query(`DROP DATABASE ${datname} ${how}`);
     }
   });
 }
