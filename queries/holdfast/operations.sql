@@ -1,10 +1,12 @@
 -- name: ReadyOperations :many
--- Targets whose operation is READY, those that have waited longest first: by the partial index. With @free, none that a
--- claim would refuse, and none whose target another operation of the pipeline is at work on (its lock rows, by primary
--- key).
+-- Targets whose operation is READY, those that have waited longest first: by the partial index, and the lock rows by
+-- primary key. With @free, none that a claim would refuse, and none whose target another operation of the pipeline is at
+-- work on.
 SELECT o.target
 FROM holdfast.operation AS o
 WHERE o.kind = @kind AND o.state = 'READY'
+  AND (@free::BOOL OR EXISTS (
+    SELECT 1 FROM holdfast.operation_status AS s WHERE s.target = o.target AND s.kind = o.kind AND s.state = 'READY'))
   AND (NOT @free::BOOL OR (
     NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = @kind AND u.target = o.target)
     AND NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = @lock_kind AND u.target = o.target)))

@@ -25,15 +25,17 @@ export interface ReadyOperationsRow {
 }
 
 /**
- * Targets whose operation is READY, those that have waited longest first: by the partial index. With @free, none that a
- * claim would refuse, and none whose target another operation of the pipeline is at work on (its lock rows, by primary
- * key).
+ * Targets whose operation is READY, those that have waited longest first: by the partial index, and the lock rows by
+ * primary key. With @free, none that a claim would refuse, and none whose target another operation of the pipeline is at
+ * work on.
  */
 export const readyOperations = many<ReadyOperationsParams, ReadyOperationsRow>({
   name: 'ReadyOperations',
   text: `SELECT o.target
 FROM holdfast.operation AS o
 WHERE o.kind = $1 AND o.state = 'READY'
+  AND ($2::BOOL OR EXISTS (
+    SELECT 1 FROM holdfast.operation_status AS s WHERE s.target = o.target AND s.kind = o.kind AND s.state = 'READY'))
   AND (NOT $2::BOOL OR (
     NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = $1 AND u.target = o.target)
     AND NOT EXISTS (SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = $3 AND u.target = o.target)))

@@ -23,6 +23,7 @@ import {
 import { finishAndClaimStatement, type Statement } from '../../src/query/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { genericPlan } from '../support/generic-plan.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, createQueue } from './support.ts';
 
@@ -160,12 +161,8 @@ describe('no hot statement reads a table that grows from end to end', () => {
 
   const plan = async (text: string) => (await rows(db, text)).map(([line]) => line).join('\n');
 
-  /** What a prepared statement comes to after a few runs. EXPLAIN wants the simple protocol for it. */
-  const genericPlan = (statement: Statement) =>
-    withAdmin(database.url, async (client) => {
-      const answer = await client.query(`EXPLAIN (GENERIC_PLAN) ${statement.text}`);
-      return answer.rows.map((row) => row['QUERY PLAN']).join('\n');
-    });
+  const genericPlanOf = (statement: Statement) =>
+    withAdmin(database.url, (client) => genericPlan(client, statement.text));
 
   test.each(hot)('%s', async (_, statementFor) => {
     const statement = statementFor(database.engine);
@@ -174,13 +171,13 @@ describe('no hot statement reads a table that grows from end to end', () => {
       return;
     }
     expect(await plan(`EXPLAIN ${inlined(statement)}`)).not.toMatch(/Seq Scan on/);
-    expect(await genericPlan(statement)).not.toMatch(/Seq Scan on/);
+    expect(await genericPlanOf(statement)).not.toMatch(/Seq Scan on/);
   });
 
   test('a claim walks the partial index in its order: nothing of the backlog is sorted', async () => {
     const statement = claimed.statement(caller, database.engine);
     const shown = [await plan(`EXPLAIN ${inlined(statement)}`)];
-    if (database.engine === 'postgresql') shown.push(await genericPlan(statement));
+    if (database.engine === 'postgresql') shown.push(await genericPlanOf(statement));
     for (const text of shown) {
       expect(text).toMatch(/job_open/);
       expect(text).not.toMatch(/bitmap heap scan on job|sort key: (j\.)?bucket|order: \+bucket/i);
@@ -202,8 +199,7 @@ describe('no hot statement reads a table that grows from end to end', () => {
     await withAdmin(fresh.url, async (client) => {
       await client.query('SET enable_seqscan = off');
       for (const { text } of statements) {
-        const answer = await client.query(`EXPLAIN (GENERIC_PLAN) ${text}`);
-        const shown = answer.rows.map((row) => row['QUERY PLAN']).join('\n');
+        const shown = await genericPlan(client, text);
         expect(shown).not.toMatch(/Seq Scan on/);
         expect(wholeIndexScans(shown), shown).toEqual([]);
       }

@@ -18,7 +18,7 @@ describe('a network that falls silent', () => {
   });
   const silence = (proxy: FaultProxy) =>
     proxy.inject({ direction: 'to-client', action: stall(), times: Infinity, startup: true });
-  const options = { tls: { mode: 'disable' }, connectTimeoutMs: 500, closeTimeoutMs: 500 } as const;
+  const options = { tls: { mode: 'disable' }, connectTimeoutMs: 5_000, closeTimeoutMs: 500 } as const;
   const call = { buckets: [1n] };
 
   test.concurrent.each(DRIVERS)('holds a claim no longer than its session lives, %s', async (driver) => {

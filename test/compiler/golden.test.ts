@@ -16,6 +16,7 @@ import {
   type QueryDefinition,
   RowCountError,
 } from '../../src/query/index.ts';
+import { withAdmin } from '../support/admin.ts';
 import { createEmptyTestDatabase, testEngine } from '../support/database.ts';
 import { countingEngine } from './support/counting-engine.ts';
 import { textClient } from './support/executor.ts';
@@ -30,7 +31,16 @@ import {
   writeModules,
 } from './support/golden.ts';
 
-const cases = goldenCases(testEngine());
+const cases = goldenCases(testEngine(), await postgresRelease());
+/** The major version of the server of this run. */
+async function postgresRelease(): Promise<number> {
+  if (testEngine() === 'cockroachdb') return Infinity;
+  const { rows } = await withAdmin(inject('holdfast').url, (client) =>
+    client.query('SHOW server_version_num'),
+  );
+  return Math.floor(Number(rows[0].server_version_num) / 10_000);
+}
+
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
 beforeAll(writeModules);
@@ -102,7 +112,7 @@ const leftOut = new Set([
   'cockroachdb/follower-read',
 ]);
 
-const runnable = goldenCases(testEngine()).filter(
+const runnable = cases.filter(
   ({ name, schema, expected }) =>
     !leftOut.has(name) && schemaOf(schema).data !== undefined && 'queries.ts' in expected,
 );

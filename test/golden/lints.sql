@@ -35,6 +35,7 @@ SELECT name FROM item WHERE item_id::text = @id;
 SELECT id FROM lease WHERE small = big ORDER BY id;
 
 -- case: cast-of-indexed-by-plan
+-- postgresql: 16
 -- schema: casts-and-view
 -- name: ByParameter :many
 SELECT at FROM item WHERE item_id = @id::numeric;

@@ -226,6 +226,7 @@ SELECT max(name) AS "last!" FROM customer;
 SELECT name AS "name?" FROM customer;
 
 -- case: merge
+-- postgresql: 17
 -- name: Query :many
 MERGE INTO product AS p USING (SELECT 1::INT8 AS id) AS s ON s.id = p.product_id WHEN MATCHED THEN UPDATE SET price = p.price + 1 WHEN NOT MATCHED THEN INSERT (product_id, title, price, tags) VALUES (s.id, 'x', 1, '{}') RETURNING merge_action() AS action, p.title, s.id;
 
@@ -265,6 +266,7 @@ WITH RECURSIVE r AS (SELECT 1 AS n, 1 AS a, NULL::INT4 AS b UNION ALL SELECT r.n
 INSERT INTO customer (customer_id, name) VALUES (@id, @name) RETURNING customer_id, name, email, created_at;
 
 -- case: returning-old-new
+-- postgresql: 18
 -- name: Query :one
 INSERT INTO customer (customer_id, name) VALUES (@id, @name) ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name RETURNING old.name AS before, new.name AS after;
 

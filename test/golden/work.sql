@@ -18,6 +18,7 @@ UPDATE machine SET installed_at = now() WHERE machine_id = ANY(@targets::UUID[])
 UPDATE machine SET rack = @rack WHERE machine_id::TEXT = ANY(@targets::TEXT[]) RETURNING machine_id;
 
 -- case: finish-with-cast
+-- postgresql: 16
 -- schema: holdfast-numeric
 -- name: NoteInstall :finish kind=install
 UPDATE machine SET rack = @rack WHERE slot = @slot::NUMERIC AND machine_id = ANY(@targets::UUID[]);

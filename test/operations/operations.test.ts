@@ -52,6 +52,10 @@ describe.each(DRIVERS)('operations on %s', (driver) => {
       expect(await set.next(db, 'index', 10)).toEqual(['n2', 'n1']);
       expect(await set.next(db, 'index')).toEqual(['n2']);
       expect(await set.next(db, 'index-tools', 10)).toEqual(['n3']);
+      const working = await set.takeTarget(session, 'index', 'n2');
+      expect(await set.next(db, 'index', 10)).toEqual(['n1']);
+      await working.release();
+      expect(await set.next(db, 'index', 10)).toEqual(['n2', 'n1']);
     });
 
     test('an operation that is not declared is refused by name, with those that are', async () => {
@@ -284,6 +288,7 @@ describe.each(DRIVERS)('operations on %s', (driver) => {
       await janitor.sweep();
       expect((await set.status(db, 'a1'))[0]).toMatchObject({ state: 'FAILED', message: 'abandoned' });
       expect(await set.take(session, 'run')).toEqual([]);
+      expect(await set.next(db, 'run')).toEqual([]);
       await set.enable(db, 'a1', ['run']);
       expect((await set.status(db, 'a1'))[0]).toMatchObject({ state: 'READY', attempts: 0 });
       await (await set.takeTarget(session, 'run', 'a1')).finish();

@@ -13,7 +13,8 @@ import {
 
 // A theme is two files: THEME.sql has the cases, THEME.md what each of them gives. A case begins with the line
 // `-- case: NAME`; lines right below it may name a schema other than the theme's (`-- schema: NAME`), give options of the
-// target (`-- config: {...}`) or ask for other line ends (`-- line ends: CRLF`). The rest is its queries file.
+// target (`-- config: {...}`), ask for other line ends (`-- line ends: CRLF`), or say which release of PostgreSQL it needs
+// (`-- postgresql: 17`). The rest is its queries file.
 // schemas/NAME.sql is applied to one database, which all cases of that schema share; NAME.data.sql has rows for it.
 // In THEME.md the section `## CASE/FILE` holds a module that is generated, or messages.txt, which is what was said.
 
@@ -30,6 +31,8 @@ export interface GoldenCase {
   readonly schema: string;
   readonly queries: string;
   readonly config: object;
+  /** The oldest release of PostgreSQL that takes it. */
+  readonly since: number;
   /** The folder of its expected modules, once `writeModules` has been called. */
   readonly modules: string;
   /** Expected text by file name. */
@@ -38,13 +41,14 @@ export interface GoldenCase {
 
 function readHead(text: string, theme: string, themeSchema: string): Omit<GoldenCase, 'expected'> {
   const [, name, options, queries] =
-    /^-- case: (\S+)\n((?:-- (?:schema|config|line ends): [^\n]*\n)*)(.*)$/s.exec(text)!;
+    /^-- case: (\S+)\n((?:-- (?:schema|config|line ends|postgresql): [^\n]*\n)*)(.*)$/s.exec(text)!;
   const option = (key: string) => new RegExp(`^-- ${key}: (.*)$`, 'm').exec(options!)?.[1];
   return {
     name: `${theme}/${name}`,
     theme,
     schema: option('schema') ?? themeSchema,
     config: JSON.parse(option('config') ?? '{}') as object,
+    since: Number(option('postgresql') ?? 0),
     queries: option('line ends') === 'CRLF' ? queries!.replaceAll('\n', '\r\n') : queries!,
     modules: path.join(modulesRoot, theme, name!),
   };
@@ -60,8 +64,10 @@ function readExpected(theme: string): Map<string, Record<string, string>> {
 }
 
 /** The cases of an engine: those of the theme `cockroachdb` are CockroachDB's, the others PostgreSQL's. */
-export function goldenCases(engine: 'postgresql' | 'cockroachdb'): GoldenCase[] {
-  return allCases().filter(({ theme }) => (theme === 'cockroachdb') === (engine === 'cockroachdb'));
+export function goldenCases(engine: 'postgresql' | 'cockroachdb', release = Infinity): GoldenCase[] {
+  return allCases().filter(
+    ({ theme, since }) => (theme === 'cockroachdb') === (engine === 'cockroachdb') && since <= release,
+  );
 }
 
 function allCases(): GoldenCase[] {
