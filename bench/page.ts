@@ -293,6 +293,7 @@ function claimsPart({ claims }: Results): string {
     `A \`:step\` proves session and token, makes its change and keeps the work, in one statement: ${rate(steps)} a second with 8 workers of one process; their UPDATEs of one row alone, each on a connection of its own: ${rate(updates)}.`,
     'Milliseconds of one worker, one job at a time: the median, and the range without the fastest and the slowest tenth.',
     table(['what else is there', 'claim', 'end'], rows),
+    'A snapshot that is held open (a dump, a long report, a forgotten transaction) keeps the server from cleaning up the versions of rows that claims and ends leave, and every claim passes over those of the jobs before it. Let long reads run on a replica, and watch for old transactions.',
   ].join('\n\n');
 }
 
