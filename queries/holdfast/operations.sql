@@ -13,31 +13,41 @@ WHERE o.kind = @kind AND o.state = 'READY'
 ORDER BY o.changed_at, o.target
 LIMIT @wanted::INT8;
 
--- name: OperationStates :many
--- What stands of some operations of a target, and whether the target was deleted: by primary key. One row a kind asked
--- for. READY with a live holder is WORKING.
--- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
-SELECT k.kind AS "kind!", CASE WHEN d.deadline > now() THEN 'WORKING' ELSE o.state END AS state, w.holder,
-  EXISTS (SELECT 1 FROM holdfast.deleted_target AS g WHERE g.pipeline = @pipeline AND g.target = @target) AS "is_deleted!"
-FROM unnest(@kinds::TEXT[]) AS k (kind)
-LEFT JOIN holdfast.operation AS o ON o.target = @target AND o.kind = k.kind
-LEFT JOIN holdfast.work AS w ON w.target = @target AND w.kind = k.kind
-LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder;
+-- name: StandingOperation :one
+-- What is written down of an operation, and whether its target was deleted: by primary key. Whether somebody works on it
+-- is for its lock row to say.
+SELECT (SELECT state FROM holdfast.operation WHERE target = @target AND kind = @kind) AS state,
+  EXISTS (SELECT 1 FROM holdfast.deleted_target WHERE pipeline = @pipeline AND target = @target) AS "is_deleted!";
 
--- name: EnableOperations :exec
--- Makes operations of a target READY: by primary key. One that is READY stays as it is, so that two of these are one,
--- unless a worker holds it (@held), and may have begun before what it is asked for: then one more generation is asked
--- for, once.
-INSERT INTO holdfast.operation AS o (target, kind, state, requested)
-SELECT @target::TEXT, k.kind, 'READY', CASE WHEN k.kind = ANY(@held::TEXT[]) THEN 2 ELSE 1 END
-FROM unnest(@kinds::TEXT[]) AS k (kind)
-ORDER BY k.kind
-ON CONFLICT (target, kind) DO UPDATE
-SET state = 'READY',
-  requested = CASE WHEN o.state <> 'READY' THEN o.requested + 1
-    WHEN excluded.requested = 2 AND o.requested = o.done + 1 THEN o.requested + 1
-    ELSE o.requested END,
-  changed_at = CASE WHEN o.state <> 'READY' THEN now() ELSE o.changed_at END;
+-- name: EnableOperations :many
+-- Makes operations of a target READY, unless it was deleted: by primary key, one statement. Their lock rows are made where
+-- there are none, and locked until the commit (as by LockWork), so that a claim comes before, and shows here, or after, and
+-- is made by somebody who sees what the transaction has written. One that is READY stays as it is, so that two of these
+-- are one, unless a worker holds it, and may have begun before what it is asked for: then one more generation is asked
+-- for, once. Gives those that are READY now, and whether something keeps them from being claimed.
+WITH locked AS (
+  INSERT INTO holdfast.work AS w (target, kind, token)
+  SELECT @target::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest(@kinds::TEXT[]) AS k (kind)
+  ORDER BY k.kind
+  ON CONFLICT (target, kind) DO UPDATE SET token = w.token
+  RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS has_failed
+), enabled AS (
+  INSERT INTO holdfast.operation AS o (target, kind, state, requested)
+  SELECT @target::TEXT, l.kind, 'READY', CASE WHEN l.holder IS NULL THEN 1 ELSE 2 END
+  FROM locked AS l
+  WHERE NOT EXISTS (SELECT 1 FROM holdfast.deleted_target AS g WHERE g.pipeline = @pipeline AND g.target = @target)
+  ORDER BY l.kind
+  ON CONFLICT (target, kind) DO UPDATE
+  SET state = 'READY',
+    requested = CASE WHEN o.state <> 'READY' THEN o.requested + 1
+      WHEN excluded.requested = 2 AND o.requested = o.done + 1 THEN o.requested + 1
+      ELSE o.requested END,
+    changed_at = CASE WHEN o.state <> 'READY' THEN now() ELSE o.changed_at END
+  RETURNING kind
+)
+SELECT e.kind, l.holder IS NULL AND l.has_failed AS "is_kept_back!"
+FROM enabled AS e JOIN locked AS l ON l.kind = e.kind
+ORDER BY e.kind;
 
 -- name: SettleOperation :one
 -- The end of one generation, the one after the last that was done, by primary key: READY again when another one was asked
@@ -77,11 +87,12 @@ WHERE target = ANY(@targets::TEXT[]) AND kind = ANY(@kinds::TEXT[])
 ORDER BY target, kind;
 
 -- name: ListOperations :many
--- A page of a pipeline's operations, in the order of their keys: from the primary key, filtered.
+-- A page of a pipeline's operations, in the order of their keys: from the primary key, filtered. Null filters nothing.
 SELECT target AS "target!", kind AS "kind!", state AS "state!", message, requested AS "requested!", done AS "done!",
   attempts AS "attempts!", session_id, created_at AS "created_at!", changed_at AS "changed_at!"
 FROM holdfast.operation_status
 WHERE kind = ANY(@kinds::TEXT[]) AND (target, kind) > (@after_target::TEXT, @after_kind::TEXT)
+  AND (sqlc.narg(targets)::TEXT[] IS NULL OR target = ANY(sqlc.narg(targets)::TEXT[]))
   AND (sqlc.narg(state)::TEXT IS NULL OR state = sqlc.narg(state)::TEXT)
   AND (sqlc.narg(message)::TEXT IS NULL OR message = sqlc.narg(message)::TEXT)
   AND (sqlc.narg(since)::TIMESTAMPTZ IS NULL OR changed_at >= sqlc.narg(since)::TIMESTAMPTZ)
@@ -90,9 +101,10 @@ ORDER BY target, kind
 LIMIT @page::INT8;
 
 -- name: CountOperations :many
--- How many there are, by operation and state: reads the whole table. Run it seldom.
+-- How many there are, by operation and state, of some kinds or (null) of all: reads the whole table. Run it seldom.
 SELECT kind AS "kind!", state AS "state!", count(*) AS operations
 FROM holdfast.operation_status
+WHERE sqlc.narg(kinds)::TEXT[] IS NULL OR kind = ANY(sqlc.narg(kinds)::TEXT[])
 GROUP BY kind, state
 ORDER BY kind, state;
 

@@ -231,7 +231,7 @@ INSERT INTO holdfast.work AS w (target, kind, token)
 SELECT @target::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest(@kinds::TEXT[]) AS k (kind)
 ORDER BY k.kind
 ON CONFLICT (target, kind) DO UPDATE SET token = w.token
-RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS "has_failed!";
+RETURNING kind, holder;
 
 -- name: WakeWork :execrows
 -- Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last.

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { addUrlOption, databaseUrl } from './support/database-url.ts';
+import type { Database } from '../index.ts';
+import type { OperationState, Pipeline } from '../operations/index.ts';
+import { addUrlOption, withDatabase } from './support/database-url.ts';
 import { iso, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
@@ -14,7 +16,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-const STATES = ['READY', 'WORKING', 'OK', 'WARNING', 'FAILED'] as const;
+const STATES = ['READY', 'WORKING', 'OK', 'WARNING', 'FAILED'] as const satisfies readonly OperationState[];
 /** Longer messages are cut in a table; `--json` shows all of them. */
 const CELL = 60;
 
@@ -46,22 +48,17 @@ const filtered = (command: Command) =>
     .option('--until <time>', 'changed before this time, ISO 8601');
 
 /** Connects, and finds out which operations the pipeline has. */
-async function using<T>(
+async function withPipeline<T>(
   name: string,
   { url }: Options,
-  act: (
-    db: import('../index.ts').Database,
-    pipeline: import('../operations/index.ts').Pipeline,
-  ) => Promise<T>,
+  act: (db: Database, pipeline: Pipeline) => Promise<T>,
 ): Promise<T> {
-  const [{ connect }, { findPipeline }] = await Promise.all([
-    import('../index.ts'),
-    import('../operations/index.ts'),
-  ]);
-  await using db = await connect({ url: databaseUrl(url), pool: { max: 1 } });
-  const pipeline = await findPipeline(db, name);
-  if (!pipeline) throw new UsageError(`there is no operation of a pipeline "${name}"`);
-  return await act(db, pipeline);
+  const { findPipeline } = await import('../operations/index.ts');
+  return withDatabase(url, async (db) => {
+    const pipeline = await findPipeline(db, name);
+    if (!pipeline) throw new UsageError(`there is no operation of a pipeline "${name}"`);
+    return act(db, pipeline);
+  });
 }
 
 function filterOf({ operation, state, message, since, until }: Options) {
@@ -86,7 +83,7 @@ function timeOf(option: string, text: string): Date {
 
 async function list(name: string, options: Options): Promise<void> {
   const filter = filterOf(options);
-  await using(name, options, async (db, pipeline) => {
+  await withPipeline(name, options, async (db, pipeline) => {
     const rows: string[][] = [];
     for await (const { requested, done, ...status } of pipeline.list(db, filter)) {
       if (options.json) {
@@ -102,7 +99,7 @@ async function list(name: string, options: Options): Promise<void> {
 }
 
 async function report(name: string, options: Options): Promise<void> {
-  const { counts, failures } = await using(name, options, async (db, pipeline) => ({
+  const { counts, failures } = await withPipeline(name, options, async (db, pipeline) => ({
     counts: await pipeline.counts(db),
     failures: await pipeline.failures(db),
   }));
@@ -130,7 +127,7 @@ async function rerun(name: string, options: Options): Promise<void> {
     throw new UsageError(
       'say which operations: with --target, --operation, --state, --message, --since or --until',
     );
-  const count = await using(name, options, (db, pipeline) => pipeline.rerun(db, filter));
+  const count = await withPipeline(name, options, (db, pipeline) => pipeline.rerun(db, filter));
   console.log(`enabled ${count}`);
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addUrlOption, databaseUrl } from './support/database-url.ts';
+import { addUrlOption, withDatabase } from './support/database-url.ts';
 import { iso, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
@@ -34,19 +34,12 @@ export function register(program: Command): void {
     .action(resume);
 }
 
-/** Connects, does it, and closes. */
-async function using<T>(
-  url: string | undefined,
-  act: (db: import('../index.ts').Database) => Promise<T>,
-): Promise<T> {
-  const { connect } = await import('../index.ts');
-  await using db = await connect({ url: databaseUrl(url), pool: { max: 1 } });
-  return await act(db);
-}
-
 async function list({ url, kind }: Options): Promise<void> {
   const { activeWork, listKinds } = await import('../index.ts');
-  const [held, kinds] = await using(url, async (db) => [await activeWork(db), await listKinds(db)] as const);
+  const [held, kinds] = await withDatabase(
+    url,
+    async (db) => [await activeWork(db), await listKinds(db)] as const,
+  );
   const isMeant = (one: { readonly kind: string }) => kind === undefined || one.kind === kind;
   const rows = held
     .filter(isMeant)
@@ -58,7 +51,7 @@ async function list({ url, kind }: Options): Promise<void> {
 
 async function quarantined({ url, kind }: Options): Promise<void> {
   const { quarantinedWork } = await import('../index.ts');
-  const found = await using(url, (db) => quarantinedWork(db));
+  const found = await withDatabase(url, (db) => quarantinedWork(db));
   const rows = found
     .filter((work) => kind === undefined || work.kind === kind)
     .map((work) => [work.kind, work.target, work.failures.toString(), iso(work.startedAt), work.cause ?? '']);
@@ -66,18 +59,18 @@ async function quarantined({ url, kind }: Options): Promise<void> {
 }
 
 async function release(kind: string, target: string, { url, cause }: Options): Promise<void> {
-  const released = await using(url, (db) => db.kinds.release(kind, target, cause!));
+  const released = await withDatabase(url, (db) => db.kinds.release(kind, target, cause!));
   if (!released)
     throw new UsageError(`${kind} of ${target} has nothing to be released from, or a live session holds it`);
   console.log(`released ${kind} of ${target}`);
 }
 
 async function pause(kind: string, { url, cause }: Options): Promise<void> {
-  const paused = await using(url, (db) => db.kinds.pause(kind, cause!));
+  const paused = await withDatabase(url, (db) => db.kinds.pause(kind, cause!));
   console.log(paused ? `paused ${kind}` : `${kind} was paused already`);
 }
 
 async function resume(kind: string, { url, cause }: Options): Promise<void> {
-  const resumed = await using(url, (db) => db.kinds.resume(kind, cause!));
+  const resumed = await withDatabase(url, (db) => db.kinds.resume(kind, cause!));
   console.log(resumed ? `resumed ${kind}` : `${kind} was not paused`);
 }

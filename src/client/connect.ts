@@ -62,7 +62,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     prepare,
   };
   const { listen = true, pollIntervalMs = 250 } = options.announcements ?? {};
-  const listenAt = typeof listen === 'string' ? parseUrl(listen, tls) : address;
+  const listenAt = typeof listen === 'string' ? parseUrl(listen, tls, 'announcements.listen') : address;
   const implementation = driver === 'postgres' ? postgresDriver : pgDriver;
   const main = new Pool(implementation, address, settings);
   const heartbeatPool = new Pool(implementation, address, {
@@ -73,7 +73,7 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   });
   try {
     const { engine, isDirect } = await detectEngine(main, settings.connectTimeoutMs);
-    const claimPool =
+    const ownClaims =
       isDirect && engine.system === 'postgresql'
         ? new Pool(implementation, addressForClaims(address), settings)
         : undefined;
@@ -83,15 +83,14 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
       hosts: address.hosts,
       pools: observedPools(address, {
         main: [main, settings.max],
-        ...(claimPool ? { claims: [claimPool, settings.max] as const } : {}),
+        ...(ownClaims ? { claims: [ownClaims, settings.max] as const } : {}),
         heartbeats: [heartbeatPool, HEARTBEAT_CONNECTIONS],
       }),
     });
     return new Database({
       pool: main,
       heartbeatPool,
-      claimPool,
-      claims: new ClaimPool(claimPool ?? main, engine, claimPool !== undefined),
+      claims: new ClaimPool(engine, main, ownClaims),
       engine,
       telemetry,
       waiter: new Waiter({

@@ -46,8 +46,6 @@ export interface DatabaseParts {
   readonly pool: Pool;
   /** For heartbeats alone, so that busy transactions cannot starve them. */
   readonly heartbeatPool: Pool;
-  /** For claims and ends; undefined where they use `pool`. */
-  readonly claimPool: Pool | undefined;
   readonly claims: ClaimPool;
   readonly engine: Engine;
   readonly telemetry: Telemetry;
@@ -95,9 +93,9 @@ export class Database implements Executor {
 
   /** Connections by state, heartbeat statements sent so far, and whether it hears notifications. */
   get stats() {
-    const { pool, claimPool, waiter } = this.#parts;
-    const [main, claims] = [pool.stats, claimPool?.stats];
-    const sum = (state: keyof typeof main) => main[state] + (claims?.[state] ?? 0);
+    const { pool, claims, waiter } = this.#parts;
+    const [main, own] = [pool.stats, claims.own?.stats];
+    const sum = (state: keyof typeof main) => main[state] + (own?.[state] ?? 0);
     return {
       idle: sum('idle'),
       busy: sum('busy'),
@@ -260,7 +258,7 @@ export class Database implements Executor {
   }
 
   async #close(): Promise<void> {
-    const { pool, claimPool, heartbeatPool, closeTimeoutMs } = this.#parts;
+    const { pool, claims, heartbeatPool, closeTimeoutMs } = this.#parts;
     const until = performance.now() + closeTimeoutMs;
     const leftMs = () => Math.max(0, until - performance.now());
     await within(leftMs(), Promise.allSettled([...this.#starting]));
@@ -268,7 +266,7 @@ export class Database implements Executor {
     await within(leftMs(), Promise.allSettled(sessions));
     await within(leftMs(), Promise.all([this.#heartbeats.stop(), this.#parts.waiter.stop()]));
     await within(leftMs(), this.#transactor.close());
-    const pools = [pool, claimPool, heartbeatPool];
+    const pools = [pool, claims.own, heartbeatPool];
     await Promise.all(pools.map((one) => one?.close(leftMs())));
     await this.#parts.onClose();
   }

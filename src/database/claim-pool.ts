@@ -30,15 +30,17 @@ export function addressForClaims(address: Address): Address {
  * around it. Through a pooler a connection keeps no settings: there they are set for each transaction.
  */
 export class ClaimPool {
+  /** Connections to what `addressForClaims` gives; undefined: they are the shared pool's. */
+  readonly own: Pool | undefined;
   readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #begin: string | undefined;
 
-  /** `isSet`: the pool's connections have what `addressForClaims` adds. */
-  constructor(pool: Pool, engine: Engine, isSet: boolean) {
-    this.#pool = pool;
+  constructor(engine: Engine, shared: Pool, own: Pool | undefined) {
+    this.own = own;
+    this.#pool = own ?? shared;
     this.#engine = engine;
-    this.#begin = engine.system === 'cockroachdb' || isSet ? undefined : BEGIN_SET;
+    this.#begin = engine.system === 'cockroachdb' || own ? undefined : BEGIN_SET;
   }
 
   get system(): Engine['system'] {

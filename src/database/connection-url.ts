@@ -46,37 +46,34 @@ const KNOWN_PARAMETERS = new Set([
 
 /**
  * Reads `postgresql://user:password@host1:port1,host2:port2/database?sslmode=verify-full&sslrootcert=ca.crt`.
- * Throws MisuseError, which quotes neither user nor password, also where a slip makes them look like a host.
+ * Throws MisuseError about `subject`, which quotes neither user nor password, also where a slip makes them look like a host.
  */
-export function parseUrl(url: string, settings: TlsSettings = {}): Address {
+export function parseUrl(url: string, settings: TlsSettings = {}, subject = 'url'): Address {
+  const refusal = (message: string) => invalidOption(subject, message);
   const match = SHAPE.exec(url);
   if (!match) {
-    throw invalidOption('url', 'expected postgresql://user:password@host:port/database?sslmode=verify-full');
+    throw refusal('expected postgresql://user:password@host:port/database?sslmode=verify-full');
   }
   const [, , credentials = '', hostList = '', database = '', search = ''] = match;
   // If the URL is split in the wrong place, a part of the password looks like a host, and the error would quote it.
   const isCutWrong = match[2] === undefined ? url.includes('@') : `${hostList}${database}`.includes('@');
   if (isCutWrong)
-    throw invalidOption(
-      'url',
+    throw refusal(
       'an @ is not where one belongs: in user and password write @ as %40, / as %2F, ? as %3F, # as %23',
     );
   const colon = credentials.indexOf(':');
-  const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), 'user');
-  const hosts = hostList.split(',').map(parseHost);
+  const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), 'user', refusal);
+  const hosts = hostList.split(',').map((host, index) => parseHost(host, index, refusal));
   const parameters = new URLSearchParams(search);
   for (const name of parameters.keys()) {
     if (!KNOWN_PARAMETERS.has(name))
-      throw invalidOption(
-        'url',
-        `unknown parameter "${name}"; known are ${[...KNOWN_PARAMETERS].join(', ')}`,
-      );
+      throw refusal(`unknown parameter "${name}"; known are ${[...KNOWN_PARAMETERS].join(', ')}`);
   }
   return {
     hosts,
     user: user || userInfo().username,
-    password: colon < 0 ? undefined : decode(credentials.slice(colon + 1), 'password'),
-    database: decode(database, 'database') || user || 'postgres',
+    password: colon < 0 ? undefined : decode(credentials.slice(colon + 1), 'password', refusal),
+    database: decode(database, 'database', refusal) || user || 'postgres',
     applicationName: parameters.get('application_name') ?? undefined,
     serverOptions: parameters.get('options') || undefined,
     tls: readTls({
@@ -88,22 +85,25 @@ export function parseUrl(url: string, settings: TlsSettings = {}): Address {
   };
 }
 
-function parseHost(text: string, index: number): { host: string; port: number } {
+function parseHost(
+  text: string,
+  index: number,
+  refusal: (message: string) => Error,
+): { host: string; port: number } {
   const match = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(text);
   const port = Number(match?.[2] ?? 5432);
   if (!match || port < 1 || port > 65_535)
-    throw invalidOption(
-      'url',
+    throw refusal(
       `host ${index + 1} is not host:port with a port from 1 to 65535; user and password go before it, with an @ between: user:password@host:port`,
     );
   return { host: match[1]!.replace(/^\[|\]$/g, '') || 'localhost', port };
 }
 
-function decode(text: string, part: string): string {
+function decode(text: string, part: string, refusal: (message: string) => Error): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalidOption('url', `the ${part} has a bad percent escape: write % as %25`);
+    throw refusal(`the ${part} has a bad percent escape: write % as %25`);
   }
 }
 

@@ -1,4 +1,6 @@
 import { ConnectionLostError, within } from '../base/index.ts';
+import type { RawResult } from '../query/index.ts';
+import type { DriverConnection } from './driver.ts';
 import type { Pool } from './pool.ts';
 
 /** What the server is and what it can do. The server says so itself; it is never configured. */
@@ -38,20 +40,25 @@ export function engineOf(versionText: string): Engine {
   };
 }
 
+/** What answers a connection. */
 export interface Detected {
   readonly engine: Engine;
-  /** A connection is one to the server: what answers has the process id that the connection was given at its start. */
+  /** No pooler stands between: it has the process id that the connection was given at its start. */
   readonly isDirect: boolean;
 }
 
 /** One round trip. Throws ConnectionLostError when the server does not answer within `ms`. */
-export function detectEngine(pool: Pool, ms: number): Promise<Detected> {
-  return pool.use({}, async (connection) => {
-    const asked = connection.sendSimple('SELECT version(), pg_backend_pid()');
-    const { rows } = await within(ms, asked, () => {
-      throw new ConnectionLostError(`the server did not answer within ${ms} ms`);
-    });
-    const [version, processId] = rows[0] ?? [];
-    return { engine: engineOf(version ?? ''), isDirect: processId === String(connection.processId) };
-  });
+export const detectEngine = (pool: Pool, ms: number): Promise<Detected> =>
+  pool.use({}, (connection) => detectOn(connection, ms));
+
+export async function detectOn(connection: DriverConnection, ms: number): Promise<Detected> {
+  const { rows } = await askSimply(connection, 'SELECT version(), pg_backend_pid()', ms);
+  const [version, processId] = rows[0] ?? [];
+  return { engine: engineOf(version ?? ''), isDirect: processId === String(connection.processId) };
 }
+
+/** Throws ConnectionLostError when the server does not answer within `ms`. */
+export const askSimply = (connection: DriverConnection, text: string, ms: number): Promise<RawResult> =>
+  within(ms, connection.sendSimple(text), () => {
+    throw new ConnectionLostError(`the server did not answer within ${ms} ms`);
+  });

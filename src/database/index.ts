@@ -5,7 +5,7 @@ export { refuseCopyStreams } from './copy-streams.ts';
 export type { Driver, DriverConnection, DriverOptions, DriverTls } from './driver.ts';
 export { pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
-export { type Capabilities, detectEngine, type Engine, engineOf } from './engine.ts';
+export { askSimply, type Capabilities, detectEngine, detectOn, type Engine, engineOf } from './engine.ts';
 export { runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';
 export { Lease } from './lease.ts';

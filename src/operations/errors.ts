@@ -25,18 +25,18 @@ export class InvalidTransitionError extends HoldfastError {
   }
 }
 
-/** Another operation of the target is at work, so this one cannot be taken, or the target not be deleted. */
+/** This operation cannot be taken now, or the target not be deleted, mostly because another one of it is at work. */
 export class OperationConflictError extends HoldfastError {
   readonly code = 'HOLDFAST_OPERATION_CONFLICT';
   readonly target: string;
-  /** The one in the way; undefined when it ended meanwhile, or the target is being deleted. */
+  /** The one in the way; undefined when something else is, such as a backoff. */
   readonly operation: string | undefined;
   readonly sessionId: string | undefined;
 
   constructor(target: string, operation: string | undefined, sessionId: string | undefined) {
     super(
       operation === undefined
-        ? `${target} is taken by another operation, or is being deleted: try again`
+        ? `${target} cannot be taken now: it backs off, its kind is paused, or another one has just had it`
         : `${operation} of ${target} is at work, held by session ${sessionId}`,
     );
     this.target = target;

@@ -9,7 +9,7 @@ export const operationsFace: Face = {
       descriptions: { 'holdfast.operations': 'Operations by kind and state' },
       when: 'seldom',
       read: async ({ guarded }) => ({
-        'holdfast.operations': (await countOperations(guarded)).map(
+        'holdfast.operations': (await countOperations(guarded, { kinds: null })).map(
           ({ kind, state, operations }) => [operations, { kind, state }] as const,
         ),
       }),

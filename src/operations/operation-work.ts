@@ -1,5 +1,6 @@
 import { invalidOption } from '../base/index.ts';
 import { settleOperation } from '../queries/operations.ts';
+import { releaseQuarantine } from '../queries/work.ts';
 import type { Transaction } from '../transact/index.ts';
 import type { Work } from '../work/index.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -52,7 +53,7 @@ export class OperationWork<Operation extends string = string> {
       throw invalidOption('state', 'a finished operation is OK or WARNING; error() makes it FAILED');
     const kinds = this.#pipeline.kindsOf(enable);
     return this.work.finish(async (tx) => {
-      const value = await this.#settle(tx, state, message, body);
+      const { value } = await this.#settle(tx, state, message, body);
       await this.#pipeline.makeReady(tx, this.target, kinds);
       return value;
     }) as Promise<T>;
@@ -61,8 +62,10 @@ export class OperationWork<Operation extends string = string> {
   /** Ends it as FAILED with the message: nobody takes it before it is enabled. Otherwise like `finish`. */
   error<T = void>(message: string, body?: OperationBody<T>): Promise<T> {
     return this.work.transact(async (tx) => {
-      const value = await this.#settle(tx, 'FAILED', message, body);
+      const { value, isReady } = await this.#settle(tx, 'FAILED', message, body);
       await this.work.fail(message);
+      // It was enabled meanwhile: what failed is not held against that.
+      if (isReady) await forget(tx, this.work.kind, this.target);
       return value;
     }) as Promise<T>;
   }
@@ -86,7 +89,7 @@ export class OperationWork<Operation extends string = string> {
     state: string,
     message: string | undefined,
     body: OperationBody<T> | undefined,
-  ): Promise<T> {
+  ): Promise<{ readonly value: T; readonly isReady: boolean }> {
     const { target, kind } = this.work;
     const { generation, state: now } = await settleOperation(tx, {
       target,
@@ -94,7 +97,13 @@ export class OperationWork<Operation extends string = string> {
       state,
       message: message ?? null,
     });
-    if (now === 'READY') tx.announce(kind);
-    return (await body?.(tx, generation)) as T;
+    const isReady = now === 'READY';
+    if (isReady) tx.announce(kind);
+    return { value: (await body?.(tx, generation)) as T, isReady };
   }
+}
+
+/** Lets an operation that is enabled again be claimed at once, with all its attempts before it. */
+export async function forget(tx: Transaction, kind: string, target: string): Promise<void> {
+  await releaseQuarantine(tx, { kind, target, cause: 'enabled again' });
 }

@@ -7,16 +7,16 @@ import {
   kindsOfPipeline,
   listOperations,
   operationFailures,
-  operationStates,
   operationStatus,
   readyOperations,
+  standingOperation,
   targetsWithoutOperations,
   writeOperation,
 } from '../queries/operations.ts';
-import { lockWork, releaseQuarantine } from '../queries/work.ts';
+import { lockWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
-import type { CandidateSource, KindOptions, Session, Work } from '../work/index.ts';
+import { type CandidateSource, GROUP, type KindOptions, type Session, type Work } from '../work/index.ts';
 import {
   allowsWithoutHold,
   checkDefinition,
@@ -24,14 +24,14 @@ import {
   type PipelineDefinition,
 } from './definition.ts';
 import { InvalidTransitionError, OperationConflictError, TargetDeletedError } from './errors.ts';
-import { type OperationBody, OperationWork } from './operation-work.ts';
+import { forget, OperationWork } from './operation-work.ts';
 
 /** A database, a session, or a transaction that is under way: what is called with it becomes part of it. */
 export interface Transacts extends Executor {
   transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
 }
 
-/** What `update` changes; nothing is an error. */
+/** What `update` changes: one of these at least. */
 export interface OperationUpdate<Operation extends string> {
   /** Of the operation itself. Without a hold only what the state diagram allows: `READY`, or `FAILED`. */
   readonly state?: Exclude<OperationState, 'WORKING'> | undefined;
@@ -62,20 +62,13 @@ export interface OperationStatus<Operation extends string> {
 /** Which operations `list` and `rerun` are about; what is not given does not matter. */
 export interface OperationFilter<Operation extends string> {
   readonly operations?: readonly Operation[] | undefined;
+  readonly targets?: readonly string[] | undefined;
   readonly state?: OperationState | undefined;
   /** Exactly this message: a group of failures. */
   readonly message?: string | undefined;
   /** Changed at or after `since`, and before `until`. */
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
-}
-
-/** What stands of one operation of a target. */
-interface Standing {
-  readonly kind: string;
-  readonly state: OperationState | undefined;
-  readonly holder: string | null;
-  readonly isDeleted: boolean;
 }
 
 const PAGE = 500;
@@ -128,7 +121,7 @@ export class Pipeline<Operation extends string = string> {
     const kind = this.kindOf(operation);
     if (!Number.isInteger(wanted) || wanted < 1)
       throw invalidOption('wanted', `${wanted} is not a whole number from 1`);
-    const lockKind = `group:${this.#group}`;
+    const lockKind = GROUP + this.#group;
     const rows = await readyOperations(reading(on), { kind, lockKind, free, wanted: BigInt(wanted) });
     return rows.map(({ target }) => target);
   }
@@ -170,19 +163,18 @@ export class Pipeline<Operation extends string = string> {
     target: string,
   ): Promise<OperationWork<Operation>> {
     const kind = this.kindOf(operation);
-    const source: CandidateSource = {
+    const stateIn = (all: readonly OperationStatus<Operation>[]) =>
+      all.find((status) => status.operation === operation)?.state;
+    const [work] = await session.claim({
       kind,
-      candidates: async (tx) => {
-        const { state } = (await this.#states(tx, target, [kind]))[0]!;
-        return state === 'READY' ? [this.#exclude(checkTarget(target))] : [];
-      },
-    };
-    const [work] = await session.claim(source);
+      candidates: async (tx) =>
+        stateIn(await this.status(tx, checkTarget(target))) === 'READY' ? [this.#exclude(target)] : [],
+    });
     if (work) return this.of(work);
-    const all = await this.#states(session, target, this.kindsOf(this.operations));
-    this.#refuseConflict(target, all);
-    const from = all.find((row) => row.kind === kind)!.state;
-    if (from === 'READY') throw new OperationConflictError(target, undefined, undefined);
+    const all = await this.status(session, target);
+    const conflict = conflictOf(target, all);
+    const from = stateIn(all);
+    if (conflict.operation !== undefined || from === 'READY') throw conflict;
     throw new InvalidTransitionError(target, operation, from, 'WORKING', 'it is not READY');
   }
 
@@ -214,24 +206,21 @@ export class Pipeline<Operation extends string = string> {
       if (message !== undefined && !isText(message))
         throw invalidOption('message', 'expected a text without zero bytes');
       const ready = this.kindsOf(state === 'READY' ? [operation, ...enable] : enable);
-      // Which of them somebody works on cannot change any more from here on.
+      // Whether somebody works on them cannot change any more from here on.
       const locked = lockWork(tx, { target: checkTarget(target), kinds: [...new Set([kind, ...ready])] });
-      const states = await this.#states(tx, target, [kind]);
-      const from = states[0]!.state;
-      const { holder } = (await locked).find((row) => row.kind === kind)!;
-      if (states[0]!.isDeleted) throw new TargetDeletedError(this.name, target);
+      const standing = standingOperation(tx, { target, kind, pipeline: this.name });
+      const holder = (await locked).find((row) => row.kind === kind)!.holder;
+      const { state: stored, isDeleted } = await standing;
+      if (isDeleted) throw new TargetDeletedError(this.name, target);
+      const from = holder === null ? ((stored ?? undefined) as OperationState | undefined) : 'WORKING';
       if (state !== undefined && state !== 'READY') {
-        if (!allowsWithoutHold(holder === null ? from : 'WORKING', state))
-          throw new InvalidTransitionError(
-            target,
-            operation,
-            holder === null ? from : 'WORKING',
-            state,
-            holder === null ? 'the diagram has no such step' : `session ${holder} holds it`,
-          );
+        if (!allowsWithoutHold(from, state)) {
+          const why = holder === null ? 'the diagram has no such step' : `session ${holder} holds it`;
+          throw new InvalidTransitionError(target, operation, from, state, why);
+        }
         await writeOperation(tx, { target, kind, state, message: message ?? null });
       }
-      await this.#enable(tx, target, ready, await locked);
+      await this.makeReady(tx, target, ready);
       if (message !== undefined && (state === undefined || state === 'READY'))
         await this.note(tx, target, kind, message);
     });
@@ -278,25 +267,12 @@ export class Pipeline<Operation extends string = string> {
   /** @internal In a transaction; throws TargetDeletedError. */
   async makeReady(tx: Transaction, target: string, kinds: readonly string[]): Promise<void> {
     if (kinds.length === 0) return;
-    const locked = lockWork(tx, { target, kinds: [...kinds] });
-    const states = await this.#states(tx, target, kinds);
-    if (states[0]!.isDeleted) throw new TargetDeletedError(this.name, target);
-    await this.#enable(tx, target, kinds, await locked);
-  }
-
-  async #enable(
-    tx: Transaction,
-    target: string,
-    kinds: readonly string[],
-    locked: readonly { readonly kind: string; readonly holder: string | null; readonly hasFailed: boolean }[],
-  ): Promise<void> {
-    if (kinds.length === 0) return;
-    const held = locked.filter(({ holder }) => holder !== null).map(({ kind }) => kind);
-    await enableOperations(tx, { target, kinds: [...kinds], held });
-    for (const { kind, holder, hasFailed } of locked)
-      if (hasFailed && holder === null && kinds.includes(kind))
-        await releaseQuarantine(tx, { kind, target, cause: 'enabled again' });
-    for (const kind of kinds) tx.announce(kind);
+    const enabled = await enableOperations(tx, { target, kinds: [...kinds], pipeline: this.name });
+    if (enabled.length === 0) throw new TargetDeletedError(this.name, target);
+    for (const { kind, isKeptBack } of enabled) {
+      if (isKeptBack) await forget(tx, kind, target);
+      tx.announce(kind);
+    }
   }
 
   /** @internal Leaves a message and no more; makes a new operation FAILED. */
@@ -304,31 +280,17 @@ export class Pipeline<Operation extends string = string> {
     await writeOperation(tx, { target, kind, state: null, message });
   }
 
-  async #states(on: Executor, target: string, kinds: readonly string[]): Promise<Standing[]> {
-    const rows = await operationStates(on, { target, kinds: [...kinds], pipeline: this.name });
-    return rows.map((row) => ({ ...row, state: (row.state ?? undefined) as OperationState | undefined }));
-  }
-
-  #refuseConflict(target: string, states: readonly Standing[]): void {
-    const working = states.find(({ state }) => state === 'WORKING');
-    if (working) throw new OperationConflictError(target, this.#kinds.get(working.kind), working.holder!);
-  }
-
   /**
    * Takes the target's operations away, and what `body` deletes with them, while none of them is at work; the history
    * stays. Afterwards nothing makes operations of this target again. Throws OperationConflictError, and as `work.finish`.
    */
-  async delete<T = void>(session: Session, target: string, body?: OperationBody<T>): Promise<T> {
+  async delete<T = void>(session: Session, target: string, body?: TransactionBody<T>): Promise<T> {
     const candidate = this.#exclude(checkTarget(target));
     const [work] = await session.claim({ kind: `${this.name}:delete`, candidates: () => [candidate] });
-    if (!work) {
-      const all = await this.#states(session, target, this.kindsOf(this.operations));
-      this.#refuseConflict(target, all);
-      throw new OperationConflictError(target, undefined, undefined);
-    }
+    if (!work) throw conflictOf(target, await this.status(session, target));
     await using held = work;
-    return (await held.finish(async (tx) => {
-      const value = await body?.(tx, 0n);
+    return (await held.finish(async (tx, info) => {
+      const value = await body?.(tx, info);
       const kinds = this.kindsOf(this.operations);
       await lockWork(tx, { target, kinds });
       await deleteOperations(tx, { pipeline: this.name, target, kinds });
@@ -372,7 +334,7 @@ export class Pipeline<Operation extends string = string> {
     on: Executor,
     filter: OperationFilter<Operation> = {},
   ): AsyncGenerator<OperationStatus<Operation>> {
-    const { operations = this.operations, state, message, since, until } = filter;
+    const { operations = this.operations, targets, state, message, since, until } = filter;
     const kinds = this.kindsOf(operations);
     let [afterTarget, afterKind] = ['', ''];
     for (;;) {
@@ -380,6 +342,7 @@ export class Pipeline<Operation extends string = string> {
         kinds,
         afterTarget,
         afterKind,
+        targets: targets ? [...targets] : null,
         state: state ?? null,
         message: message ?? null,
         since: since ?? null,
@@ -392,13 +355,14 @@ export class Pipeline<Operation extends string = string> {
     }
   }
 
-  /** How many operations there are in each state. Reads all of the pipeline. */
+  /** How many operations there are in each state. Reads all of them. */
   async counts(on: Executor) {
-    const rows = await countOperations(reading(on));
-    return rows.flatMap(({ kind, state, operations: count }) => {
-      const operation = this.#kinds.get(kind);
-      return operation === undefined ? [] : [{ operation, state: state as OperationState, count }];
-    });
+    const rows = await countOperations(reading(on), { kinds: this.kindsOf(this.operations) });
+    return rows.map(({ kind, state, operations: count }) => ({
+      operation: this.#kinds.get(kind)!,
+      state: state as OperationState,
+      count,
+    }));
   }
 
   /** Failures grouped by operation and message, the most frequent first. */
@@ -427,14 +391,10 @@ export class Pipeline<Operation extends string = string> {
    * Enables again what the filter names, one transaction a target's operation. What is at work, or is READY, is left alone.
    * Gives how many.
    */
-  async rerun(
-    on: Database,
-    filter: OperationFilter<Operation> & { targets?: readonly string[] },
-  ): Promise<number> {
-    const wanted = filter.targets && new Set(filter.targets);
+  async rerun(on: Database, filter: OperationFilter<Operation>): Promise<number> {
     let count = 0;
     for await (const { target, operation, state } of this.list(on, filter)) {
-      if (state === 'READY' || state === 'WORKING' || (wanted && !wanted.has(target))) continue;
+      if (state === 'READY' || state === 'WORKING') continue;
       await this.enable(on, target, [operation]);
       count++;
     }
@@ -475,6 +435,12 @@ export async function findPipeline(on: Executor, name: string): Promise<Pipeline
  */
 const reading = (on: Executor): Executor =>
   'guardedWithin' in on ? (on as Database).guardedWithin(READ_WITHIN_MS) : on;
+
+/** The error that names the operation of the target which is at work, if one is. */
+function conflictOf(target: string, all: readonly OperationStatus<string>[]): OperationConflictError {
+  const working = all.find(({ state }) => state === 'WORKING');
+  return new OperationConflictError(target, working?.operation, working?.sessionId);
+}
 
 function checkTarget(target: string): string {
   if (!isText(target) || target === '') throw invalidOption('target', 'expected a text without zero bytes');

@@ -565,7 +565,6 @@ export interface LockWorkParams {
 export interface LockWorkRow {
   readonly kind: string;
   readonly holder: string | null;
-  readonly hasFailed: boolean;
 }
 
 /**
@@ -579,7 +578,7 @@ export const lockWork = many<LockWorkParams, LockWorkRow>({
 SELECT $1::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest($2::TEXT[]) AS k (kind)
 ORDER BY k.kind
 ON CONFLICT (target, kind) DO UPDATE SET token = w.token
-RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS has_failed`,
+RETURNING kind, holder`,
   operation: 'INSERT',
   collection: 'holdfast.work',
   params: [
@@ -589,7 +588,6 @@ RETURNING kind, holder, COALESCE(failures, 0) > 0 OR not_before IS NOT NULL AS h
   columns: [
     ['kind', text],
     ['holder', uuid, 'null'],
-    ['hasFailed', bool],
   ],
 });
 

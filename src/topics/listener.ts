@@ -1,5 +1,5 @@
-import { ConnectionLostError, jittered, Service, within } from '../base/index.ts';
-import { type DriverConnection, Lease, type Pool } from '../database/index.ts';
+import { jittered, Service } from '../base/index.ts';
+import { askSimply, type DriverConnection, detectOn, Lease, type Pool } from '../database/index.ts';
 
 /** Before it connects again. */
 const AGAIN_MS = 1_000;
@@ -44,9 +44,9 @@ export class Listener {
     using lease = new Lease(pool);
     const connection = await lease.take({ signal: stopping });
     const over = ended(connection, stopping);
-    if (await isPooled(connection, timeoutMs)) return Infinity;
+    if (!(await detectOn(connection, timeoutMs)).isDirect) return Infinity;
     connection.onNotification(onTopic);
-    await answered(connection.sendSimple('LISTEN holdfast'), timeoutMs);
+    await askSimply(connection, 'LISTEN holdfast', timeoutMs);
     this.#listening = true;
     try {
       onBegin();
@@ -63,14 +63,4 @@ const ended = (connection: DriverConnection, stopping: AbortSignal) =>
   new Promise<void>((resolve) => {
     connection.onClose(() => resolve());
     stopping.addEventListener('abort', () => resolve(), { once: true });
-  });
-
-async function isPooled(connection: DriverConnection, timeoutMs: number): Promise<boolean> {
-  const { rows } = await answered(connection.sendSimple('SELECT pg_backend_pid()'), timeoutMs);
-  return rows[0]?.[0] !== String(connection.processId);
-}
-
-const answered = <T>(answer: Promise<T>, ms: number): Promise<T> =>
-  within(ms, answer, () => {
-    throw new ConnectionLostError(`the server did not answer within ${ms} ms`);
   });

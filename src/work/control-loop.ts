@@ -48,7 +48,7 @@ const MOST_AHEAD = 8;
  * at once while there is work. When there is none it leaves the database alone for a jittered pause that grows to
  * `pollIntervalMs`. Nothing but `stop` ends it: errors go to `onError`.
  *
- * Throws MisuseError, at once, naming the wrong option. Stop it before closing `db`.
+ * Throws MisuseError, at once, naming the wrong option, or DatabaseClosedError. Stop it before closing `db`.
  */
 export function runControlLoop(db: LoopHost, options: ControlLoopOptions): ControlLoop {
   const checked = checkOptions(controlLoopSchema, options) as ControlLoopOptions;

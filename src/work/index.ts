@@ -20,6 +20,7 @@ export {
   type Candidates,
   checkKind,
   type ExclusionKey,
+  GROUP,
   RotatingSource,
   rotating,
   type Source,

@@ -107,7 +107,8 @@ interface LockRow {
   readonly failures: bigint | null;
 }
 
-const GROUP = 'group:';
+/** A lock key of an exclusion group is a row whose kind begins so. */
+export const GROUP = 'group:';
 
 export function checkKind(kind: string): string {
   if (typeof kind !== 'string' || kind === '' || kind.length > 200)

@@ -7,6 +7,7 @@ import {
   type OperationState,
   TargetDeletedError,
 } from '../../src/operations/index.ts';
+import { startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -16,11 +17,12 @@ const datasets = definePipeline({
 });
 
 describe.each(DRIVERS)('operations on %s', (driver) => {
+  let url: string;
   let db: Database;
   let session: Session;
   let other: Session;
   beforeAll(async () => {
-    const { url } = await createTestDatabase();
+    ({ url } = await createTestDatabase());
     db = await connect({ url, driver });
     session = await db.startSession({ component: 'one', intervalMs: 600_000 });
     other = await db.startSession({ component: 'two', intervalMs: 600_000 });
@@ -292,6 +294,52 @@ describe.each(DRIVERS)('operations on %s', (driver) => {
       await set.enable(db, 'a1', ['run']);
       expect((await set.status(db, 'a1'))[0]).toMatchObject({ state: 'READY', attempts: 0 });
       await (await set.takeTarget(session, 'run', 'a1')).finish();
+    });
+
+    test('enabled while it is worked on, it is READY again when that ends in an error, with all its attempts', async () => {
+      const set = definePipeline({ name: 'enabled', operations: ['run'] });
+      await set.setPolicy(db, { attempts: 1 });
+      await set.enable(db, 'e', ['run']);
+      const first = await set.takeTarget(session, 'run', 'e');
+      await set.enable(db, 'e', ['run']);
+      await first.error('no disk');
+      expect((await set.status(db, 'e'))[0]).toMatchObject({
+        state: 'READY',
+        attempts: 0,
+        message: 'no disk',
+      });
+      await (await set.takeTarget(session, 'run', 'e')).finish();
+      expect((await set.status(db, 'e'))[0]).toMatchObject({ state: 'OK', done: 2n });
+    });
+
+    test('one that is READY and backs off is told apart from one that another operation keeps away', async () => {
+      await datasets.enable(db, 'o1', ['index']);
+      await (await take('o1')).work.fail('not now', { backoff: { initialMs: 3_600_000 } });
+      const refused = take('o1');
+      await expect(refused).rejects.toThrow(OperationConflictError);
+      await expect(refused).rejects.toThrow('it backs off');
+    });
+
+    test('a hand-over is as many statements and round trips however many operations it enables', async () => {
+      await using proxy = await startFaultProxy({ url });
+      await using counted = await connect({ url: proxy.url, driver });
+      await using worker = await counted.startSession({ component: 'counted', intervalMs: 600_000 });
+      const handOver = async (target: string, enable: readonly ('backup' | 'tool-index')[]) => {
+        await datasets.enable(db, target, ['index']);
+        const taken = await datasets.takeTarget(worker, 'index', target);
+        const { statements, roundTrips } = await proxy.measure(() => taken.finish({ enable }));
+        return { statements, roundTrips };
+      };
+      await handOver('q0', ['backup']);
+      const [none, one, two] = [
+        await handOver('q1', []),
+        await handOver('q2', ['backup']),
+        await handOver('q3', ['backup', 'tool-index']),
+      ];
+      expect(one.roundTrips).toBe(none.roundTrips + 1);
+      expect(two.roundTrips).toBe(one.roundTrips);
+      // The operations in one statement, and an announcement each.
+      expect([one.statements - none.statements, two.statements - none.statements]).toEqual([2, 3]);
     });
 
     test('given back, it is READY', async () => {

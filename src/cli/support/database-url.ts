@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Database } from '../../index.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Adds `--url` to a command. */
@@ -14,4 +15,15 @@ export function databaseUrl(option: string | undefined): string {
   const url = option ?? process.env['HOLDFAST_DATABASE_URL'] ?? process.env['DATABASE_URL'];
   if (!url) throw new UsageError('which database? pass --url, or set HOLDFAST_DATABASE_URL or DATABASE_URL');
   return url;
+}
+
+/** Connects, does it, and closes. */
+export async function withDatabase<T>(
+  option: string | undefined,
+  act: (db: Database) => Promise<T>,
+): Promise<T> {
+  const url = databaseUrl(option);
+  const { connect } = await import('../../index.ts');
+  await using db = await connect({ url, pool: { max: 1 } });
+  return await act(db);
 }
