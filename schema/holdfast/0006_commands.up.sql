@@ -1,4 +1,4 @@
--- Changes that somebody has asked of a target, one row each. Whoever holds the target's work carries them out, and marks
+-- Changes that somebody has asked of a target, one row each. The holder of the work on the target carries them out, and marks
 -- each in the transaction that changes the target.
 CREATE TABLE IF NOT EXISTS holdfast.command (
   -- Kind of the work that carries it out: the queue's name and ':commands'.

@@ -174,10 +174,15 @@ export class Batch {
     let state = await this.#host.state(tx, this.#work.target);
     let heldMs = Infinity;
     for (const row of rows) {
+      const known = this.#known.get(row.sequence);
+      const superseded = known ? undefined : this.#superseded(row, rows, state);
+      if (superseded) {
+        this.#marks.set(row, superseded);
+        continue;
+      }
       const isHeld = heldMs < Infinity;
       if (isHeld ? !row.overtakes : !front.includes(row)) continue;
-      const known = this.#known.get(row.sequence);
-      const mark = known ?? this.#withoutHandler(row, rows, state);
+      const mark = known ?? this.#withoutHandler(row, state);
       if (mark === undefined) {
         this.#marks.set(row, await this.#handle(tx, row, state!));
         state = await this.#host.state(tx, this.#work.target);
@@ -195,19 +200,21 @@ export class Batch {
   }
 
   /** What is decided about it without its handler. Undefined: the handler has to run. */
-  #withoutHandler(row: Pending, rows: readonly Pending[], state: string | undefined): Mark | undefined {
-    const { commands } = this.#host;
-    const declaration = commands[row.command];
-    const by = rows.find(
-      (later) => later.sequence > row.sequence && this.#supersedes(later.command, row.command, state),
-    );
-    if (by) return { state: 'superseded', reason: `by command ${by.sequence}, ${by.command}` };
+  #withoutHandler(row: Pending, state: string | undefined): Mark | undefined {
+    const declaration = this.#host.commands[row.command];
     if (row.heldMs !== null) return { state: 'pending', delayMs: Number(row.heldMs) };
     const answer = answerOf(declaration, state);
     if (answer.answer === 'wait') return { state: 'pending', delayMs: WAIT_MS };
     if (answer.answer === 'reject') return { state: 'rejected', reason: answer.reason };
     const read = readArgs(declaration!, row.args);
     return 'wrong' in read ? { state: 'rejected', reason: read.wrong } : undefined;
+  }
+
+  #superseded(row: Pending, rows: readonly Pending[], state: string | undefined): Mark | undefined {
+    const by = rows.find(
+      ({ sequence, command }) => sequence > row.sequence && this.#supersedes(command, row.command, state),
+    );
+    return by && { state: 'superseded', reason: `by command ${by.sequence}, ${by.command}` };
   }
 
   #supersedes(later: string, earlier: string, state: string | undefined): boolean {

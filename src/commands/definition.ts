@@ -61,7 +61,7 @@ const isSchema = (value: unknown) => typeof (value as z.ZodType | undefined)?.sa
 
 const declarationSchema = z.strictObject({
   args: z.custom<z.ZodType>(isSchema, 'expected a zod schema').optional(),
-  apply: names.min(1),
+  apply: names,
   wait: names.optional(),
   overtakes: z.boolean().optional(),
   collapses: z.boolean().optional(),
@@ -84,12 +84,12 @@ export function checkDefinition(given: unknown): void {
   if (known.length === 0) throw invalidOption('commands', 'expected one at least');
   for (const [command, { apply, wait = [], supersedes = [] }] of Object.entries(commands)) {
     const where = `commands.${command}`;
-    const stray = [...apply, ...wait].find((state) => !states.includes(state));
-    if (stray !== undefined)
-      throw invalidOption(where, `"${stray}" is not one of the states: ${states.join(', ')}`);
+    const other = [...apply, ...wait].find((state) => !states.includes(state));
+    if (other !== undefined)
+      throw invalidOption(where, `"${other}" is not one of the states: ${states.join(', ')}`);
     const both = wait.find((state) => apply.includes(state));
     if (both !== undefined) throw invalidOption(where, `"${both}" is in apply and in wait`);
-    const unknown = supersedes.find((other) => !known.includes(other));
+    const unknown = supersedes.find((one) => !known.includes(one));
     if (unknown !== undefined)
       throw invalidOption(`${where}.supersedes`, `"${unknown}" is not one of: ${known.join(', ')}`);
   }
@@ -105,9 +105,9 @@ export function readArgs(
   const read = (declaration.args ?? NO_ARGS).safeParse(args);
   if (read.success) return { args: read.data };
   const [issue] = read.error.issues;
-  const stray = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  const path = ['args', ...(issue?.path ?? []), ...stray].join('.');
-  return { wrong: `${path}: ${stray.length > 0 ? 'unknown argument' : (issue?.message ?? 'not valid')}` };
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const path = ['args', ...(issue?.path ?? []), ...unknown].join('.');
+  return { wrong: `${path}: ${unknown.length > 0 ? 'unknown argument' : (issue?.message ?? 'not valid')}` };
 }
 
 /** The JSON of a value; throws MisuseError for what is none, or what no database keeps. */

@@ -134,7 +134,8 @@ export class CommandQueue<
   /** What a claim or a control loop takes targets from. */
   readonly source: Source;
   readonly #definition: QueueDefinition<State, Commands>;
-  #declared = false;
+  /** Sessions that have written down what is declared here. */
+  readonly #declared = new Set<string>();
 
   /** @internal */
   constructor(definition: QueueDefinition<State, Commands>) {
@@ -186,7 +187,9 @@ export class CommandQueue<
     awaited: boolean,
   ): Promise<SentCommand[]> {
     if (commands.length === 0) return [];
-    const checked = commands.map((one) => this.#check(one as UncheckedCommand));
+    const { distinct: checked, places } = distinctByKey(
+      commands.map((one) => this.#check(one as UncheckedCommand)),
+    );
     checkText('author', author);
     const names = { [KIND]: this.kind, [COMMAND]: checked[0]!.command };
     return inSpan(`send to ${this.name}`, names, () =>
@@ -205,18 +208,19 @@ export class CommandQueue<
             overtakes: checked.map(({ declaration }) => declaration.overtakes ?? false),
           });
           tx.announce(this.kind);
-          return rows.map(({ ord, sequence, isNew, isSame }) => {
+          const sent = rows.map(({ ord, sequence, isNew, isSame }) => {
             const { target, key } = checked[Number(ord) - 1]!;
             if (!isSame) throw new CommandKeyError(target, key, sequence);
             return { target, sequence, isNew };
           });
+          return places.map((place) => sent[place]!);
         },
         { name: `send to ${this.name}` },
       ),
     );
   }
 
-  #check({ target, command, args = {}, key }: UncheckedCommand) {
+  #check({ target, command, args = {}, key }: UncheckedCommand): CheckedCommand {
     const declaration = this.#declarationOf(command);
     checkText('target', target);
     if (key !== undefined && (!isText(key) || key === '' || key.length > 200))
@@ -293,9 +297,9 @@ export class CommandQueue<
       state: (tx, target) => this.#definition.state(tx, target),
       answers: (target) => this.#answers(target),
     };
-    if (!this.#declared) {
+    if (!this.#declared.has(work.sessionId)) {
       await work.transact((tx) => declareQueue(tx, { queue: this.kind, commands: this.#described() }));
-      this.#declared = true;
+      this.#declared.add(work.sessionId);
     }
     return new Batch(host, work).run();
   }
@@ -407,6 +411,37 @@ interface UncheckedCommand {
   readonly command: string;
   readonly args?: unknown;
   readonly key?: string | undefined;
+}
+
+interface CheckedCommand {
+  readonly target: string;
+  readonly command: string;
+  readonly json: string;
+  /** Empty: it has none. */
+  readonly key: string;
+  readonly declaration: CommandDeclaration;
+}
+
+/** Leaves out what has the target and key of an earlier one, and tells where each is found. */
+function distinctByKey(commands: readonly CheckedCommand[]) {
+  const distinct: CheckedCommand[] = [];
+  const byKey = new Map<string, number>();
+  const places = commands.map((one) => {
+    const name = JSON.stringify([one.target, one.key]);
+    const known = one.key === '' ? undefined : byKey.get(name);
+    if (known === undefined) {
+      byKey.set(name, distinct.length);
+      return distinct.push(one) - 1;
+    }
+    const { command, json } = distinct[known]!;
+    if (command !== one.command || json !== one.json)
+      throw invalidOption(
+        'key',
+        `two commands of ${one.target} have the key ${one.key}, and are not the same`,
+      );
+    return known;
+  });
+  return { distinct, places };
 }
 
 type DeclaredCommands = Readonly<Record<string, { readonly overtakes: boolean; readonly args: object }>>;
