@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Database } from '../index.ts';
 import type { OperationState, Pipeline } from '../operations/index.ts';
 import { addUrlOption, withDatabase } from './support/database-url.ts';
-import { iso, printTable } from './support/table.ts';
+import { cut, iso, plainJson, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface Options {
@@ -17,8 +17,6 @@ interface Options {
 }
 
 const STATES = ['READY', 'WORKING', 'OK', 'WARNING', 'FAILED'] as const satisfies readonly OperationState[];
-/** Longer messages are cut in a table; `--json` shows all of them. */
-const CELL = 60;
 
 /** `holdfast operations list|report|rerun` */
 export function register(program: Command): void {
@@ -85,9 +83,9 @@ async function list(name: string, options: Options): Promise<void> {
   const filter = filterOf(options);
   await withPipeline(name, options, async (db, pipeline) => {
     const rows: string[][] = [];
-    for await (const { requested, done, ...status } of pipeline.list(db, filter)) {
+    for await (const status of pipeline.list(db, filter)) {
       if (options.json) {
-        console.log(JSON.stringify({ ...status, requested: Number(requested), done: Number(done) }));
+        console.log(plainJson(status));
         continue;
       }
       const { target, operation, state, attempts, changedAt, message = '' } = status;
@@ -104,8 +102,7 @@ async function report(name: string, options: Options): Promise<void> {
     failures: await pipeline.failures(db),
   }));
   if (options.json) {
-    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
-    console.log(JSON.stringify({ counts, failures }, plain));
+    console.log(plainJson({ counts, failures }));
     return;
   }
   const counted = counts.map(({ operation, state, count }) => [operation, state, String(count)]);
@@ -129,9 +126,4 @@ async function rerun(name: string, options: Options): Promise<void> {
     );
   const count = await withPipeline(name, options, (db, pipeline) => pipeline.rerun(db, filter));
   console.log(`enabled ${count}`);
-}
-
-function cut(message: string): string {
-  const line = message.replaceAll(/\s+/g, ' ');
-  return line.length > CELL ? `${line.slice(0, CELL - 3)}...` : line;
 }

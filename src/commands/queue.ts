@@ -321,7 +321,7 @@ export class CommandQueue<
     );
   }
 
-  /** Makes consumers look at the target again: whoever changes its state says so, in the same transaction. */
+  /** Makes consumers look at the target again: the one that changes its state says so, in the same transaction. */
   async wake(tx: Transaction, target: string): Promise<void> {
     await wakeTargets(tx, { queue: this.kind, targets: [checkText('target', target)] });
     tx.announce(this.kind);

@@ -89,6 +89,8 @@ export function claimParts(shape: ClaimShape, system: System): ClaimParts {
   const refused = (why: string) => refusal(why, number('refusal'));
   const [w, k] = cockroach ? ['w', 's'] : ['k', 'k'];
   const d = cockroach ? 'd' : 'k';
+  // PostgreSQL keeps the order of the slice as it walks it. CockroachDB keeps none of a subquery's.
+  const inOrder = cockroach ? 'ORDER BY r.place ' : '';
   const ctes = `live AS (
   SELECT s.session_id, s.void_claims
   FROM holdfast.session AS s
@@ -97,16 +99,16 @@ export function claimParts(shape: ClaimShape, system: System): ClaimParts {
 ), chosen AS (
   SELECT r.target, ${w}.token, ${w}.holder, ${w}.started_at,
     CASE WHEN ${w}.holder IS NULL THEN ${w}.failures ELSE COALESCE(${w}.failures, 0) + 1 END AS failures,
-    ${k}.session_id AS held_by
-  FROM (SELECT CAST(retrieval.target AS TEXT) AS target FROM (
+    ${k}.session_id AS held_by${cockroach ? ', r.place' : ''}
+  FROM (SELECT CAST(retrieval.target AS TEXT) AS target${cockroach ? ', retrieval.ordinality AS place' : ''} FROM (
 ${shape.retrieval}${bound}
-  ) AS retrieval) AS r
+  ) ${cockroach ? 'WITH ORDINALITY ' : ''}AS retrieval) AS r
   ${obstacles(shape.kind, system)}
   WHERE (${k}.session_id IS NULL OR ${d}.deadline IS NULL OR ${d}.deadline <= now())
     AND (${w}.not_before IS NULL OR ${w}.not_before <= now())
     AND ${takeable(w, kind)}
     AND r.target IS NOT NULL AND octet_length(r.target) <= ${LONGEST_TARGET}
-  ${limit(`${number('wanted')}::INT8`)}
+  ${inOrder}${limit(`${number('wanted')}::INT8`)}
 ), dead AS (
   DELETE FROM holdfast.session_deadline
   WHERE session_id ${among(
@@ -149,13 +151,14 @@ ${shape.retrieval}${bound}
  * each with each, as PostgreSQL would join the two otherwise, for it expects a row of each.
  */
 export const claimRows = (
+  system: System,
   ...refusals: string[]
 ) => `SELECT c.target, t.token, t.taken_from, t.backoff_seconds, t.failures
 FROM (SELECT CAST(CASE
   ${refusals.join('\n  ')}
   ELSE '1' END AS INT8) AS alive) AS proof
 LEFT JOIN (
-  (SELECT target, row_number() OVER () AS place FROM chosen) AS c FULL JOIN taken AS t ON t.target = c.target
+  (SELECT target, ${system === 'cockroachdb' ? 'place' : 'row_number() OVER () AS place'} FROM chosen) AS c FULL JOIN taken AS t ON t.target = c.target
 ) ON proof.alive = 1
 WHERE t.token IS NOT NULL OR NOT EXISTS (SELECT 1 FROM taken)
 ORDER BY c.place`;
@@ -174,5 +177,5 @@ ORDER BY c.place`;
  */
 export function claimText(shape: ClaimShape, system: System): string {
   const { ctes, unlessAlive, unlessValid } = claimParts(shape, system);
-  return `WITH ${ctes}\n${claimRows(unlessAlive, unlessValid)}`;
+  return `WITH ${ctes}\n${claimRows(system, unlessAlive, unlessValid)}`;
 }

@@ -261,7 +261,7 @@ function fusedText(finish: WorkQueryDefinition, claim: WorkQueryDefinition): str
     { kind: claim.kind, retrieval, limit: claim.limit, numbers: numbersOf(claim, finish.params.length) },
     'postgresql',
   );
-  return `WITH ${done.ctes}, ${next.ctes}\n${claimRows(next.unlessAlive, done.unlessValid, next.unlessValid)}`;
+  return `WITH ${done.ctes}, ${next.ctes}\n${claimRows('postgresql', next.unlessAlive, done.unlessValid, next.unlessValid)}`;
 }
 
 const numbersOf = ({ params }: WorkQueryDefinition, offset: number): ParameterNumbers =>

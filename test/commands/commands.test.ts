@@ -450,7 +450,7 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
       expect((await states('full')).every((state) => state === 'pause consumed')).toBe(true);
     });
 
-    test('release while the release code is slow: the second consumer gets nothing, and it is released once', async () => {
+    test('release while the release code is slow: the second consumer does not begin, and it is released once', async () => {
       await lease('race');
       await using second = await db.startSession({ component: 'second', intervalMs: 600_000 });
       await leases.send(db, 'race', 'release', {}, by);
@@ -463,11 +463,11 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
         },
       });
       await inside.promise;
-      expect(await second.claim(leases.source)).toEqual([]);
+      // CockroachDB lets the claim wait for the first consumer's commit; on PostgreSQL it passes the target over.
+      const other = consume({}, second);
       const sent = Promise.all(Array.from({ length: 4 }, () => leases.send(db, 'race', 'release', {}, by)));
-      expect(await second.claim(leases.source)).toEqual([]);
       goOn.resolve();
-      await Promise.all([first, sent]);
+      await Promise.all([first, other, sent]);
       await drain();
       expect(await effects('race')).toEqual(['release']);
       expect((await states('race')).filter((state) => state === 'release rejected').length).toBe(4);

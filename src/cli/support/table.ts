@@ -19,3 +19,15 @@ export function printTable(
 }
 
 export const iso = (time: Date | null | undefined) => time?.toISOString() ?? '';
+
+/** Longer texts are cut in a table; `--json` shows all of them. */
+const CELL = 60;
+
+export function cut(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > CELL ? `${line.slice(0, CELL - 3)}...` : line;
+}
+
+/** JSON, with whole numbers of any size as numbers. */
+export const plainJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? Number(one) : one));
