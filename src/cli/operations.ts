@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Database } from '../index.ts';
 import type { OperationState, Pipeline } from '../operations/index.ts';
 import { addUrlOption, withDatabase } from './support/database-url.ts';
-import { iso, printTable } from './support/table.ts';
+import { cell, iso, plain, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface Options {
@@ -17,8 +17,6 @@ interface Options {
 }
 
 const STATES = ['READY', 'WORKING', 'OK', 'WARNING', 'FAILED'] as const satisfies readonly OperationState[];
-/** Longer messages are cut in a table; `--json` shows all of them. */
-const CELL = 60;
 
 /** `holdfast operations list|report|rerun` */
 export function register(program: Command): void {
@@ -91,7 +89,7 @@ async function list(name: string, options: Options): Promise<void> {
         continue;
       }
       const { target, operation, state, attempts, changedAt, message = '' } = status;
-      rows.push([target, operation, state, String(attempts), iso(changedAt), cut(message)]);
+      rows.push([target, operation, state, String(attempts), iso(changedAt), cell(message)]);
     }
     if (!options.json)
       printTable(['TARGET', 'OPERATION', 'STATE', 'ATTEMPTS', 'CHANGED', 'MESSAGE'], rows, 'none');
@@ -104,7 +102,6 @@ async function report(name: string, options: Options): Promise<void> {
     failures: await pipeline.failures(db),
   }));
   if (options.json) {
-    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
     console.log(JSON.stringify({ counts, failures }, plain));
     return;
   }
@@ -116,7 +113,7 @@ async function report(name: string, options: Options): Promise<void> {
     operation,
     String(count),
     example,
-    cut(message),
+    cell(message),
   ]);
   printTable(['FAILED', 'COUNT', 'EXAMPLE', 'MESSAGE'], failed, 'none');
 }
@@ -129,9 +126,4 @@ async function rerun(name: string, options: Options): Promise<void> {
     );
   const count = await withPipeline(name, options, (db, pipeline) => pipeline.rerun(db, filter));
   console.log(`enabled ${count}`);
-}
-
-function cut(message: string): string {
-  const line = message.replaceAll(/\s+/g, ' ');
-  return line.length > CELL ? `${line.slice(0, CELL - 3)}...` : line;
 }

@@ -19,3 +19,16 @@ export function printTable(
 }
 
 export const iso = (time: Date | null | undefined) => time?.toISOString() ?? '';
+
+/** Longer texts are cut in a table; `--json` shows all of them. */
+const CELL = 60;
+
+/** Any value as a table shows it: in one line, cut at `most` characters. */
+export function cell(value: string | number | bigint | Date | null | undefined, most = CELL): string {
+  if (value instanceof Date) return iso(value);
+  const line = String(value ?? '').replaceAll(/\s+/g, ' ');
+  return line.length > most ? `${line.slice(0, most - 3)}...` : line;
+}
+
+/** For JSON.stringify: whole numbers of the database as numbers. */
+export const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
