@@ -1,4 +1,5 @@
 /** Holdfast's operations: named stages of targets, each with a state of its own. */
+export type { Transacts } from '../client/index.ts';
 export type { OperationState, PipelineDefinition } from './definition.ts';
 export { InvalidTransitionError, OperationConflictError, TargetDeletedError } from './errors.ts';
 export { operationsFace } from './face.ts';
@@ -10,5 +11,4 @@ export {
   type OperationStatus,
   type OperationUpdate,
   Pipeline,
-  type Transacts,
 } from './pipeline.ts';

@@ -1,5 +1,5 @@
 import { invalidOption, isText } from '../base/index.ts';
-import type { Database } from '../client/index.ts';
+import { type Database, reading, type Transacts } from '../client/index.ts';
 import {
   countOperations,
   deleteOperations,
@@ -15,7 +15,7 @@ import {
 } from '../queries/operations.ts';
 import { lockWork } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
-import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
+import type { Transaction, TransactionBody } from '../transact/index.ts';
 import { type CandidateSource, GROUP, type KindOptions, type Session, type Work } from '../work/index.ts';
 import {
   allowsWithoutHold,
@@ -25,11 +25,6 @@ import {
 } from './definition.ts';
 import { InvalidTransitionError, OperationConflictError, TargetDeletedError } from './errors.ts';
 import { forget, OperationWork } from './operation-work.ts';
-
-/** A database, a session, or a transaction that is under way: what is called with it becomes part of it. */
-export interface Transacts extends Executor {
-  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
-}
 
 /** What `update` changes: one of these at least. */
 export interface OperationUpdate<Operation extends string> {
@@ -78,7 +73,6 @@ export const exclusionKey = (pipeline: string, target: string) => ({
 });
 
 const PAGE = 500;
-const READ_WITHIN_MS = 30_000;
 
 /**
  * Named operations of targets: `upload`, `index`, `backup` of a dataset. Each is READY, WORKING, OK, WARNING or FAILED, by
@@ -430,13 +424,6 @@ export async function findPipeline(on: Executor, name: string): Promise<Pipeline
   const operations = rows.map(({ kind }) => kind.slice(prefix.length));
   return operations.length === 0 ? undefined : definePipeline({ name, operations });
 }
-
-/**
- * A single statement has a snapshot of its own at READ COMMITTED, and disturbs no writer; where a database is SERIALIZABLE
- * by default it would be one of the transactions of which one has to fail.
- */
-const reading = (on: Executor): Executor =>
-  'guardedWithin' in on ? (on as Database).guardedWithin(READ_WITHIN_MS) : on;
 
 /** The error that names the operation of the target which is at work, if one is. */
 function conflictOf(target: string, all: readonly OperationStatus<string>[]): OperationConflictError {

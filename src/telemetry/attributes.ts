@@ -26,3 +26,4 @@ export const COMPONENT = 'holdfast.component';
 export const KIND = 'holdfast.work.kind';
 export const WORK_WANTED = 'holdfast.work.wanted';
 export const WORK_CLAIMED = 'holdfast.work.claimed';
+export const COMMAND = 'holdfast.command';

@@ -1,4 +1,5 @@
 export {
+  COMMAND,
   COMPONENT,
   KIND,
   TRANSACTION_NESTED,
@@ -15,3 +16,4 @@ export {
 export { type ObservedDatabase, openTelemetry } from './open-telemetry.ts';
 export { inSpan, type OperationSpan } from './span.ts';
 export { silentTelemetry, type Telemetry } from './telemetry.ts';
+export { traceContext, withRemoteParent } from './trace-context.ts';

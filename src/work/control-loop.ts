@@ -14,6 +14,7 @@ import {
 import { COMPONENT, inSpan, KIND, type OperationSpan } from '../telemetry/index.ts';
 import type { Watch } from '../topics/index.ts';
 import type { Backoff } from './backoff.ts';
+import { describeFailure } from './describe-failure.ts';
 import {
   type ControlLoop,
   type ControlLoopOptions,
@@ -214,7 +215,7 @@ class Loop implements ControlLoop {
     } catch (error) {
       this.#report(error, 'handle');
       span.fail(error);
-      if (!work.ended) await this.#fail(work, describe(error));
+      if (!work.ended) await this.#fail(work, describeFailure(error));
     } finally {
       this.#graceOver.signal.removeEventListener('abort', abandon);
     }
@@ -336,12 +337,3 @@ class Pace {
 
 const smoothed = (before: number | undefined, now: number) =>
   before === undefined ? now : before * 0.8 + now * 0.2;
-
-/** An error as an operator wants to read it in the history: message and code, no stack. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).replaceAll('\0', ' ').slice(0, 2_000);
-  const { code } = error as { code?: unknown };
-  return `${typeof code === 'string' ? `${code}: ` : ''}${error.message}`
-    .replaceAll('\0', ' ')
-    .slice(0, 2_000);
-}

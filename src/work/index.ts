@@ -1,5 +1,6 @@
-export { type Backoff, backoffSchema, nextBackoffSeconds } from './backoff.ts';
+export { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 export { runControlLoop } from './control-loop.ts';
+export { describeFailure } from './describe-failure.ts';
 export type { WorkResult } from './held-work.ts';
 export { type KindOptions, type Kinds, kindsOf } from './kinds.ts';
 export type {

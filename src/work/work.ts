@@ -68,6 +68,11 @@ export class Work {
     return this.#abort.signal;
   }
 
+  /** The session that holds it. */
+  get sessionId(): string {
+    return this.#session.id;
+  }
+
   /** True once finish, fail, cancel or park has been carried out. */
   get ended(): boolean {
     return this[HELD].state === 'ended';

@@ -1,0 +1,170 @@
+-- name: SendCommands :many
+-- Appends commands (parallel arrays, in the order of @ords, which begin at 1; empty text for no key) to their targets'
+-- queues. One statement: the rows of the targets by primary key, which senders of the same target take one after the other;
+-- known keys by their index. Gives each command's number; one whose key is known is not sent again, and is_same says
+-- whether it is the command that was.
+WITH given AS (
+  SELECT g.ord, g.target, g.command, g.args::JSONB AS args, NULLIF(g.key, '') AS key, g.overtakes
+  FROM unnest(@ords::INT8[], @targets::TEXT[], @commands::TEXT[], @args::TEXT[], @keys::TEXT[], @overtakes::BOOL[])
+    AS g (ord, target, command, args, key, overtakes)
+), known AS (
+  SELECT g.ord, c.sequence, c.command = g.command AND c.args = g.args AS is_same
+  FROM given AS g
+  JOIN holdfast.command AS c ON c.queue = @queue AND c.target = g.target AND c.key = g.key
+), fresh AS (
+  SELECT g.ord, g.target, g.command, g.args, g.key, g.overtakes,
+    row_number() OVER (PARTITION BY g.target ORDER BY g.ord) AS place, count(*) OVER (PARTITION BY g.target) AS places
+  FROM given AS g
+  WHERE NOT EXISTS (SELECT 1 FROM known AS k WHERE k.ord = g.ord)
+), numbered AS (
+  INSERT INTO holdfast.command_target AS t (queue, target, last_sequence, due_at)
+  SELECT @queue::TEXT, f.target, count(*), now() FROM fresh AS f GROUP BY f.target ORDER BY f.target
+  ON CONFLICT (queue, target) DO UPDATE
+  SET last_sequence = t.last_sequence + excluded.last_sequence, due_at = LEAST(t.due_at, excluded.due_at)
+  RETURNING target, last_sequence
+), sent AS (
+  INSERT INTO holdfast.command (queue, target, sequence, command, args, author, key, overtakes, awaited, trace_context)
+  SELECT @queue::TEXT, f.target, n.last_sequence - f.places + f.place, f.command, f.args, @author::TEXT, f.key, f.overtakes,
+    @awaited::BOOL, sqlc.narg(trace_context)::JSONB
+  FROM fresh AS f JOIN numbered AS n ON n.target = f.target
+  RETURNING target, sequence
+)
+SELECT f.ord AS "ord!", n.last_sequence - f.places + f.place AS "sequence!", true AS "is_new!", true AS "is_same!"
+FROM fresh AS f JOIN numbered AS n ON n.target = f.target
+UNION ALL
+SELECT k.ord, k.sequence, false, k.is_same FROM known AS k
+ORDER BY 1;
+
+-- name: DueTargets :claim kind=commands
+-- Targets with something to look at, those that have waited longest first: by the partial index, in its order. The kind is
+-- that of the queue.
+SELECT t.target
+FROM holdfast.command_target AS t
+WHERE t.queue = @queue AND t.due_at <= now()
+ORDER BY t.due_at, t.target;
+
+-- name: LockTarget :maybe
+-- Makes the senders of the target wait until the transaction has ended, so that what it sees pending is all there is: by
+-- primary key. It fails at once where somebody has sent since the transaction began.
+SELECT last_sequence FROM holdfast.command_target WHERE queue = @queue AND target = @target FOR UPDATE;
+
+-- name: PendingCommands :many
+-- The first commands of a target that are pending, and the first of those that overtake: each by its partial index.
+-- lint:ignore HL005 the target is held by its lock row; this only says when a command is due
+SELECT c.sequence, c.command, c.args, c.author, c.key, c.attempts, c.overtakes, c.awaited, c.trace_context, c.sent_at,
+  CASE WHEN c.not_before > now() THEN ceil(extract(epoch FROM c.not_before - now()) * 1000)::INT8 END AS held_ms
+FROM holdfast.command AS c
+WHERE c.queue = @queue AND c.target = @target AND c.sequence = ANY(ARRAY(
+  (SELECT p.sequence FROM holdfast.command AS p
+  WHERE p.queue = @queue AND p.target = @target AND p.state = 'pending'
+  ORDER BY p.sequence LIMIT @most::INT8)
+  UNION ALL
+  (SELECT p.sequence FROM holdfast.command AS p
+  WHERE p.queue = @queue AND p.target = @target AND p.state = 'pending' AND p.overtakes
+  ORDER BY p.sequence LIMIT @most::INT8)
+))
+ORDER BY c.sequence;
+
+-- name: MarkCommands :one
+-- What became of commands of a target (parallel arrays, by primary key; empty text for no reason and no result; a delay in
+-- milliseconds, 0 for none), and when to look at the target again (@due_ms; null: nothing is pending). One statement, in
+-- the transaction that has changed the target. Gives how many were pending until now.
+WITH marked AS (
+  UPDATE holdfast.command AS c
+  SET state = m.state, reason = NULLIF(m.reason, ''), result = NULLIF(m.result, '')::JSONB,
+    attempts = c.attempts + m.failures,
+    not_before = CASE WHEN m.delay_ms > 0 THEN now() + m.delay_ms * INTERVAL '1 millisecond' END,
+    ended_at = CASE WHEN m.state <> 'pending' THEN now() END
+  FROM unnest(@sequences::INT8[], @states::TEXT[], @reasons::TEXT[], @results::TEXT[], @failures::INT8[], @delays_ms::INT8[])
+    AS m (sequence, state, reason, result, failures, delay_ms)
+  WHERE c.queue = @queue AND c.target = @target AND c.sequence = m.sequence AND c.sequence = ANY(@sequences::INT8[])
+    AND c.state = 'pending'
+  RETURNING c.sequence
+), due AS (
+  UPDATE holdfast.command_target
+  SET due_at = now() + sqlc.narg(due_ms)::INT8 * INTERVAL '1 millisecond'
+  WHERE queue = @queue AND target = @target
+  RETURNING target
+)
+SELECT (SELECT count(*) FROM marked) AS "marked!", (SELECT count(*) FROM due) AS "targets!";
+
+-- name: WakeTargets :execrows
+-- Makes consumers look at targets with pending commands at once: by primary key.
+UPDATE holdfast.command_target SET due_at = now()
+WHERE queue = @queue AND target = ANY(@targets::TEXT[]) AND due_at > now();
+
+-- name: CancelCommand :execrows
+-- Takes a pending command back: by primary key; after LockTarget in the same transaction.
+UPDATE holdfast.command SET state = 'canceled', reason = @reason::TEXT, ended_at = now(), not_before = NULL
+WHERE queue = @queue AND target = @target AND sequence = @sequence AND state = 'pending';
+
+-- name: RejectPending :execrows
+-- Rejects all that is pending of a target, which is gone: by the partial index; after LockTarget in the same transaction.
+UPDATE holdfast.command SET state = 'rejected', reason = @reason::TEXT, ended_at = now(), not_before = NULL
+WHERE queue = @queue AND target = @target AND state = 'pending';
+
+-- name: ListCommands :many
+-- A page of a queue's commands, in the order of their keys: from the primary key, filtered. Null filters nothing.
+SELECT target, sequence, command, args, author, key, state, reason, result, attempts, not_before, sent_at, ended_at
+FROM holdfast.command
+WHERE queue = @queue AND (target, sequence) > (@after_target::TEXT, @after_sequence::INT8)
+  AND (sqlc.narg(targets)::TEXT[] IS NULL OR target = ANY(sqlc.narg(targets)::TEXT[]))
+  AND (sqlc.narg(state)::TEXT IS NULL OR state = sqlc.narg(state)::TEXT)
+ORDER BY target, sequence
+LIMIT @page::INT8;
+
+-- name: GetCommand :maybe
+-- One command, by primary key.
+SELECT target, sequence, command, args, author, key, state, reason, result, attempts, not_before, sent_at, ended_at
+FROM holdfast.command
+WHERE queue = @queue AND target = @target AND sequence = @sequence;
+
+-- name: PendingNames :many
+-- Which commands of a target are pending: by the partial index.
+SELECT DISTINCT command FROM holdfast.command WHERE queue = @queue AND target = @target AND state = 'pending';
+
+-- name: DeclareQueue :exec
+-- Writes down which commands a queue has, where that has changed: by primary key.
+INSERT INTO holdfast.command_queue AS q (queue, commands) VALUES (@queue, @commands)
+ON CONFLICT (queue) DO UPDATE SET commands = excluded.commands WHERE q.commands <> excluded.commands;
+
+-- name: DeclaredQueue :maybe
+SELECT commands FROM holdfast.command_queue WHERE queue = @queue;
+
+-- name: CountPending :many
+-- How many commands are pending, by queue, and for how long the oldest has waited: reads the index of what is pending. Run
+-- it seldom.
+SELECT queue, count(*) AS commands, extract(epoch FROM now() - min(sent_at))::FLOAT8 AS "oldest_seconds!"
+FROM holdfast.command WHERE state = 'pending' GROUP BY queue ORDER BY queue;
+
+-- name: DeleteOldCommands :execrows
+-- One page of commands that ended longer ago than the retention. Scans; run it seldom.
+DELETE FROM holdfast.command
+WHERE (queue, target, sequence) IN (
+  SELECT queue, target, sequence FROM holdfast.command
+  WHERE ended_at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
+  ORDER BY queue, target, sequence
+  LIMIT @page::INT8
+);
+
+-- name: ReadNote :maybe
+-- By primary key.
+SELECT value, version FROM holdfast.note WHERE queue = @queue AND target = @target AND owner = @owner;
+
+-- name: WriteNote :one
+-- Writes the note of the session's component where it has this version, 0 for none: by primary key. Null: it has another.
+WITH written AS (
+  INSERT INTO holdfast.note AS n (queue, target, owner, value, version)
+  SELECT @queue::TEXT, @target::TEXT, s.component, @value::JSONB, 1
+  FROM holdfast.session AS s
+  WHERE s.session_id = @session_id AND (@version::INT8 = 0 OR EXISTS (
+    SELECT 1 FROM holdfast.note AS o WHERE o.queue = @queue AND o.target = @target AND o.owner = s.component))
+  ON CONFLICT (queue, target, owner) DO UPDATE SET value = excluded.value, version = n.version + 1
+  WHERE n.version = @version::INT8
+  RETURNING version
+)
+SELECT (SELECT version FROM written) AS version;
+
+-- name: DeleteNotes :exec
+-- All notes beside a target, by primary key prefix.
+DELETE FROM holdfast.note WHERE queue = @queue AND target = @target;
