@@ -68,7 +68,9 @@ async function* interventions(
 }
 
 /** Streams that are each in the order of time, as one; of two at the same time, the one of the earlier stream. */
-async function* inOrder(streams: readonly AsyncIterable<HistoryEvent>[]): AsyncGenerator<HistoryEvent> {
+export async function* inOrder(
+  streams: readonly AsyncIterable<HistoryEvent>[],
+): AsyncGenerator<HistoryEvent> {
   const open = streams.map((stream) => stream[Symbol.asyncIterator]());
   try {
     const heads = await Promise.all(open.map((stream) => stream.next()));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Database } from '../../src/index.ts';
+import { commandsOf, queuesOf } from '../../src/queries/commands.ts';
 import { endedClaims, explainWork, interventionsOf, kindsOfTarget } from '../../src/queries/explain.ts';
 import { countWork } from '../../src/queries/janitor.ts';
 import { operationsOf } from '../../src/queries/operations.ts';
@@ -50,7 +51,26 @@ beforeAll(async () => {
     `INSERT INTO holdfast.intervention (kind, target, event)
      SELECT kind, target, 'released' FROM holdfast.work`,
   );
-  for (const table of ['work', 'ended_work', 'operation', 'session', 'session_deadline', 'intervention'])
+  await rows(
+    db,
+    `INSERT INTO holdfast.command_target (queue, target, last_sequence)
+     SELECT 'q' || (n % 3)::TEXT, 't' || n::TEXT, 1 FROM generate_series(1, 10000) AS n`,
+  );
+  await rows(
+    db,
+    `INSERT INTO holdfast.command (queue, target, sequence, command, args, author, overtakes, awaited)
+     SELECT queue, target, 1, 'c', '{}', 'a', false, false FROM holdfast.command_target`,
+  );
+  for (const table of [
+    'command',
+    'command_target',
+    'work',
+    'ended_work',
+    'operation',
+    'session',
+    'session_deadline',
+    'intervention',
+  ])
     await rows(db, `ANALYZE holdfast.${table}`);
 });
 afterAll(() => db?.close());
@@ -70,6 +90,8 @@ const statements: [string, Statement][] = [
       page: 500n,
     }),
   ],
+  ['QueuesOf', queuesOf.statement({ target: 't1' })],
+  ['CommandsOf', commandsOf.statement({ queue: 'q', target: 't1', afterSequence: 0n, page: 500n })],
   ['OperationsOf', operationsOf.statement({ target: 't1' })],
 ];
 
