@@ -10,7 +10,7 @@ SELECT a.target AS "target!", a.kind AS "kind!", now() AS "now!", w.token, w.hol
       THEN w.started_at + LEAST(64, power(2::FLOAT8, LEAST(w.failures, 6)::FLOAT8)) * INTERVAL '1 second'
     ELSE w.not_before END AS available_at,
   w.not_before >= '9999-12-31 00:00:00+00'::TIMESTAMPTZ AS waits_for_wake,
-  k.paused_at, k.paused_cause, k.quarantine_after, COALESCE(k.keep_finished, true) AS "keeps_finished!",
+  k.paused_at, k.paused_cause, k.quarantine_after,
   e.event AS last_event, e.ended_at, e.cause AS last_cause, l.component AS last_component
 FROM (
   SELECT o.target, o.kind FROM holdfast.work AS o WHERE o.target = @target

@@ -72,7 +72,7 @@ export async function explain(
       for (const { name, explain: part } of faces) if (part) parts.push([name, await part(tx, target)]);
       const wishes = parts.flatMap(([, { work = [] }]) => work);
       const work = await explainLocks(tx, target, wishes, { components, exclude });
-      return put(target, work.now, [['work', work], ...parts]);
+      return put(target, work, parts);
     },
     { name: 'explain', readOnly: true, isolation: 'repeatable read', deadlineMs: READ_WITHIN_MS },
   );
@@ -84,11 +84,12 @@ export function checkTarget(target: string): string {
   return target;
 }
 
-function put(target: string, at: Date, parts: readonly [string, FacePart][]): Explanation {
+function put(target: string, work: WorkPart, others: readonly [string, FacePart][]): Explanation {
+  const parts: [string, FacePart][] = [['work', work], ...others];
   const facts = parts.flatMap(([face, { facts: rows }]) => (rows.length > 0 ? [{ face, rows }] : []));
   const all = parts.flatMap(([, { findings = [] }]) => findings);
   const findings = SERIOUS.flatMap((state) => all.filter((finding) => finding.state === state));
-  const isKnown = facts.length > 0 || findings.length > 0;
+  const isKnown = work.isKnown || facts.length > 0 || findings.length > 0;
   const [first] = findings;
   const several = new Set(findings.map(({ subject }) => subject)).size > 1;
   const verdict = first
@@ -96,7 +97,13 @@ function put(target: string, at: Date, parts: readonly [string, FacePart][]): Ex
     : isKnown
       ? 'nothing holds it back'
       : `nothing is known of ${target}`;
-  return { target, at, isKnown, state: first?.state ?? 'free', verdict, findings, facts };
+  return { target, at: work.now, isKnown, state: first?.state ?? 'free', verdict, findings, facts };
+}
+
+interface WorkPart extends FacePart {
+  readonly now: Date;
+  /** It has a lock row, be it that of a key that nobody holds. */
+  readonly isKnown: boolean;
 }
 
 /** What work knows of it: its lock rows, and those of the keys that faces and the caller name. */
@@ -105,7 +112,7 @@ async function explainLocks(
   target: string,
   wishes: readonly Wish[],
   options: Required<Pick<Wish, 'components' | 'exclude'>>,
-): Promise<FacePart & { readonly now: Date }> {
+): Promise<WorkPart> {
   const nameOf = (row: { readonly kind: string; readonly target?: string }) =>
     JSON.stringify([row.kind, row.target ?? target]);
   const keysOf = (wish: Wish | undefined) =>
@@ -137,6 +144,7 @@ async function explainLocks(
     .flatMap((row) => judgeKey(row, rows) ?? []);
   return {
     now: rows[0]!.now,
+    isKnown: rows.some((row) => row.target === target && row.token !== null),
     facts: judged.flatMap(([row, finding]) => (row.token === null ? [] : [factOf(row, finding)])),
     findings: [...judged.flatMap(([, finding]) => finding ?? []), ...keys],
   };

@@ -20,12 +20,12 @@ export interface Circumstances {
 export const isGroup = ({ kind }: { readonly kind: string }) => kind.startsWith(GROUP);
 
 /**
- * Whether it waits for a claim: a face says so, or its last claim ended otherwise than by a finish. A claim that
- * left no row in the history has finished, or is older than what the history keeps.
+ * Whether it waits for a claim: a face says so, or its last claim ended otherwise than by a finish. A claim without an end
+ * in the history counts as finished unless it has failures: its kind keeps no finishes, or the row was too old.
  */
-export function waits({ holder, lastEvent }: ExplainWorkRow, wish: Wish | undefined): boolean {
+export function waits({ holder, failures, lastEvent }: ExplainWorkRow, wish: Wish | undefined): boolean {
   if (wish) return wish.waits;
-  return holder !== null || (lastEvent !== null && lastEvent !== 'finished');
+  return holder !== null || failures > 0n || (lastEvent !== null && lastEvent !== 'finished');
 }
 
 /** What is true of a lock row: the first of these that holds. Undefined: there is nothing to say. */

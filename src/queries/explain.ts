@@ -26,7 +26,6 @@ export interface ExplainWorkRow {
   readonly pausedAt: Date | null;
   readonly pausedCause: string | null;
   readonly quarantineAfter: bigint | null;
-  readonly keepsFinished: boolean;
   readonly lastEvent: string | null;
   readonly endedAt: Date | null;
   readonly lastCause: string | null;
@@ -47,7 +46,7 @@ export const explainWork = many<ExplainWorkParams, ExplainWorkRow>({
       THEN w.started_at + LEAST(64, power(2::FLOAT8, LEAST(w.failures, 6)::FLOAT8)) * INTERVAL '1 second'
     ELSE w.not_before END AS available_at,
   w.not_before >= '9999-12-31 00:00:00+00'::TIMESTAMPTZ AS waits_for_wake,
-  k.paused_at, k.paused_cause, k.quarantine_after, COALESCE(k.keep_finished, true) AS keeps_finished,
+  k.paused_at, k.paused_cause, k.quarantine_after,
   e.event AS last_event, e.ended_at, e.cause AS last_cause, l.component AS last_component
 FROM (
   SELECT o.target, o.kind FROM holdfast.work AS o WHERE o.target = $1
@@ -87,7 +86,6 @@ ORDER BY a.target, a.kind`,
     ['pausedAt', timestamptz, 'null'],
     ['pausedCause', text, 'null'],
     ['quarantineAfter', int8, 'null'],
-    ['keepsFinished', bool],
     ['lastEvent', text, 'null'],
     ['endedAt', timestamptz, 'null'],
     ['lastCause', text, 'null'],

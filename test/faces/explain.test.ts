@@ -142,6 +142,11 @@ describe.each(DRIVERS)('explain on %s', (driver) => {
     expect((await explain(db, 'orphan', { components: ['upgrader'] })).verdict).toMatch(
       /process upgrader has no/,
     );
+    // It waits also when its history was deleted for its age.
+    await (await claim('Upgrade', 'forgotten')).fail('no answer');
+    await rows(db, "DELETE FROM holdfast.ended_work WHERE target = 'forgotten'");
+    await change('forgotten', 'not_before = now()');
+    expect(await explain(db, 'forgotten')).toMatchObject({ state: 'stuck' });
     await using _named = await start('Upgrade');
     expect(await explain(db, 'orphan')).toMatchObject({ state: 'progressing' });
   });
@@ -166,6 +171,7 @@ describe.each(DRIVERS)('explain on %s', (driver) => {
 
   test("an exclusion key that another target's work holds, where the caller names the key", async () => {
     await (await claim('Initialize', 'p2', session, 'B')).cancel();
+    expect(await explain(db, 'B')).toMatchObject({ isKnown: true, verdict: 'nothing holds it back' });
     await claim('Initialize', 'p1', session, 'B');
     const { state, verdict } = await explain(db, 'p2', { exclude: [{ group: 'power-feed', key: 'B' }] });
     expect(state).toBe('progressing');
