@@ -22,6 +22,7 @@ const pure = [
   'database/connection-url',
   'docs/{configuration,errors,lines,links}',
   'fleet/{docs,inventory,reconciliation,signature}',
+  'migrate/additive',
   'public-api/names',
   'query/renumber',
   'telemetry/facts',

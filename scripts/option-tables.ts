@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { connectOptionsSchema } from '../src/database/options.ts';
+import { explainSchema } from '../src/faces/explain.ts';
 import { sessionOptionsSchema } from '../src/sessions/options.ts';
 import { transactOptionsSchema } from '../src/transact/options.ts';
 import { janitorSchema } from '../src/upkeep/options.ts';
@@ -24,6 +25,7 @@ const schemas: Readonly<Record<string, readonly [file: string, schema: z.ZodObje
   backoffSchema: ['src/work/backoff.ts', backoffSchema],
   kindOptionsSchema: ['src/work/kinds.ts', kindOptionsSchema],
   janitorSchema: ['src/upkeep/options.ts', janitorSchema],
+  explainSchema: ['src/faces/explain.ts', explainSchema],
 };
 
 /** The doc comments of a schema's options in its source, by path. */

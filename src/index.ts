@@ -24,6 +24,24 @@ export {
 export { connect, type Database } from './client/index.ts';
 export type { Capabilities, ConnectOptions, Engine } from './database/index.ts';
 export {
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  type Face,
+  type FaceFacts,
+  type FaceGauges,
+  type FacePart,
+  type FaceSweep,
+  type Fact,
+  type Finding,
+  type GaugeRows,
+  type HistoryEvent,
+  history,
+  type TargetState,
+  type UpkeepHost,
+  type Wish,
+} from './faces/index.ts';
+export {
   checkSchema,
   type MigrateDownOptions,
   type MigrateOptions,
@@ -57,15 +75,10 @@ export type { Watch } from './topics/index.ts';
 export type { AttemptInfo, Transaction, TransactionBody, TransactOptions } from './transact/index.ts';
 export {
   type CountPending,
-  type Face,
-  type FaceGauges,
-  type FaceSweep,
-  type GaugeRows,
   type Janitor,
   type JanitorOptions,
   runJanitor,
   type Sweep,
-  type UpkeepHost,
 } from './upkeep/index.ts';
 export {
   type Backoff,

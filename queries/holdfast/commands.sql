@@ -168,3 +168,32 @@ SELECT (SELECT version FROM written) AS version;
 -- name: DeleteNotes :exec
 -- All notes beside a target, by primary key prefix.
 DELETE FROM holdfast.note WHERE queue = @queue AND target = @target;
+
+-- name: QueuesOf :many
+-- The queues that a target was ever sent a command in, with what is pending: from one queue to the next by the primary key of
+-- command_target, for there are few; what is pending by its partial index.
+WITH RECURSIVE named (queue) AS (
+  (SELECT t.queue FROM holdfast.command_target AS t ORDER BY t.queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.queue FROM holdfast.command_target AS t WHERE t.queue > n.queue ORDER BY t.queue LIMIT 1)
+  FROM named AS n
+  WHERE n.queue IS NOT NULL
+)
+SELECT t.queue, now() AS "now!", t.last_sequence, t.due_at, t.due_at > now() AS is_later,
+  (SELECT count(*) FROM holdfast.command AS p WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+    AS "pending!",
+  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason
+FROM named AS n
+JOIN holdfast.command_target AS t ON t.queue = n.queue AND t.target = @target
+LEFT JOIN holdfast.command AS c ON c.queue = t.queue AND c.target = t.target AND c.sequence = (
+  SELECT min(p.sequence) FROM holdfast.command AS p
+  WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+ORDER BY t.queue;
+
+-- name: CommandsOf :many
+-- A page of the commands of one target of a queue, in the order in which they were sent: by primary key.
+SELECT sequence, command, author, state, reason, sent_at, ended_at
+FROM holdfast.command
+WHERE queue = @queue AND target = @target AND sequence > @after_sequence
+ORDER BY sequence
+LIMIT @page::INT8;

@@ -127,3 +127,11 @@ ORDER BY t.target;
 -- name: KindsOfPipeline :many
 -- The operations that a pipeline has rows of; for the command line, which has no declaration of it. Reads the table.
 SELECT DISTINCT kind FROM holdfast.operation WHERE kind LIKE @prefix::TEXT ORDER BY kind;
+
+-- name: OperationsOf :many
+-- Every operation of a target, in whichever pipelines: by the prefix of the primary key, and its lock rows by theirs.
+SELECT target AS "target!", kind AS "kind!", state AS "state!", message, requested AS "requested!", done AS "done!",
+  attempts AS "attempts!", created_at AS "created_at!", changed_at AS "changed_at!"
+FROM holdfast.operation_status
+WHERE target = @target
+ORDER BY kind;

@@ -3,7 +3,7 @@ import type { CommandQueue, CommandStatus } from '../commands/index.ts';
 import type { Database } from '../index.ts';
 import { addUrlOption, withDatabase } from './support/database-url.ts';
 import { wholeNumber } from './support/numbers.ts';
-import { cut, iso, plainJson, printTable } from './support/table.ts';
+import { cell, iso, plainJson, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface Options {
@@ -112,7 +112,7 @@ async function list(name: string, options: Options): Promise<void> {
         continue;
       }
       const { target, sequence, command, author, sentAt, reason = '' } = one;
-      rows.push([target, String(sequence), command, one.state, author, iso(sentAt), cut(reason)]);
+      rows.push([target, String(sequence), command, one.state, author, iso(sentAt), cell(reason)]);
     }
     if (!options.json)
       printTable(['TARGET', 'NUMBER', 'COMMAND', 'STATE', 'AUTHOR', 'SENT', 'REASON'], rows, 'none');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Database } from '../index.ts';
 import type { OperationState, Pipeline } from '../operations/index.ts';
 import { addUrlOption, withDatabase } from './support/database-url.ts';
-import { cut, iso, plainJson, printTable } from './support/table.ts';
+import { cell, iso, plainJson, printTable } from './support/table.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface Options {
@@ -89,7 +89,7 @@ async function list(name: string, options: Options): Promise<void> {
         continue;
       }
       const { target, operation, state, attempts, changedAt, message = '' } = status;
-      rows.push([target, operation, state, String(attempts), iso(changedAt), cut(message)]);
+      rows.push([target, operation, state, String(attempts), iso(changedAt), cell(message)]);
     }
     if (!options.json)
       printTable(['TARGET', 'OPERATION', 'STATE', 'ATTEMPTS', 'CHANGED', 'MESSAGE'], rows, 'none');
@@ -113,7 +113,7 @@ async function report(name: string, options: Options): Promise<void> {
     operation,
     String(count),
     example,
-    cut(message),
+    cell(message),
   ]);
   printTable(['FAILED', 'COUNT', 'EXAMPLE', 'MESSAGE'], failed, 'none');
 }

@@ -14,6 +14,8 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./compile.ts'),
   () => import('./migrate.ts'),
   () => import('./work.ts'),
+  () => import('./explain.ts'),
+  () => import('./history.ts'),
   () => import('./operations.ts'),
   () => import('./commands.ts'),
 ];
@@ -38,7 +40,7 @@ export async function createProgram(commands = holdfastCommands): Promise<Comman
   return program.configureOutput(quiet);
 }
 
-/** Runs one command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage. */
+/** Runs one command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage, or the command's own. */
 export async function run(args: readonly string[], commands = holdfastCommands): Promise<number> {
   const debug = args.includes('--debug') || process.env['HOLDFAST_DEBUG'] === '1';
   try {

@@ -66,6 +66,12 @@ export interface OperationFilter<Operation extends string> {
   readonly until?: Date | undefined;
 }
 
+/** @internal One operation of a target is at work at a time. */
+export const exclusionKey = (pipeline: string, target: string) => ({
+  group: `operations ${pipeline}`,
+  key: target,
+});
+
 const PAGE = 500;
 
 /**
@@ -115,17 +121,13 @@ export class Pipeline<Operation extends string = string> {
     const kind = this.kindOf(operation);
     if (!Number.isInteger(wanted) || wanted < 1)
       throw invalidOption('wanted', `${wanted} is not a whole number from 1`);
-    const lockKind = GROUP + this.#group;
+    const lockKind = GROUP + exclusionKey(this.name, '').group;
     const rows = await readyOperations(reading(on), { kind, lockKind, free, wanted: BigInt(wanted) });
     return rows.map(({ target }) => target);
   }
 
-  get #group(): string {
-    return `operations ${this.name}`;
-  }
-
   #exclude(target: string) {
-    return { target, exclude: [{ group: this.#group, key: target }] };
+    return { target, exclude: [exclusionKey(this.name, target)] };
   }
 
   /** What a claim or a control loop takes an operation from. */

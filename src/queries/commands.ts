@@ -636,6 +636,111 @@ export const deleteNotes = exec<DeleteNotesParams>({
   columns: [],
 });
 
+export interface QueuesOfParams {
+  readonly target: string;
+}
+
+export interface QueuesOfRow {
+  readonly queue: string;
+  readonly now: Date;
+  readonly lastSequence: bigint;
+  readonly dueAt: Date | null;
+  readonly isLater: boolean | null;
+  readonly pending: bigint;
+  readonly sequence: bigint | null;
+  readonly command: string | null;
+  readonly author: string | null;
+  readonly sentAt: Date | null;
+  readonly attempts: bigint | null;
+  readonly reason: string | null;
+}
+
+/**
+ * The queues that a target was ever sent a command in, with what is pending: from one queue to the next by the primary key of
+ * command_target, for there are few; what is pending by its partial index.
+ */
+export const queuesOf = many<QueuesOfParams, QueuesOfRow>({
+  name: 'QueuesOf',
+  text: `WITH RECURSIVE named (queue) AS (
+  (SELECT t.queue FROM holdfast.command_target AS t ORDER BY t.queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.queue FROM holdfast.command_target AS t WHERE t.queue > n.queue ORDER BY t.queue LIMIT 1)
+  FROM named AS n
+  WHERE n.queue IS NOT NULL
+)
+SELECT t.queue, now() AS now, t.last_sequence, t.due_at, t.due_at > now() AS is_later,
+  (SELECT count(*) FROM holdfast.command AS p WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+    AS pending,
+  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason
+FROM named AS n
+JOIN holdfast.command_target AS t ON t.queue = n.queue AND t.target = $1
+LEFT JOIN holdfast.command AS c ON c.queue = t.queue AND c.target = t.target AND c.sequence = (
+  SELECT min(p.sequence) FROM holdfast.command AS p
+  WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+ORDER BY t.queue`,
+  operation: 'SELECT',
+  collection: 'named',
+  params: [['target', text]],
+  columns: [
+    ['queue', text],
+    ['now', timestamptz],
+    ['lastSequence', int8],
+    ['dueAt', timestamptz, 'null'],
+    ['isLater', bool, 'null'],
+    ['pending', int8],
+    ['sequence', int8, 'null'],
+    ['command', text, 'null'],
+    ['author', text, 'null'],
+    ['sentAt', timestamptz, 'null'],
+    ['attempts', int8, 'null'],
+    ['reason', text, 'null'],
+  ],
+});
+
+export interface CommandsOfParams {
+  readonly queue: string;
+  readonly target: string;
+  readonly afterSequence: bigint;
+  readonly page: bigint;
+}
+
+export interface CommandsOfRow {
+  readonly sequence: bigint;
+  readonly command: string;
+  readonly author: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly sentAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/** A page of the commands of one target of a queue, in the order in which they were sent: by primary key. */
+export const commandsOf = many<CommandsOfParams, CommandsOfRow>({
+  name: 'CommandsOf',
+  text: `SELECT sequence, command, author, state, reason, sent_at, ended_at
+FROM holdfast.command
+WHERE queue = $1 AND target = $2 AND sequence > $3
+ORDER BY sequence
+LIMIT $4::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.command',
+  params: [
+    ['queue', text],
+    ['target', text],
+    ['afterSequence', int8],
+    ['page', int8],
+  ],
+  columns: [
+    ['sequence', int8],
+    ['command', text],
+    ['author', text],
+    ['state', text],
+    ['reason', text, 'null'],
+    ['sentAt', timestamptz],
+    ['endedAt', timestamptz, 'null'],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   sendCommands,
@@ -655,4 +760,6 @@ export const bind = bindAll({
   readNote,
   writeNote,
   deleteNotes,
+  queuesOf,
+  commandsOf,
 });

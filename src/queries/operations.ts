@@ -437,6 +437,46 @@ export const kindsOfPipeline = many<KindsOfPipelineParams, KindsOfPipelineRow>({
   columns: [['kind', text]],
 });
 
+export interface OperationsOfParams {
+  readonly target: string;
+}
+
+export interface OperationsOfRow {
+  readonly target: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly message: string | null;
+  readonly requested: bigint;
+  readonly done: bigint;
+  readonly attempts: bigint;
+  readonly createdAt: Date;
+  readonly changedAt: Date;
+}
+
+/** Every operation of a target, in whichever pipelines: by the prefix of the primary key, and its lock rows by theirs. */
+export const operationsOf = many<OperationsOfParams, OperationsOfRow>({
+  name: 'OperationsOf',
+  text: `SELECT target AS target, kind AS kind, state AS state, message, requested AS requested, done AS done,
+  attempts AS attempts, created_at AS created_at, changed_at AS changed_at
+FROM holdfast.operation_status
+WHERE target = $1
+ORDER BY kind`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation_status',
+  params: [['target', text]],
+  columns: [
+    ['target', text],
+    ['kind', text],
+    ['state', text],
+    ['message', text, 'null'],
+    ['requested', int8],
+    ['done', int8],
+    ['attempts', int8],
+    ['createdAt', timestamptz],
+    ['changedAt', timestamptz],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   readyOperations,
@@ -451,4 +491,5 @@ export const bind = bindAll({
   operationFailures,
   targetsWithoutOperations,
   kindsOfPipeline,
+  operationsOf,
 });

@@ -1,3 +1,4 @@
+import type { Face } from '../faces/index.ts';
 import {
   closeAbandonedWork,
   countSessions,
@@ -6,7 +7,6 @@ import {
   evictExpiredSessions,
 } from '../queries/janitor.ts';
 import { deleteMarkers } from '../queries/markers.ts';
-import type { Face } from './face.ts';
 import { type JanitorOptions, STATEMENT_TIMEOUT_MS } from './options.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,8 +1,8 @@
 import { metrics } from '@opentelemetry/api';
 import { checkOptions, Doubling, invalidOption, Service } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
+import type { Face, FaceGauges, FaceSweep, GaugeRows, UpkeepHost } from '../faces/index.ts';
 import { coreFace } from './core-face.ts';
-import type { Face, FaceGauges, FaceSweep, GaugeRows, UpkeepHost } from './face.ts';
 import { type JanitorOptions, janitorSchema, STATEMENT_TIMEOUT_MS } from './options.ts';
 
 /** What one sweep did. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Face } from '../faces/index.ts';
 import type { Transaction } from '../transact/index.ts';
-import type { Face } from './face.ts';
 
 /** A janitor's statement that is not answered within this is given up. */
 export const STATEMENT_TIMEOUT_MS = 30_000;

@@ -24,6 +24,7 @@ import { finishAndClaimStatement, type Statement } from '../../src/query/index.t
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { genericPlan } from '../support/generic-plan.ts';
+import { inlined } from '../support/inlined.ts';
 import { rows } from '../support/sql.ts';
 import { addJobs, createQueue } from './support.ts';
 
@@ -101,13 +102,6 @@ const hot: [string, (system: 'postgresql' | 'cockroachdb') => Statement][] = [
   ['InsertMarker', () => insertMarker.statement({ markerId: id })],
   ['ResolveMarker', () => resolveMarker.statement({ markerId: id })],
 ];
-
-/** The statement with its values in it, as text literals: EXPLAIN takes no parameters. */
-const inlined = ({ text, values }: Statement) =>
-  text.replace(/\$(\d+)/g, (_, n) => {
-    const value = values[Number(n) - 1];
-    return value === null || value === undefined ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
-  });
 
 /** In a plan for PostgreSQL: the scans of an index that have no condition on it, so that they walk all of it. */
 const wholeIndexScans = (plan: string) => {

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { activeWork, connect, type Database, quarantinedWork, runJanitor } from '../../src/index.ts';
+import {
+  activeWork,
+  connect,
+  type Database,
+  explain,
+  history,
+  quarantinedWork,
+  runJanitor,
+} from '../../src/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
@@ -131,6 +139,8 @@ test('a reader reads every table and view, and changes none', async () => {
     sql(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'holdfast'`),
   );
   expect(rows.length).toBeGreaterThan(10);
+  expect(await explain(db, 'taken')).toMatchObject({ isKnown: true });
+  expect((await history(db, 'taken').next()).value).toMatchObject({ event: 'started' });
   for (const [table] of rows) await db.execute(sql(`SELECT * FROM holdfast.${table} LIMIT 1`));
   await expect(db.execute(sql('DELETE FROM holdfast.session'))).rejects.toEqual(refused);
 });

@@ -26,6 +26,8 @@ test('the main entry point has these values, and no others', () => {
       "bucketOf",
       "checkSchema",
       "connect",
+      "explain",
+      "history",
       "listKinds",
       "listSessions",
       "migrate",

@@ -23,9 +23,11 @@ export const iso = (time: Date | null | undefined) => time?.toISOString() ?? '';
 /** Longer texts are cut in a table; `--json` shows all of them. */
 const CELL = 60;
 
-export function cut(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ');
-  return line.length > CELL ? `${line.slice(0, CELL - 3)}...` : line;
+/** Any value as a table shows it: in one line, cut at `most` characters. */
+export function cell(value: string | number | bigint | Date | null | undefined, most = CELL): string {
+  if (value instanceof Date) return iso(value);
+  const line = String(value ?? '').replaceAll(/\s+/g, ' ');
+  return line.length > most ? `${line.slice(0, most - 3)}...` : line;
 }
 
 /** JSON, with whole numbers of any size as numbers. */

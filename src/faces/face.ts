@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Executor } from '../query/index.ts';
 import type { TransactionBody, TransactOptions } from '../transact/index.ts';
+import type { FacePart, HistoryEvent } from './part.ts';
 
 /** What a sweep or a gauge may use. */
 export interface UpkeepHost {
@@ -34,8 +35,8 @@ export interface FaceGauges {
 }
 
 /**
- * What one part of a program brings: declared in one object, which the janitor reads. Holdfast's own sessions and work are
- * the first one; a program gives its own to `runJanitor`.
+ * What one part of a program brings: declared in one object, which the janitor, `explain` and `history` read. Holdfast's
+ * own sessions and work are the first one; a program gives its own to each of these.
  */
 export interface Face {
   readonly name: string;
@@ -43,4 +44,8 @@ export interface Face {
   readonly migrations?: string;
   readonly sweeps?: readonly FaceSweep[];
   readonly gauges?: readonly FaceGauges[];
+  /** What it knows of a target, for `explain`: one query by index, in the transaction that all faces read in. */
+  explain?(on: Executor, target: string): Promise<FacePart>;
+  /** What happened to a target, for `history`: oldest first, each page of it one query by index. */
+  history?(on: Executor, target: string): AsyncIterable<HistoryEvent>;
 }
