@@ -18,9 +18,17 @@ export interface ChildWorkflow {
 export interface Child {
   readonly workflow: ChildWorkflow;
   /** The child's target. Default: the parent's, a slash, and the number of the intent. */
-  readonly target?: (parent: { readonly target: string; readonly args: Json; readonly variables: Json }) => string;
+  readonly target?: (parent: {
+    readonly target: string;
+    readonly args: Json;
+    readonly variables: Json;
+  }) => string;
   /** The variables that it is started with. Default: the arguments of the transition. */
-  readonly variables?: (parent: { readonly target: string; readonly args: Json; readonly variables: Json }) => Json;
+  readonly variables?: (parent: {
+    readonly target: string;
+    readonly args: Json;
+    readonly variables: Json;
+  }) => Json;
 }
 
 /** A step from one state to another. */
@@ -215,7 +223,8 @@ function checkTransition(
   const missing = sourcesOf(from).find((state) => !sourcesOf(transitions[error]!.from).includes(state));
   if (missing !== undefined)
     throw invalidOption(at, `its error transition "${error}" does not leave ${stateName(missing)}`);
-  if (transitions[error]!.child) throw invalidOption(`transitions.${error}`, 'an error transition has no child');
+  if (transitions[error]!.child)
+    throw invalidOption(`transitions.${error}`, 'an error transition has no child');
 }
 
 function checkEdges(graph: Graph, state: string | null): void {
@@ -237,18 +246,23 @@ function checkEdges(graph: Graph, state: string | null): void {
     throw invalidOption('transitions', `${automatic.ids} are both automatic from ${stateName(state)}`);
   const alias = twice((id) => of(id).alias);
   if (alias)
-    throw invalidOption('transitions', `alias "${alias.value}" is ambiguous: ${alias.ids} from ${stateName(state)}`);
+    throw invalidOption(
+      'transitions',
+      `alias "${alias.value}" is ambiguous: ${alias.ids} from ${stateName(state)}`,
+    );
   const signal = twice((id) => of(id).signal);
   if (signal)
-    throw invalidOption('transitions', `signal "${signal.value}" is ambiguous: ${signal.ids} from ${stateName(state)}`);
+    throw invalidOption(
+      'transitions',
+      `signal "${signal.value}" is ambiguous: ${signal.ids} from ${stateName(state)}`,
+    );
   const timer = twice((id) => of(id).after?.ms);
   if (timer) throw invalidOption('transitions', `${timer.ids} are due at once in ${stateName(state)}`);
 }
 
 function checkReachable(graph: Graph): void {
   const reached = new Set<string | null>([null]);
-  for (const state of reached)
-    for (const id of graph.from(state)) reached.add(graph.transition(id)!.to);
+  for (const state of reached) for (const id of graph.from(state)) reached.add(graph.transition(id)!.to);
   const missed = graph.definition.states.find((state) => !reached.has(state));
   if (missed !== undefined) throw invalidOption('states', `"${missed}" is not reached by any transition`);
 }
@@ -259,7 +273,10 @@ function checkAutomatic(graph: Graph): void {
     for (let id = graph.automatic(start); id !== undefined; ) {
       const { to } = graph.transition(id)!;
       if (path.includes(to))
-        throw invalidOption('transitions', `automatic transitions go in a circle: ${[...path, to].join(', ')}`);
+        throw invalidOption(
+          'transitions',
+          `automatic transitions go in a circle: ${[...path, to].join(', ')}`,
+        );
       path.push(to);
       id = graph.automatic(to);
     }

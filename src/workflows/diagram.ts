@@ -65,7 +65,9 @@ function mermaid({ states }: Drawn, edges: readonly Edge[], final: readonly stri
   return [
     'stateDiagram-v2',
     ...states.map((state) => `  state "${state}" as ${id(state)}`),
-    ...edges.map(({ from, to, label }) => `  ${id(from)} --> ${id(to)}: ${label.replaceAll(/[:;\n"]/g, ' ')}`),
+    ...edges.map(
+      ({ from, to, label }) => `  ${id(from)} --> ${id(to)}: ${label.replaceAll(/[:;\n"]/g, ' ')}`,
+    ),
     ...final.map((state) => `  ${id(state)} --> [*]`),
     '',
   ].join('\n');

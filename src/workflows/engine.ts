@@ -192,7 +192,9 @@ export class Engine {
   fireAlias(alias: string, args?: Json): Promise<boolean> {
     return this.#inTurn(async () => {
       this.#refuseInFlight();
-      const id = this.#graph.from(this.#now.state).find((one) => this.#graph.transition(one)!.alias === alias);
+      const id = this.#graph
+        .from(this.#now.state)
+        .find((one) => this.#graph.transition(one)!.alias === alias);
       if (id === undefined) throw this.#invalid(`no transition with the alias ${alias} leaves it`);
       return this.#within('alone', () => this.fire(id, args));
     });
@@ -249,7 +251,12 @@ export class Engine {
   }
 
   #invalid(why: string): InvalidWorkflowTransitionError {
-    return new InvalidWorkflowTransitionError(this.#name, this.work.target, this.#now.state ?? undefined, why);
+    return new InvalidWorkflowTransitionError(
+      this.#name,
+      this.work.target,
+      this.#now.state ?? undefined,
+      why,
+    );
   }
 
   #attemptsOf(id: string): number {
@@ -288,7 +295,12 @@ export class Engine {
   #intent(record: InstanceRecord, id: string, args: Json): { record: InstanceRecord; event: Event } {
     const intent = record.intents + 1;
     return {
-      record: { ...record, inFlight: { transition: id, args, attempt: 1 }, intents: intent, stuck: undefined },
+      record: {
+        ...record,
+        inFlight: { transition: id, args, attempt: 1 },
+        intents: intent,
+        stuck: undefined,
+      },
       event: { event: 'fired', intent, attempt: 1, transition: id, state: record.state, data: args },
     };
   }
@@ -303,7 +315,8 @@ export class Engine {
       return false;
     }
     // A child that is waited for is looked at: that is no attempt.
-    if (transition.child && !(await this.#childHasEnded(transition, inFlight))) return this.#carryOut(release);
+    if (transition.child && !(await this.#childHasEnded(transition, inFlight)))
+      return this.#carryOut(release);
     if (attempt >= this.#attemptsOf(id)) {
       await this.#stick(`${id} was begun ${attempt} times, and has not ended`, release);
       return false;
@@ -328,13 +341,14 @@ export class Engine {
       try {
         result = await this.#act(transition, inFlight);
       } catch (error) {
-        if (this.#cancel.signal.aborted && !this.work.signal.aborted) failure = messageOf(this.#cancel.signal.reason);
+        if (this.#cancel.signal.aborted && !this.work.signal.aborted)
+          failure = messageOf(this.#cancel.signal.reason);
         else if (error instanceof TransitionError && (transition.error || !this.#graph.errors.has(id)))
           failure = error.message;
         else throw error;
       }
       if (result === WAITS) {
-        await this.#rest(release);
+        await this.#rest(release, true);
         return first ?? true;
       }
       first ??= failure === undefined;
@@ -470,7 +484,10 @@ export class Engine {
       const next = this.#intent(record, id, given?.args ?? {});
       const cancelIntent = cancels ? next.record.intents : record.cancelIntent;
       const events_ = [...events, next.event];
-      await this.#write({ ...how, record: { ...next.record, cancelIntent }, due: 'now', events: events_ }, false);
+      await this.#write(
+        { ...how, record: { ...next.record, cancelIntent }, due: 'now', events: events_ },
+        false,
+      );
       return true;
     }
     if (cancels || this.#graph.isFinal(record.state)) {
@@ -487,13 +504,17 @@ export class Engine {
       await this.#write({ ...how, record: last, due: 'never', events: [...events, ended] }, release);
       return false;
     }
-    await this.#write({ ...how, ...this.#waiting(record), events }, release);
+    await this.#write({ ...how, ...this.#waiting(record, false), events }, release);
     return false;
   }
 
   /** What a record waits for: a child or an operator (then something wakes it), a signal, a time. */
-  #waiting(record: InstanceRecord): Pick<Change, 'record' | 'due' | 'afterMs' | 'signals'> {
-    if (record.inFlight || record.stuck !== undefined) return { record, due: 'rest' };
+  #waiting(
+    record: InstanceRecord,
+    forChild: boolean,
+  ): Pick<Change, 'record' | 'due' | 'afterMs' | 'signals'> {
+    if (record.stuck !== undefined || forChild) return { record, due: 'rest' };
+    if (record.inFlight) return { record, due: 'now' };
     return {
       record,
       due: 'rest',
@@ -503,14 +524,19 @@ export class Engine {
   }
 
   /** Nothing is to be done now. */
-  async #rest(release: boolean): Promise<boolean> {
+  async #rest(release: boolean, forChild = false): Promise<boolean> {
     const record = this.#now;
     if (record.hasEnded) {
       if (release) await this.work.finish();
     } else if (!record.inFlight && this.#graph.isFinal(record.state)) {
       await this.#goOn(record, undefined, { enters: false, changesVariables: false }, release);
     } else {
-      const change = { ...this.#waiting(record), enters: false, changesVariables: false, events: [] };
+      const change = {
+        ...this.#waiting(record, forChild),
+        enters: false,
+        changesVariables: false,
+        events: [],
+      };
       await this.#write(change, release);
     }
     return true;
@@ -539,7 +565,7 @@ export class Engine {
     const { inFlight, intents: intent, state, cancelReason } = now;
     const transition = inFlight && this.#graph.transition(inFlight.transition);
     if (transition?.child && !(await this.#childIsOver(transition, inFlight!, cancelReason)))
-      return this.#rest(release);
+      return this.#rest(release, true);
     const why = `canceled${cancelReason === undefined ? '' : `: ${cancelReason}`}`;
     const outcome: Event | undefined = inFlight && {
       event: 'failed',
@@ -574,7 +600,10 @@ export class Engine {
     const given = await this.#within('action', () => migrate(this.snapshot));
     const state = given.state === undefined ? now.state : given.state;
     if (state !== null && !this.#graph.definition.states.includes(state))
-      throw invalidOption(`migrate.${now.version}`, `gave "${state}", which is not a state of version ${version}`);
+      throw invalidOption(
+        `migrate.${now.version}`,
+        `gave "${state}", which is not a state of version ${version}`,
+      );
     const inFlight =
       given.inFlight === undefined
         ? now.inFlight

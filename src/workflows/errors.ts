@@ -46,7 +46,9 @@ export class WorkflowStartConflictError extends HoldfastError {
   readonly targets: readonly string[];
 
   constructor(workflow: string, targets: readonly string[]) {
-    super(`${workflow} was started with another key or other variables for ${targets.slice(0, 5).join(', ')}`);
+    super(
+      `${workflow} was started with another key or other variables for ${targets.slice(0, 5).join(', ')}`,
+    );
     this.workflow = workflow;
     this.targets = targets;
   }

@@ -1,5 +1,5 @@
-import { checkOptions } from '../base/index.ts';
 import { z } from 'zod';
+import { checkOptions } from '../base/index.ts';
 import { countWorkflows, deleteEndedWorkflows } from '../queries/workflows.ts';
 import type { Face } from '../upkeep/index.ts';
 
@@ -23,16 +23,20 @@ export function workflowsFace(options: { readonly retentionMs?: number } = {}): 
         page: async ({ guarded }, page) =>
           retentionMs === Infinity
             ? 0
-            : (await deleteEndedWorkflows(guarded, { page, olderThanMs: BigInt(Math.round(retentionMs)) })).length,
+            : (await deleteEndedWorkflows(guarded, { page, olderThanMs: BigInt(Math.round(retentionMs)) }))
+                .length,
       },
     ],
     gauges: [
       {
-        descriptions: { 'holdfast.workflows': 'Instances by workflow, state, and whether they are open, stuck or ended' },
+        descriptions: {
+          'holdfast.workflows': 'Instances by workflow, state, and whether they are open, stuck or ended',
+        },
         when: 'seldom',
         read: async ({ guarded }) => ({
           'holdfast.workflows': (await countWorkflows(guarded)).map(
-            ({ workflow, state, condition, instances }) => [instances, { workflow, state, condition }] as const,
+            ({ workflow, state, condition, instances }) =>
+              [instances, { workflow, state, condition }] as const,
           ),
         }),
       },

@@ -1,14 +1,14 @@
 import { invalidOption, isText } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
+import { lockWork, releaseQuarantine } from '../queries/work.ts';
 import {
+  workflowHistory as historyQuery,
   knownWorkflows,
   listWorkflows,
   publishedWorkflow,
   resolveWorkflow as resolveQuery,
-  workflowHistory as historyQuery,
   workflowStatus as statusQuery,
 } from '../queries/workflows.ts';
-import { lockWork, releaseQuarantine } from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
 import type { Json } from './definition.ts';
@@ -50,10 +50,7 @@ export interface WorkflowFilter<State extends string = string> {
  * What an operator decides about an instance: `retry` runs what is in flight again, with all its attempts; `skip` gives it
  * up, the state stays; `force` gives it up and sets the state.
  */
-export type Resolution<State extends string = string> =
-  | 'retry'
-  | 'skip'
-  | { readonly force: State };
+export type Resolution<State extends string = string> = 'retry' | 'skip' | { readonly force: State };
 
 const PAGE = 500;
 const READ_WITHIN_MS = 30_000;

@@ -21,15 +21,29 @@ import {
   type Work,
 } from '../work/index.ts';
 import { Cancels } from './cancels.ts';
-import { checkDefinition, type Graph, type Json, publishedForm, type TransitionDefinition } from './definition.ts';
+import {
+  checkDefinition,
+  type Graph,
+  type Json,
+  publishedForm,
+  type TransitionDefinition,
+} from './definition.ts';
 import { type DiagramFormat, diagram } from './diagram.ts';
-import { type Action, Engine, type EngineOptions, type Migrate, messageOf, type Snapshot, type Transitioned } from './engine.ts';
+import {
+  type Action,
+  Engine,
+  type EngineOptions,
+  type Migrate,
+  messageOf,
+  type Snapshot,
+  type Transitioned,
+} from './engine.ts';
 import { WorkflowNotFoundError, WorkflowStartConflictError } from './errors.ts';
 import { WorkflowInstance } from './instance.ts';
 import {
   listInstances,
-  reading,
   type Resolution,
+  reading,
   resolveWorkflow,
   type Transacts,
   type WorkflowEvent,
@@ -41,10 +55,14 @@ import type { WorkflowStatus } from './record.ts';
 import { cancelTopic, kindOf, Writes } from './writes.ts';
 
 /** @internal */
-export type TransitionsOf<S extends string, X> = { readonly [K in keyof X]: TransitionDefinition<S, keyof X & string> };
+export type TransitionsOf<S extends string, X> = {
+  readonly [K in keyof X]: TransitionDefinition<S, keyof X & string>;
+};
 
 /** @internal Arguments of a transition: what its zod type gives, or any JSON object. */
-export type ArgsOf<X, K extends keyof X> = X[K] extends { readonly args: infer A extends z.ZodType } ? z.output<A> : Json;
+export type ArgsOf<X, K extends keyof X> = X[K] extends { readonly args: infer A extends z.ZodType }
+  ? z.output<A>
+  : Json;
 
 /** @internal */
 export type Named<X, Field extends string> = {
@@ -202,12 +220,21 @@ export class Workflow<
    * fires; children are canceled as well. False: it has ended, or was asked before. Throws WorkflowNotFoundError, and as
    * `transact`.
    */
-  async cancel(on: Transacts, target: string, { reason }: { readonly reason?: string } = {}): Promise<boolean> {
-    if (reason !== undefined && !isText(reason)) throw invalidOption('reason', 'expected a text without zero bytes');
+  async cancel(
+    on: Transacts,
+    target: string,
+    { reason }: { readonly reason?: string } = {},
+  ): Promise<boolean> {
+    if (reason !== undefined && !isText(reason))
+      throw invalidOption('reason', 'expected a text without zero bytes');
     const { name: workflow } = this;
     return on.transact(
       async (tx) => {
-        const asked = await cancelWorkflow(tx, { workflow, target: checkTarget(target), reason: reason ?? null });
+        const asked = await cancelWorkflow(tx, {
+          workflow,
+          target: checkTarget(target),
+          reason: reason ?? null,
+        });
         if (asked > 0) {
           tx.announce(this.kind);
           tx.announce(cancelTopic(workflow));
@@ -296,8 +323,7 @@ export class Workflow<
       const isLost = error instanceof LeaseLostError || error instanceof SessionExpiredError;
       if (isLost || work.ended || work.signal.aborted || !engine.isLoaded) throw error;
       const backoff = engine.backoff;
-      if (!(await engine.giveUp(messageOf(error))) && backoff)
-        await work.fail(messageOf(error), { backoff });
+      if (!(await engine.giveUp(messageOf(error))) && backoff) await work.fail(messageOf(error), { backoff });
       throw error;
     }
   }
@@ -340,7 +366,11 @@ export class Workflow<
   }
 
   /** The instance that a work is, for firing its transitions by hand. Throws WorkflowNotFoundError. */
-  async open(work: Work, actions: Actions<X> = {}, options: RunOptions = {}): Promise<WorkflowInstance<State, X>> {
+  async open(
+    work: Work,
+    actions: Actions<X> = {},
+    options: RunOptions = {},
+  ): Promise<WorkflowInstance<State, X>> {
     const engine = this.#engine(work, actions, options);
     await engine.load();
     return new WorkflowInstance(engine);
