@@ -254,3 +254,15 @@ WITH old AS (
 DELETE FROM holdfast.workflow AS i
 WHERE EXISTS (SELECT 1 FROM old AS o WHERE o.workflow = i.workflow AND o.target = i.target)
 RETURNING i.target;
+
+-- name: WorkflowIsDue :one
+-- Whether something is to be done about an instance now: by primary key. For tests of programs.
+SELECT EXISTS (
+  SELECT 1 FROM holdfast.workflow WHERE workflow = @workflow AND target = @target AND due_at <= now()) AS "is_due!";
+
+-- name: AgeWorkflow :execrows
+-- Makes an instance older, as if it had been in its state for so much longer: by primary key. For tests of programs, since
+-- nobody can set the database's clock.
+UPDATE holdfast.workflow
+SET entered_at = entered_at - @ms::INT8 * INTERVAL '1 millisecond', due_at = due_at - @ms::INT8 * INTERVAL '1 millisecond'
+WHERE workflow = @workflow AND target = @target;

@@ -884,6 +884,54 @@ RETURNING i.target`,
   columns: [['target', text]],
 });
 
+export interface WorkflowIsDueParams {
+  readonly workflow: string;
+  readonly target: string;
+}
+
+export interface WorkflowIsDueRow {
+  readonly isDue: boolean;
+}
+
+/** Whether something is to be done about an instance now: by primary key. For tests of programs. */
+export const workflowIsDue = one<WorkflowIsDueParams, WorkflowIsDueRow>({
+  name: 'WorkflowIsDue',
+  text: `SELECT EXISTS (
+  SELECT 1 FROM holdfast.workflow WHERE workflow = $1 AND target = $2 AND due_at <= now()) AS is_due`,
+  operation: 'SELECT',
+  collection: 'holdfast.workflow',
+  params: [
+    ['workflow', text],
+    ['target', text],
+  ],
+  columns: [['isDue', bool]],
+});
+
+export interface AgeWorkflowParams {
+  readonly ms: bigint;
+  readonly workflow: string;
+  readonly target: string;
+}
+
+/**
+ * Makes an instance older, as if it had been in its state for so much longer: by primary key. For tests of programs, since
+ * nobody can set the database's clock.
+ */
+export const ageWorkflow = execRows<AgeWorkflowParams>({
+  name: 'AgeWorkflow',
+  text: `UPDATE holdfast.workflow
+SET entered_at = entered_at - $1::INT8 * INTERVAL '1 millisecond', due_at = due_at - $1::INT8 * INTERVAL '1 millisecond'
+WHERE workflow = $2 AND target = $3`,
+  operation: 'UPDATE',
+  collection: 'holdfast.workflow',
+  params: [
+    ['ms', int8],
+    ['workflow', text],
+    ['target', text],
+  ],
+  columns: [],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   dueWorkflows,
@@ -905,4 +953,6 @@ export const bind = bindAll({
   knownWorkflows,
   countWorkflows,
   deleteEndedWorkflows,
+  workflowIsDue,
+  ageWorkflow,
 });

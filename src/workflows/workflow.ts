@@ -102,8 +102,20 @@ export interface SourceOptions {
   readonly oneAtATime?: string | undefined;
 }
 
-/** For the test helpers: told before and after each write of a holder. */
-export const PROBE: unique symbol = Symbol('probe');
+/** Told before and after each write of a holder. */
+const PROBE: unique symbol = Symbol('probe');
+
+/** @internal `workflow.run` for the test helpers, which interrupt it. */
+export function runProbed(
+  // biome-ignore lint/suspicious/noExplicitAny: a workflow of any states and transitions
+  workflow: Workflow<any, any, any>,
+  work: Work,
+  actions: never,
+  options: RunOptions,
+  probe: EngineOptions['probe'],
+): Promise<void> {
+  return workflow.run(work, actions, { ...options, [PROBE]: probe } as RunOptions);
+}
 
 /**
  * A state machine for targets, each instance a row. A transition is written down with its arguments before its action
@@ -293,7 +305,7 @@ export class Workflow<
     const { name: workflow, kind } = this;
     const all = (versions ?? [this.version, ...Object.keys(this.#migrate)]).map(BigInt);
     if (oneAtATime === undefined) return this.#writes.claim.with({ workflow, versions: all });
-    const exclude = [{ group: oneAtATime, key: '' }];
+    const exclude = [{ group: 'workflows', key: oneAtATime }];
     return {
       kind,
       candidates: async (tx, wanted) => {
