@@ -15,6 +15,7 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./migrate.ts'),
   () => import('./work.ts'),
   () => import('./operations.ts'),
+  () => import('./workflows.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

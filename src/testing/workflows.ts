@@ -38,7 +38,7 @@ class Victim {
 /** The same actions, each of which runs twice with the same key: shows what is done twice that must be done once. */
 export function runActionsTwice<A extends object>(actions: A): A {
   return wrapped(actions, async (action, context) => {
-    await action(context);
+    await Promise.allSettled([(async () => action(context))()]);
     return action(context);
   });
 }
@@ -53,9 +53,10 @@ export async function failAtEveryAction<W extends AnyWorkflow>(trial: WorkflowTr
     let count = 0;
     const victim = new Victim();
     const failing = wrapped(trial.actions as object, async (action, context) => {
-      const result = await action(context);
+      const [result] = await Promise.allSettled([(async () => action(context))()]);
       if (++count === at) await victim.die(`at action ${at}`);
-      return result;
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
     });
     await trial.start(target);
     await drive(trial.db, trial.workflow, target, failing, victim);

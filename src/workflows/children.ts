@@ -31,7 +31,7 @@ export async function lookAtChild(
   };
 }
 
-/** The child of one intent: found again by whoever runs that intent again, since its target follows from it. */
+/** The child of one intent: its target follows from the intent, so each run of that finds the same one. */
 export function childOf(
   { workflow, target, variables }: Child,
   parent: { readonly target: string; readonly args: Json; readonly variables: Json },

@@ -283,7 +283,7 @@ function checkAutomatic(graph: Graph): void {
   }
 }
 
-/** The definition without what cannot be written down. */
+/** The definition without what cannot be written down. Pairs, because JSONB keeps no order of fields. */
 export function publishedForm({ definition }: Graph): Json {
   const transitions = Object.entries(definition.transitions).map(([id, { args, child, retry, ...data }]) => [
     id,
@@ -294,5 +294,5 @@ export function publishedForm({ definition }: Graph): Json {
     },
   ]);
   const { name, version, states, cancel } = definition;
-  return { name, version, states, ...(cancel && { cancel }), transitions: Object.fromEntries(transitions) };
+  return { name, version, states, ...(cancel && { cancel }), transitions };
 }

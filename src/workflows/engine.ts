@@ -36,6 +36,7 @@ export interface ActionContext<Args = Json> {
  * What a transition does outside of the database, at least once. What it returns goes into the variables. Throws
  * TransitionError when it cannot be done; all else leaves the transition in flight.
  */
+// biome-ignore lint/suspicious/noConfusingVoidType: an action may have no return at all
 export type Action<Args = Json> = (context: ActionContext<Args>) => Promise<Json | void> | Json | void;
 
 /** What a hook before synchronize sees. */

@@ -125,7 +125,13 @@ export async function publishedDefinition(
 ): Promise<(Drawn & { readonly version: number }) | undefined> {
   const asked = version === undefined ? null : BigInt(version);
   const row = await publishedWorkflow(reading(on), { workflow, version: asked });
-  return row ? (row.definition as Drawn & { readonly version: number }) : undefined;
+  if (!row) return undefined;
+  const written = row.definition as { readonly version: number; readonly transitions: [string, never][] };
+  return {
+    ...(written as never as Drawn),
+    version: written.version,
+    transitions: Object.fromEntries(written.transitions),
+  };
 }
 
 /**

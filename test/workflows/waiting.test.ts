@@ -257,7 +257,11 @@ describe.each(DRIVERS)('waiting workflows on %s', (driver) => {
           to: 'built',
           automatic: true,
           error: 'break',
-          child: { workflow: part, target: ({ target }) => `${target}-part`, variables: () => ({ size: 3 }) },
+          child: {
+            workflow: part,
+            target: ({ target }: { target: string }) => `${target}-part`,
+            variables: () => ({ size: 3 }),
+          },
         },
         break: { from: null, to: 'broken' },
         give_up: { from: null, to: 'given_up' },

@@ -346,7 +346,11 @@ describe.each(DRIVERS)('workflows on %s', (driver) => {
             expect(runs).toBe(false);
           },
         },
-        { beforeSynchronize: ({ inFlight }) => void (runs = inFlight?.transition !== 'upgrade') },
+        {
+          beforeSynchronize: ({ inFlight }) => {
+            runs = inFlight?.transition !== 'upgrade';
+          },
+        },
       );
       await instance!.synchronize();
       expect([instance!.state, runs, instance!.variables]).toEqual(['started', false, { to: 'v2' }]);
