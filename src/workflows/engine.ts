@@ -114,6 +114,11 @@ export class Engine {
     return this.#record !== undefined;
   }
 
+  /** The work is lost, or its worker is to stop. */
+  get stops(): boolean {
+    return this.work.signal.aborted || this.#options.signal?.aborted === true;
+  }
+
   /** Between attempts of what is in flight, where it is declared. */
   get backoff(): Backoff | undefined {
     const { inFlight } = this.#now;
@@ -342,10 +347,10 @@ export class Engine {
       try {
         result = await this.#act(transition, inFlight);
       } catch (error) {
-        if (this.#cancel.signal.aborted && !this.work.signal.aborted)
+        if (this.#cancel.signal.aborted && this.#isCancelDue && !this.work.signal.aborted)
           failure = messageOf(this.#cancel.signal.reason);
         else if (error instanceof TransitionError && (transition.error || !this.#graph.errors.has(id)))
-          failure = error.message;
+          failure = error.message.replaceAll('\0', ' ');
         else throw error;
       }
       if (result === WAITS) {
@@ -378,7 +383,9 @@ export class Engine {
     const action = actions[id];
     if (!action && child?.isCanceled) throw new TransitionError(`its child ${child.target} was canceled`);
     if (!action) return undefined;
-    const signals = [work.signal, this.#cancel.signal, ...(signal ? [signal] : [])];
+    // The cancel transition itself, and what follows from it, are not canceled.
+    const cancel = this.#now.cancelIntent === undefined ? [this.#cancel.signal] : [];
+    const signals = [work.signal, ...cancel, ...(signal ? [signal] : [])];
     const context: ActionContext<never> = {
       target: work.target,
       transition: id,

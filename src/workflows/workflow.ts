@@ -333,7 +333,8 @@ export class Workflow<
       await engine.end();
     } catch (error) {
       const isLost = error instanceof LeaseLostError || error instanceof SessionExpiredError;
-      if (isLost || work.ended || work.signal.aborted || !engine.isLoaded) throw error;
+      // What is to stop is given back by who stops it.
+      if (isLost || work.ended || engine.stops || !engine.isLoaded) throw error;
       const backoff = engine.backoff;
       if (!(await engine.giveUp(messageOf(error))) && backoff) await work.fail(messageOf(error), { backoff });
       throw error;

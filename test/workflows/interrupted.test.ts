@@ -10,21 +10,7 @@ import { defineWorkflow, TransitionError } from '../../src/workflows/index.ts';
 import { createTestDatabase, DRIVERS, seededRandom, waitFor } from '../support/database.ts';
 import { killConnections } from '../support/kill-connections.ts';
 import { rows } from '../support/sql.ts';
-import { defineUnit, kill } from './support.ts';
-
-/** Each transition done at most once an intent, and the last state of the history is the row's. */
-const INCONSISTENT = `SELECT 'outcomes of intent ' || h.intent, h.target FROM holdfast.workflow_history AS h
-    WHERE h.event IN ('done', 'failed') GROUP BY h.workflow, h.target, h.intent HAVING count(*) > 1
-  UNION ALL
-  SELECT 'intents without an outcome', i.target FROM holdfast.workflow AS i
-    WHERE i.in_flight IS NULL AND i.intents <> (SELECT count(*) FROM holdfast.workflow_history AS h
-      WHERE h.workflow = i.workflow AND h.target = i.target AND h.event IN ('done', 'failed'))
-  UNION ALL
-  SELECT 'state ' || COALESCE(i.state, 'none'), i.target FROM holdfast.workflow AS i
-    JOIN holdfast.workflow_history AS h ON h.workflow = i.workflow AND h.target = i.target AND h.event = 'done'
-      AND h.intent = (SELECT max(m.intent) FROM holdfast.workflow_history AS m
-        WHERE m.workflow = i.workflow AND m.target = i.target AND m.event = 'done')
-    WHERE i.state IS DISTINCT FROM h.state OR i.variables <> h.data`;
+import { defineUnit, INCONSISTENT, kill } from './support.ts';
 
 describe.each(DRIVERS)('interrupted workflows on %s', (driver) => {
   let url: string;

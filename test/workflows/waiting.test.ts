@@ -207,6 +207,29 @@ describe.each(DRIVERS)('waiting workflows on %s', (driver) => {
       expect(loop.state.running).toBe(true);
     });
 
+    test('does not abort the action of the cancel transition itself', async () => {
+      const target = await begun();
+      await order.signal(db, target, 'approval', { by: 'ann' });
+      const running = Promise.withResolvers<void>();
+      const aborted: boolean[] = [];
+      await using loop = order.runLoop(db, {
+        pollIntervalMs: 50,
+        actions: {
+          approve: async ({ signal }) => {
+            running.resolve();
+            await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+          },
+          abandon: ({ signal }) => {
+            aborted.push(signal.aborted);
+          },
+        },
+      });
+      await running.promise;
+      await order.cancel(db, target);
+      await waitFor(async () => (await order.status(db, target))!.endedAt);
+      expect([aborted, await stateOf(target), loop.state.running]).toEqual([[false], 'canceled', true]);
+    });
+
     test('where none is declared from the state ends the instance where it is', async () => {
       const plain = defineWorkflow({
         name: 'plain',
