@@ -3,11 +3,8 @@ import type { Database } from '../client/index.ts';
 import { ageWorkflow, workflowIsDue } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
 import type { Session } from '../work/index.ts';
-import type { Action, Actions, RunOptions, Workflow } from '../workflows/index.ts';
+import type { Action, Actions, AnyWorkflow, RunOptions, Workflow } from '../workflows/index.ts';
 import { runProbed } from '../workflows/workflow.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: a workflow of any states and transitions
-type AnyWorkflow = Workflow<any, any, any>;
 
 /** A program's workflow, run again and again to see whether it bears being interrupted. */
 export interface WorkflowTrial<W extends AnyWorkflow> {

@@ -35,10 +35,14 @@ export {
 export type { InFlight, WorkflowStatus } from './record.ts';
 export {
   type Actions,
+  type AnyWorkflow,
+  type ArgsOf,
   defineWorkflow,
+  type Named,
   type RunOptions,
   type SourceOptions,
   type StartOptions,
+  type TransitionsOf,
   Workflow,
   type WorkflowLoopOptions,
 } from './workflow.ts';

@@ -54,17 +54,17 @@ import {
 import type { WorkflowStatus } from './record.ts';
 import { cancelTopic, kindOf, Writes } from './writes.ts';
 
-/** @internal */
+/** Transitions by id, between declared states. */
 export type TransitionsOf<S extends string, X> = {
   readonly [K in keyof X]: TransitionDefinition<S, keyof X & string>;
 };
 
-/** @internal Arguments of a transition: what its zod type gives, or any JSON object. */
+/** Arguments of a transition: what its zod type gives, or any JSON object. */
 export type ArgsOf<X, K extends keyof X> = X[K] extends { readonly args: infer A extends z.ZodType }
   ? z.output<A>
   : Json;
 
-/** @internal */
+/** The names that transitions have in a field: aliases, signals. */
 export type Named<X, Field extends string> = {
   [K in keyof X]: X[K] extends { readonly [F in Field]: infer N extends string } ? N : never;
 }[keyof X];
@@ -102,13 +102,16 @@ export interface SourceOptions {
   readonly oneAtATime?: string | undefined;
 }
 
+/** A workflow of any states and transitions. */
+// biome-ignore lint/suspicious/noExplicitAny: it says nothing of them
+export type AnyWorkflow = Workflow<any, any, any>;
+
 /** Told before and after each write of a holder. */
 const PROBE: unique symbol = Symbol('probe');
 
 /** @internal `workflow.run` for the test helpers, which interrupt it. */
 export function runProbed(
-  // biome-ignore lint/suspicious/noExplicitAny: a workflow of any states and transitions
-  workflow: Workflow<any, any, any>,
+  workflow: AnyWorkflow,
   work: Work,
   actions: never,
   options: RunOptions,
