@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ControlLoop, connect, type Database, type Session } from '../../src/index.ts';
 import {
+  dropReply,
   failAtEveryAction,
   killAtEveryStep,
   runActionsTwice,
   runUntilQuiet,
+  startFaultProxy,
 } from '../../src/testing/index.ts';
 import { defineWorkflow, TransitionError } from '../../src/workflows/index.ts';
 import { createTestDatabase, DRIVERS, seededRandom, waitFor } from '../support/database.ts';
@@ -90,6 +92,38 @@ describe.each(DRIVERS)('interrupted workflows on %s', (driver) => {
       const times = await rows(db, 'SELECT times FROM effect WHERE key LIKE $1', `work/${target}/%`);
       expect(times).toEqual([['2'], ['2'], ['2']]);
     });
+  });
+
+  test('a write whose answer is lost is looked up, carried out once, and the instance goes on', async () => {
+    await using proxy = await startFaultProxy({ url });
+    await using through = await connect({ url: proxy.url, driver, tls: { mode: 'disable' } });
+    await using session = await through.startSession({ component: 'cut off', intervalMs: 600_000 });
+    for (const what of ['AS stepped', 'AS finished']) {
+      const target = `${driver}-lost-${what.slice(3)}`;
+      await work.start(db, target);
+      const [held] = await session.claim({ kind: work.kind, candidates: () => [target] });
+      let lost = 0;
+      proxy.inject({
+        direction: 'to-server',
+        at: ({ type, sql }) => {
+          if (lost > 0 || !/[EQ]/.test(type ?? '') || !sql?.includes(what)) return false;
+          lost++;
+          return true;
+        },
+        action: dropReply(),
+      });
+      await work.run(held!, actions);
+      proxy.calm();
+      expect(lost).toBe(1);
+      expect(await work.status(db, target)).toMatchObject({ state: 'stored', endedAt: expect.any(Date) });
+      expect(await rows(db, INCONSISTENT)).toEqual([]);
+      const fired = (await work.history(db, target)).filter(({ event }) => event === 'fired');
+      expect(fired.map(({ transition, attempt }) => `${transition} ${attempt}`)).toEqual([
+        'fetch 1',
+        'check 1',
+        'store 1',
+      ]);
+    }
   });
 
   test('workers that die again and again leave nothing behind, and one outcome for each transition', async () => {

@@ -299,30 +299,74 @@ describe.each(DRIVERS)('workflows on %s', (driver) => {
       return target;
     };
 
+    type Fire = (instance: Awaited<ReturnType<typeof started>>) => Promise<unknown>;
+    const begins: Fire = (instance) => instance.synchronize();
+    const then =
+      (...fires: Fire[]): Fire =>
+      async (instance) => {
+        await instance.synchronize();
+        for (const fire of fires) await fire(instance);
+      };
+    const upgrades: Fire = (instance) => instance.fire('upgrade', { n: 1 });
+    const retries: Fire = (instance) => instance.fireAlias('retry', { n: 2 });
+
     test.each([
-      ['install', { install: breaks() }, 'started'],
-      ['start', { start: breaks() }, 'started'],
-      ['fail_install', { install: cannot(), fail_install: breaks() }, 'install_error'],
-      ['fail_start', { start: cannot(), fail_start: breaks() }, 'start_error'],
+      ['install', begins, { install: breaks() }, null, {}, 'started'],
+      ['start', begins, { start: breaks() }, 'installed', {}, 'started'],
+      ['fail_install', begins, { install: cannot(), fail_install: breaks() }, null, {}, 'install_error'],
+      ['fail_start', begins, { start: cannot(), fail_start: breaks() }, 'installed', {}, 'start_error'],
+      [
+        'retry_install',
+        then(retries),
+        { install: cannot(), retry_install: breaks() },
+        'install_error',
+        { n: 2 },
+        'started',
+      ],
+      [
+        'retry_start',
+        then(retries),
+        { start: cannot(), retry_start: breaks() },
+        'start_error',
+        { n: 2 },
+        'started',
+      ],
+      ['upgrade', then(upgrades), { upgrade: breaks() }, 'started', { n: 1 }, 'started'],
+      [
+        'fail_upgrade',
+        then(upgrades),
+        { upgrade: cannot(), fail_upgrade: breaks() },
+        'started',
+        {},
+        'upgrade_error',
+      ],
+      [
+        'retry_upgrade',
+        then(upgrades, retries),
+        { upgrade: cannot(), retry_upgrade: breaks() },
+        'upgrade_error',
+        { n: 2 },
+        'started',
+      ],
+      ['stop', then((instance) => instance.fire('stop')), { stop: breaks() }, 'started', {}, 'stopped'],
     ] as const)(
-      'runs %s again that was in flight when its worker died, and goes on from there',
-      async (id, actions, end) => {
-        const target = await cut((instance) => instance.synchronize(), actions);
-        expect((await unit.status(db, target))!.inFlight?.transition).toBe(id);
+      'runs %s again, with its own arguments, that was in flight when its worker died, and goes on from there',
+      async (id, fire, actions, state, args, end) => {
+        const target = await cut(fire, actions);
         const seen: unknown[] = [];
         const instance = await unit.hold(
           other,
           target,
           {},
           {
-            beforeSynchronize: ({ inFlight, state }) =>
-              void seen.push([inFlight?.transition, inFlight?.args, state]),
+            beforeSynchronize: ({ inFlight, state: before }) => {
+              seen.push([inFlight?.transition, inFlight?.args, before]);
+            },
           },
         );
         await instance!.synchronize();
-        expect(seen).toEqual([[id, {}, id.includes('start') ? 'installed' : null]]);
-        expect(instance!.state).toBe(end);
-        expect(instance!.inFlight).toBeUndefined();
+        expect(seen).toEqual([[id, args, state]]);
+        expect([instance!.state, instance!.inFlight]).toEqual([end, undefined]);
         await instance!.end();
         const done = (await unit.history(db, target)).filter(({ event }) => event === 'done');
         expect(new Set(done.map(({ intent }) => intent)).size).toBe(done.length);
