@@ -83,6 +83,18 @@ export interface EngineOptions {
 /** The child of a transition is still under way. */
 const WAITS = Symbol('waits');
 
+/** An action, a hook or a body of `alone` that the calling code runs inside of; what an action has left behind is over. */
+interface Inside {
+  readonly engine: Engine;
+  readonly what: 'action' | 'alone';
+  readonly outer: Inside | undefined;
+  isOver: boolean;
+  /** What is called inside of it, one after the other. */
+  turn: Promise<unknown>;
+}
+
+const inside = new AsyncLocalStorage<Inside>();
+
 /**
  * One instance that this process holds, and what becomes of it. The record is changed by nobody else meanwhile, so it is
  * read once, and each write names its revision.
@@ -96,8 +108,6 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #graph: Graph;
   readonly #cancel = new AbortController();
-  /** What the calling code runs inside of. */
-  readonly #inside = new AsyncLocalStorage<{ readonly what: 'action' | 'alone'; isOver: boolean }>();
   #record: InstanceRecord | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -151,17 +161,20 @@ export class Engine {
     this.#cancel.abort(new TransitionError(`canceled${reason === undefined ? '' : `: ${reason}`}`));
   }
 
-  /** One after the other, in the order of the calls; inside of `alone` at once. */
+  /** One after the other, in the order of the calls; those inside of `alone` before those outside. */
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const inside = this.#inside.getStore();
-    // It would wait for itself. What an action has begun and left behind is not inside of it any more.
-    if (inside?.what === 'action' && !inside.isOver) {
+    let within = inside.getStore();
+    while (within && (within.engine !== this || within.isOver)) within = within.outer;
+    // It would wait for itself.
+    if (within?.what === 'action') {
       const transition = this.#record?.inFlight?.transition ?? 'synchronize';
       return Promise.reject(new TransitionInFlightError(this.#name, this.work.target, transition));
     }
-    if (inside?.what === 'alone' && !inside.isOver) return act();
-    const mine = this.#turn.then(act);
-    this.#turn = mine.catch(() => {});
+    const before = within ? within.turn : this.#turn;
+    const mine = before.then(act);
+    const settled = mine.catch(() => {});
+    if (within) within.turn = settled;
+    else this.#turn = settled;
     return mine;
   }
 
@@ -171,11 +184,12 @@ export class Engine {
   }
 
   async #within<T>(what: 'action' | 'alone', body: () => Promise<T> | T): Promise<T> {
-    const inside = { what, isOver: false };
+    const outer = inside.getStore();
+    const mine: Inside = { engine: this, what, outer, isOver: false, turn: Promise.resolve() };
     try {
-      return await this.#inside.run(inside, async () => body());
+      return await inside.run(mine, async () => body());
     } finally {
-      inside.isOver = true;
+      mine.isOver = true;
     }
   }
 
@@ -183,7 +197,7 @@ export class Engine {
   fire(id: string, args: Json = {}, from?: string | null): Promise<boolean> {
     return this.#inTurn(async () => {
       const { state } = this.#now;
-      this.#refuseInFlight();
+      this.#assertReady();
       const transition = this.#graph.transition(id);
       if (!transition)
         throw this.#invalid(
@@ -197,7 +211,7 @@ export class Engine {
 
   fireAlias(alias: string, args?: Json): Promise<boolean> {
     return this.#inTurn(async () => {
-      this.#refuseInFlight();
+      this.#assertReady();
       const id = this.#graph
         .from(this.#now.state)
         .find((one) => this.#graph.transition(one)!.alias === alias);
@@ -208,7 +222,7 @@ export class Engine {
 
   transitionTo(state: string, args?: Json): Promise<boolean> {
     return this.#inTurn(async () => {
-      this.#refuseInFlight();
+      this.#assertReady();
       const id = this.#graph.from(this.#now.state).find((one) => this.#graph.transition(one)!.to === state);
       return id === undefined ? false : this.#within('alone', () => this.fire(id, args));
     });
@@ -251,9 +265,13 @@ export class Engine {
     return true;
   }
 
-  #refuseInFlight(): void {
-    const { inFlight } = this.#now;
+  /** Throws unless a transition can be fired now. */
+  #assertReady(): void {
+    const { inFlight, version, hasEnded } = this.#now;
     if (inFlight) throw new TransitionInFlightError(this.#name, this.work.target, inFlight.transition);
+    if (hasEnded) throw this.#invalid('it has ended');
+    if (version !== this.#graph.definition.version)
+      throw this.#invalid(`it is of version ${version}: synchronize it first`);
   }
 
   #invalid(why: string): InvalidWorkflowTransitionError {

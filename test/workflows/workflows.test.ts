@@ -230,6 +230,26 @@ describe.each(DRIVERS)('workflows on %s', (driver) => {
       expect(await Promise.all([stopIfStarted(), stopIfStarted()])).toEqual([true, false]);
     });
 
+    test('fires inside of alone are carried out one after the other as well', async () => {
+      await using instance = await started();
+      await instance.synchronize();
+      const ends = await instance.alone(() =>
+        Promise.allSettled([
+          instance.fire('upgrade', { n: 1 }),
+          instance.fire('stop'),
+          instance.fire('stop'),
+        ]),
+      );
+      expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+      expect((await events(instance.target)).slice(-5)).toEqual([
+        'fired upgrade 1',
+        'done upgrade 1',
+        'fired stop 1',
+        'done stop 1',
+        'ended 0',
+      ]);
+    });
+
     test('a fire from inside of an action is refused, one that the action left behind is not', async () => {
       let later: Promise<boolean> | undefined;
       const refused: unknown[] = [];
