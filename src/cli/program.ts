@@ -18,6 +18,7 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./history.ts'),
   () => import('./operations.ts'),
   () => import('./commands.ts'),
+  () => import('./workflows.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

@@ -1,5 +1,12 @@
 import type { DatabaseError } from '../base/index.ts';
-import { claimText, finishText, MOST_CANDIDATES, type ParameterNumbers, stepText } from '../query/index.ts';
+import {
+  claimText,
+  finishText,
+  MOST_CANDIDATES,
+  type ParameterNumbers,
+  splitChange,
+  stepText,
+} from '../query/index.ts';
 import { SourceError } from './diagnostic.ts';
 import { camelCase } from './names.ts';
 import type { EngineQuery, SourceParameter } from './source/parameters.ts';
@@ -35,7 +42,7 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
     return query;
   }
   const kind = checkedKind(source, command);
-  checkStatement(source, command);
+  checkStatement(query, command);
   if (query.params.some(({ name }) => name === undefined))
     throw problem(
       source,
@@ -57,7 +64,13 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
     command === 'claim'
       ? claimText({ kind, retrieval: inner, limit, numbers }, system)
       : (command === 'step' ? stepText : finishText)({ kind, change: inner, numbers }, system);
-  const start = text.indexOf(inner);
+  // A change that begins with WITH stands in two pieces, each as it was.
+  const { beside, main } = command === 'claim' ? { beside: '', main: inner } : splitChange(inner);
+  const pieces = [beside, main].map((piece) => ({
+    from: text.indexOf(piece),
+    length: piece.length,
+    within: inner.indexOf(piece),
+  }));
   return {
     ...query,
     text,
@@ -65,8 +78,9 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
     work: { command, kind, text: inner, limit },
     // What the engine says of the wrapper is about the query as a whole.
     toSource: (offset) => {
-      const within = offset - start;
-      return within >= 0 && within < query.text.length ? query.toSource(within) : source.nameAt;
+      const piece = pieces.find(({ from, length }) => offset >= from && offset < from + length);
+      const within = piece === undefined ? Infinity : offset - piece.from + piece.within;
+      return within < query.text.length ? query.toSource(within) : source.nameAt;
     },
   };
 }
@@ -86,10 +100,11 @@ function checkedKind(source: SourceQuery, command: string): string {
   return kind;
 }
 
-function checkStatement(source: SourceQuery, command: 'claim' | 'step' | 'finish'): void {
+function checkStatement({ source, text }: EngineQuery, command: 'claim' | 'step' | 'finish'): void {
   const first = source.tokens.find(isCode)?.text.toLowerCase() ?? '';
   const fits = command === 'claim' ? ['select', 'with'] : ['insert', 'update', 'delete', 'upsert'];
   if (fits.includes(first)) return;
+  if (command !== 'claim' && splitChange(text).beside !== '') return;
   throw command === 'claim'
     ? problem(
         source,

@@ -1,3 +1,4 @@
+import { sqlPieces } from '../base/index.ts';
 import { type ClaimParts, literal, type ParameterNumbers, refusal, type System } from './claim-text.ts';
 
 export interface ChangeShape {
@@ -26,7 +27,31 @@ function unlessAliveOf(number: ReturnType<typeof numberIn>, system: System): str
 const unlessHeld = (number: ReturnType<typeof numberIn>, proved: string) =>
   `WHEN (SELECT count(*) FROM ${proved}) <> cardinality(${number('keyTokens')}::INT8[]) THEN ${refusal('holdfast:lease-lost', number('refusal'))}`;
 
-const changeIn = ({ change }: ChangeShape) => (change === undefined ? '' : `, change AS (\n${change}\n)`);
+/** A change that begins with WITH, in two: what is made beside it, and the change itself. */
+export function splitChange(change: string): { readonly beside: string; readonly main: string } {
+  let depth = 0;
+  let before = '';
+  let after: number | undefined;
+  for (const { kind, start, end } of sqlPieces(change)) {
+    if (kind === 'space' || kind === 'comment') continue;
+    const piece = change.slice(start, end);
+    if (after === undefined) {
+      if (piece.toUpperCase() !== 'WITH') break;
+      after = end;
+    } else if (piece === '(') depth++;
+    else if (piece === ')') depth--;
+    else if (depth === 0 && before === ')' && /^(insert|update|delete|upsert)$/i.test(piece))
+      return { beside: change.slice(after, start).trim(), main: change.slice(start) };
+    before = piece;
+  }
+  return { beside: '', main: change };
+}
+
+function changeIn({ change }: ChangeShape): string {
+  if (change === undefined) return '';
+  const { beside, main } = splitChange(change);
+  return `${beside && `, ${beside}`}, change AS (\n${main}\n)`;
+}
 
 /** The finish without its last SELECT. */
 export function finishParts(shape: ChangeShape, system: System): ClaimParts {

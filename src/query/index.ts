@@ -5,7 +5,7 @@ export { type BatchQuery, batch } from './batch.ts';
 export { type Bound, bindAll } from './bind.ts';
 export { type BatchResults, type BoundQuery, runBatch, sendBatch } from './bound-query.ts';
 export { type CompiledQuery, InvalidColumnError, RowCountError } from './build.ts';
-export { finishText, stepText } from './change-text.ts';
+export { finishText, splitChange, stepText } from './change-text.ts';
 export { claimText, LONGEST_TARGET, MOST_CANDIDATES, type ParameterNumbers } from './claim-text.ts';
 export type { Codec } from './codec.ts';
 export * from './codecs.ts';

@@ -131,25 +131,30 @@ function wrapped(
   const numbers = numbersOf(definition, 0);
   const texts = new Map<System, string>();
   const number = ++queries;
-  const own = definition.params.flatMap(([field], i) => (FILLED_IN.has(field) ? [] : [i]));
-  return (params: object = {}) => ({
-    name,
-    definition,
-    params,
-    // Encoding them refuses values that cannot be, for the one who gave them.
-    key: `${number}${JSON.stringify(own.map((i) => encodeParam(definition as never, i, params as never)))}`,
-    statement: (more: object, system: System): Statement => {
-      const known = texts.get(system) ?? textFor(numbers, system);
-      texts.set(system, known);
-      return {
-        text: known,
-        name,
-        operation,
-        collection,
-        values: encoded(definition, { ...params, ...more }),
-      };
-    },
-  });
+  return (params: object = {}) => {
+    // Encoding them refuses values that cannot be, for the one who gave them. Undefined: the session fills it in.
+    const own = definition.params.map(([field], i) =>
+      FILLED_IN.has(field) ? undefined : encodeParam(definition as never, i, params as never),
+    );
+    return {
+      name,
+      definition,
+      params,
+      key: `${number}${JSON.stringify(own)}`,
+      statement: (more: object, system: System): Statement => {
+        const known = texts.get(system) ?? textFor(numbers, system);
+        texts.set(system, known);
+        const filledIn = { ...params, ...more } as Readonly<Record<string, unknown>>;
+        return {
+          text: known,
+          name,
+          operation,
+          collection,
+          values: own.map((value, i) => (value === undefined ? encodedAt(definition, i, filledIn) : value)),
+        };
+      },
+    };
+  };
 }
 
 /** `:claim`. */
@@ -269,8 +274,11 @@ const numbersOf = ({ params }: WorkQueryDefinition, offset: number): ParameterNu
 
 const encoded = (definition: WorkQueryDefinition, params: object) => {
   const given = params as Readonly<Record<string, unknown>>;
-  return definition.params.map(([field], i) =>
-    // An author's own use of it may have made another integer of it; as text they are the same.
-    field === 'wanted' ? int8.encode(given[field] as bigint) : encodeParam(definition as never, i, given),
-  );
+  return definition.params.map((_, i) => encodedAt(definition, i, given));
 };
+
+const encodedAt = (definition: WorkQueryDefinition, i: number, given: Readonly<Record<string, unknown>>) =>
+  // An author's own use of it may have made another integer of it; as text they are the same.
+  definition.params[i]![0] === 'wanted'
+    ? int8.encode(given['wanted'] as bigint)
+    : encodeParam(definition as never, i, given);

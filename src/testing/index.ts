@@ -23,3 +23,11 @@ export { randomFrom } from './schedule/random.ts';
 export { interleave, type ScheduleOptions, type Turn } from './schedule/scheduler.ts';
 export { FakeClock } from './time/fake-clock.ts';
 export type { Direction, WireMessage } from './wire/message.ts';
+export {
+  ageInstance,
+  failAtEveryAction,
+  killAtEveryStep,
+  runActionsTwice,
+  runUntilQuiet,
+  type WorkflowTrial,
+} from './workflows.ts';

@@ -14,7 +14,7 @@ export type { FailOptions, FinishOptions, ParkUntil } from './options.ts';
 export { bucketOf } from './rotating.ts';
 export { Session, type SessionHost } from './session.ts';
 export { SessionStatements } from './session-statements.ts';
-export type { GuardedExecutor } from './settle.ts';
+export { answerIsLost, type GuardedExecutor, persistently } from './settle.ts';
 export {
   type Candidate,
   type CandidateSource,

@@ -113,6 +113,11 @@ export class Session implements Executor {
     return this.#live.expired;
   }
 
+  /** @internal Single statements whose own conditions make them right; given up when the session expires. */
+  get guarded(): GuardedExecutor {
+    return this.#ender.executor;
+  }
+
   /** Work that this session has claimed and that has not ended, as far as this process knows. */
   get held(): readonly Work[] {
     return [...this.#held];

@@ -34,14 +34,15 @@ export class Work {
   readonly failures: number;
   /** @internal */
   readonly [HELD]: HeldWork;
-  readonly #session: Session;
+  /** @internal */
+  readonly session: Session;
   #abort: AbortController | undefined;
   #onExpire: (() => void) | undefined;
   #lost: LeaseLostError | undefined;
 
   /** @internal */
   constructor(session: Session, held: HeldWork, { takenFrom, failures }: Claimed) {
-    this.#session = session;
+    this.session = session;
     this[HELD] = held;
     this.kind = held.kind;
     this.target = held.target;
@@ -55,7 +56,7 @@ export class Work {
   get signal(): AbortSignal {
     // Made when it is asked for: most short work never looks at it.
     if (!this.#abort) {
-      const { signal } = this.#session;
+      const { signal } = this.session;
       const abort = new AbortController();
       this.#abort = abort;
       if (this.#lost) abort.abort(this.#lost);
@@ -70,7 +71,7 @@ export class Work {
 
   /** The session that holds it. */
   get sessionId(): string {
-    return this.#session.id;
+    return this.session.id;
   }
 
   /** True once finish, fail, cancel or park has been carried out. */
@@ -87,10 +88,10 @@ export class Work {
     assertFunction('body', body);
     held.assertHeld('transact');
     const { kind, target, token } = this;
-    const proof = { kind, target, token, sessionId: this.#session.id };
+    const proof = { kind, target, token, sessionId: this.session.id };
     const translate = (error: unknown) => (refusalIn(error) === 'lease-lost' ? leaseLostOf(held) : undefined);
     try {
-      return await this.#session.transact(
+      return await this.session.transact(
         (tx: Transaction, info) => {
           seal(tx, { owner: held, statement: sealWork.statement(proof), translate });
           const proved = holdWork(tx, proof).catch((error: unknown) => {
@@ -113,7 +114,7 @@ export class Work {
    * its answer was lost, or DatabaseError.
    */
   step(change: BoundChange<'step'>): Promise<void> {
-    return this.#session.step([this], change);
+    return this.session.step([this], change);
   }
 
   /**
@@ -133,7 +134,7 @@ export class Work {
     change?: TransactionBody<unknown> | BoundChange<'finish'>,
     options?: FinishOptions,
   ): Promise<unknown> {
-    return this.#session.finish([this], change as BoundChange<'finish'>, options as FinishOptions);
+    return this.session.finish([this], change as BoundChange<'finish'>, options as FinishOptions);
   }
 
   /**
@@ -142,7 +143,7 @@ export class Work {
    * `finish`, and MisuseError for a backoff that cannot be.
    */
   fail(cause: string, options?: FailOptions): Promise<void> {
-    return this.#session.fail([this], cause, options);
+    return this.session.fail([this], cause, options);
   }
 
   /**
@@ -151,7 +152,7 @@ export class Work {
    */
   async cancel(): Promise<void> {
     if (this.ended) return;
-    await this.#session.cancel([this]);
+    await this.session.cancel([this]);
   }
 
   /**
@@ -159,7 +160,7 @@ export class Work {
    * `db.wake`. One that was woken since it was claimed is a candidate again at once. Throws as `finish`.
    */
   park(until?: ParkUntil): Promise<void> {
-    return this.#session.park([this], until);
+    return this.session.park([this], until);
   }
 
   /** Cancels unless ended. A lost or expired work needs no cancelling. */
@@ -170,13 +171,13 @@ export class Work {
     } catch (error) {
       const needless =
         (error as { code?: unknown }).code === 'HOLDFAST_LEASE_LOST' || error instanceof SessionExpiredError;
-      if (!needless && !this.#session.signal.aborted) throw error;
+      if (!needless && !this.session.signal.aborted) throw error;
     }
   }
 
   /** @internal The session has no more use for it. */
   release(): void {
-    if (this.#onExpire) this.#session.signal.removeEventListener('abort', this.#onExpire);
+    if (this.#onExpire) this.session.signal.removeEventListener('abort', this.#onExpire);
   }
 
   #lose(error: LeaseLostError): void {

@@ -27,3 +27,11 @@ UPDATE machine SET rack = @rack WHERE slot = @slot::NUMERIC AND machine_id = ANY
 -- name: NoteProgress :step kind=install
 -- How far it is.
 UPDATE machine SET rack = @progress WHERE machine_id = ANY(@targets::UUID[]);
+
+-- case: step-with-others
+-- name: NoteMoves :step kind=install
+-- The change, and one beside it.
+WITH moved AS (
+  UPDATE machine SET rack = @rack WHERE machine_id = ANY(@targets::UUID[]) RETURNING machine_id
+)
+DELETE FROM machine WHERE rack = 'gone' AND EXISTS (SELECT 1 FROM moved AS m WHERE m.machine_id = machine.machine_id);

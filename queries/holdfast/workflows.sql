@@ -1,0 +1,268 @@
+-- name: ClaimDueWorkflow :claim kind=workflow
+-- What is due, of the versions that the claimer runs, the longest first: by the partial index alone, no sort. The caller
+-- puts the kind of its own workflow in place of this one. What others hold stands at the head of the index: as
+-- many entries as there are workers.
+SELECT i.target
+FROM holdfast.workflow AS i
+WHERE i.workflow = @workflow AND i.due_at <= now() AND i.version = ANY(@versions::INT8[])
+ORDER BY i.due_at, i.version, i.target;
+
+-- name: DueWorkflows :many
+-- The same without taking: for sources that exclude others. By the partial index, and the lock rows by primary key.
+SELECT i.target
+FROM holdfast.workflow AS i
+WHERE i.workflow = @workflow AND i.due_at <= now() AND i.version = ANY(@versions::INT8[])
+  AND NOT EXISTS (
+    SELECT 1 FROM holdfast.unavailable_work AS u WHERE u.kind = 'workflow:' || @workflow::TEXT AND u.target = i.target)
+ORDER BY i.due_at, i.version, i.target
+LIMIT @wanted::INT8;
+
+-- name: WriteWorkflow :step kind=workflow
+-- A holder's write: the row as it is afterwards, its history, and the signal that is used up, in one statement and one
+-- round trip, by primary key. Also sent as a finish (together with the release) and inside of a transaction. The row is
+-- written only while its revision is the one that the holder read, so a write that arrives late changes nothing; the
+-- history and the signal follow from the row's change. Null leaves variables as they are.
+-- @due: `now` (something is in flight), `never`, or `rest`: at once when something woke it since the holder read it
+-- (PostgreSQL judges wakes on the row as the other writer left it) or a signal is there that the state waits for, else
+-- when the timer is over, else null. Conflicts with signals and cancels of the same instance, which wait.
+WITH instance AS (
+  UPDATE holdfast.workflow AS i
+  SET version = @version::INT8, state = sqlc.narg(state)::TEXT,
+    variables = COALESCE(sqlc.narg(variables)::JSONB, i.variables),
+    entered_at = CASE WHEN @enters::BOOL THEN now() ELSE i.entered_at END,
+    in_flight = sqlc.narg(in_flight)::TEXT, arguments = sqlc.narg(arguments)::JSONB, attempt = @attempt::INT8,
+    in_flight_at = CASE WHEN sqlc.narg(in_flight)::TEXT IS NULL THEN NULL
+      WHEN @intents::INT8 = i.intents THEN i.in_flight_at ELSE now() END,
+    intents = @intents::INT8, revision = i.revision + 1, stuck = sqlc.narg(stuck)::TEXT,
+    cancel_intent = sqlc.narg(cancel_intent)::INT8,
+    due_at = CASE WHEN @due::TEXT = 'now' THEN COALESCE(i.due_at, now())
+      WHEN @due::TEXT = 'never' THEN NULL
+      WHEN i.wakes <> @wakes::INT8 THEN now()
+      WHEN EXISTS (
+        SELECT 1 FROM holdfast.workflow_signal AS s
+        WHERE s.workflow = i.workflow AND s.target = i.target AND s.name = ANY(@signals::TEXT[])
+          AND s.consumed_at IS NULL) THEN now()
+      WHEN sqlc.narg(after_ms)::INT8 IS NOT NULL THEN
+        CASE WHEN @enters::BOOL THEN now() ELSE i.entered_at END
+          + sqlc.narg(after_ms)::INT8 * INTERVAL '1 millisecond'
+      END,
+    ended_at = CASE WHEN @ends::BOOL THEN COALESCE(i.ended_at, now()) END
+  WHERE i.workflow = @workflow AND i.target = ANY(@targets::TEXT[]) AND i.revision = @revision::INT8
+  RETURNING i.target
+), consumed AS (
+  UPDATE holdfast.workflow_signal AS g
+  SET consumed_at = now()
+  WHERE g.workflow = @workflow AND g.target = ANY(@targets::TEXT[]) AND g.name = @signal_name::TEXT
+    AND g.key = @signal_key::TEXT AND EXISTS (SELECT 1 FROM instance)
+  RETURNING g.key
+)
+INSERT INTO holdfast.workflow_history (workflow, target, intent, attempt, event, transition, state, data, message)
+SELECT @workflow::TEXT, n.target, h.intent, h.attempt, h.event, NULLIF(h.transition, ''), NULLIF(h.state, ''),
+  NULLIF(h.data, '')::JSONB, NULLIF(h.message, '')
+FROM instance AS n
+CROSS JOIN unnest(@event_intents::INT8[], @event_attempts::INT8[], @events::TEXT[], @event_transitions::TEXT[],
+  @event_states::TEXT[], @event_data::TEXT[], @event_messages::TEXT[])
+  AS h (intent, attempt, event, transition, state, data, message);
+
+-- name: LoadWorkflow :maybe
+-- An instance as its holder needs it, one snapshot, by primary key.
+SELECT version, state, variables, entered_at,
+  CAST(floor(extract(epoch FROM (now() - entered_at)) * 1000) AS INT8) AS "waited_ms!",
+  in_flight, arguments, attempt, intents, revision, wakes, stuck, canceled_at, cancel_reason, cancel_intent,
+  parent_workflow, parent_target, ended_at
+FROM holdfast.workflow
+WHERE workflow = @workflow AND target = @target;
+
+-- name: NextSignal :maybe
+-- The oldest signal with one of these names that no state has taken: by primary key prefix.
+SELECT name, key, payload, at
+FROM holdfast.workflow_signal
+WHERE workflow = @workflow AND target = @target AND name = ANY(@names::TEXT[]) AND consumed_at IS NULL
+ORDER BY at, name, key
+LIMIT 1;
+
+-- name: StartWorkflows :many
+-- Starts instances (parallel arrays), in one statement, and gives those that are new: by primary key. They are due, so
+-- that a worker looks what their first state asks for.
+WITH started AS (
+  INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest, parent_workflow, parent_target, due_at)
+  SELECT @workflow::TEXT, u.target, @version::INT8, u.variables::JSONB,
+    md5(u.key || ' ' || CAST(u.variables::JSONB AS TEXT)),
+    sqlc.narg(parent_workflow)::TEXT, sqlc.narg(parent_target)::TEXT, now()
+  FROM unnest(@targets::TEXT[], @variables::TEXT[], @keys::TEXT[]) AS u (target, variables, key)
+  ON CONFLICT (workflow, target) DO NOTHING
+  RETURNING target, variables
+)
+INSERT INTO holdfast.workflow_history (workflow, target, intent, attempt, event, data)
+SELECT @workflow::TEXT, s.target, 0, 0, 'started', s.variables
+FROM started AS s
+RETURNING target;
+
+-- name: OtherStarts :many
+-- Of these starts (parallel arrays) those whose target was started otherwise: with another key, or other variables. By
+-- primary key.
+SELECT i.target
+FROM unnest(@targets::TEXT[], @variables::TEXT[], @keys::TEXT[]) AS u (target, variables, key)
+JOIN holdfast.workflow AS i ON i.workflow = @workflow AND i.target = u.target
+WHERE i.start_digest <> md5(u.key || ' ' || CAST(u.variables::JSONB AS TEXT))
+ORDER BY i.target;
+
+-- name: WakeWorkflow :execrows
+-- Makes an instance that has not ended due now: by primary key. Conflicts with its holder's writes, which wait.
+UPDATE holdfast.workflow
+SET wakes = wakes + 1, due_at = CASE WHEN due_at < now() THEN due_at ELSE now() END
+WHERE workflow = @workflow AND target = @target AND ended_at IS NULL;
+
+-- name: SendSignal :execrows
+-- Keeps a signal and makes the instance due, unless it has ended or has been given the same one before: by primary key.
+-- Conflicts with its holder's writes, which wait. Gives 0 then.
+WITH woken AS (
+  UPDATE holdfast.workflow AS i
+  SET wakes = i.wakes + 1, due_at = CASE WHEN i.due_at < now() THEN i.due_at ELSE now() END
+  WHERE i.workflow = @workflow AND i.target = @target AND i.ended_at IS NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM holdfast.workflow_signal AS s
+      WHERE s.workflow = @workflow AND s.target = @target AND s.name = @name AND s.key = @key)
+  RETURNING i.target
+)
+INSERT INTO holdfast.workflow_signal (workflow, target, name, key, payload)
+SELECT @workflow::TEXT, w.target, @name::TEXT, @key::TEXT, @payload::JSONB
+FROM woken AS w
+ON CONFLICT (workflow, target, name, key) DO NOTHING;
+
+-- name: CancelWorkflow :execrows
+-- Asks for the end of an instance, once, and makes it due: by primary key. Gives 0 when it has ended, or was asked before.
+WITH asked AS (
+  UPDATE holdfast.workflow AS i
+  SET canceled_at = now(), cancel_reason = sqlc.narg(reason)::TEXT, wakes = i.wakes + 1,
+    due_at = CASE WHEN i.due_at < now() THEN i.due_at ELSE now() END
+  WHERE i.workflow = @workflow AND i.target = @target AND i.ended_at IS NULL AND i.canceled_at IS NULL
+  RETURNING i.target, i.intents, i.attempt, i.state
+)
+INSERT INTO holdfast.workflow_history (workflow, target, intent, attempt, event, state, message)
+SELECT @workflow::TEXT, a.target, a.intents, a.attempt, 'canceled', a.state, sqlc.narg(reason)::TEXT
+FROM asked AS a;
+
+-- name: CanceledWorkflows :many
+-- Of these instances those whose cancel has not been carried out: by primary key.
+SELECT target, cancel_reason
+FROM holdfast.workflow
+WHERE workflow = @workflow AND target = ANY(@targets::TEXT[]) AND canceled_at IS NOT NULL AND cancel_intent IS NULL;
+
+-- name: WorkflowExists :one
+SELECT EXISTS (SELECT 1 FROM holdfast.workflow WHERE workflow = @workflow AND target = @target) AS "found!";
+
+-- name: ResolveWorkflow :execrows
+-- What an operator decides about an instance that nobody holds (the caller has locked its lock row), by primary key.
+-- @how: retried (what is in flight is run again, with all its attempts), skipped (it is not, the state stays), or forced
+-- (neither: the state is this one from now on). Then a worker looks at it.
+WITH resolved AS (
+  UPDATE holdfast.workflow AS i
+  SET stuck = NULL, revision = i.revision + 1, wakes = i.wakes + 1, due_at = now(), ended_at = NULL,
+    state = CASE WHEN @how::TEXT = 'forced' THEN sqlc.narg(state)::TEXT ELSE i.state END,
+    entered_at = CASE WHEN @how::TEXT = 'forced' THEN now() ELSE i.entered_at END,
+    in_flight = CASE WHEN @how::TEXT = 'retried' THEN i.in_flight END,
+    arguments = CASE WHEN @how::TEXT = 'retried' THEN i.arguments END,
+    in_flight_at = CASE WHEN @how::TEXT = 'retried' THEN i.in_flight_at END,
+    attempt = 0
+  WHERE i.workflow = @workflow AND i.target = @target
+    AND (@how::TEXT = 'forced' OR i.ended_at IS NULL)
+    AND (@how::TEXT <> 'skipped' OR i.in_flight IS NOT NULL)
+  RETURNING i.target, i.intents, i.state, i.in_flight
+)
+INSERT INTO holdfast.workflow_history (workflow, target, intent, attempt, event, transition, state, message)
+SELECT @workflow::TEXT, r.target, r.intents, 0, @how::TEXT, r.in_flight, r.state, @cause::TEXT
+FROM resolved AS r;
+
+-- name: WorkflowStatus :maybe
+-- One instance as an operator sees it, one snapshot: by primary key.
+SELECT workflow AS "workflow!", target AS "target!", version AS "version!", state, variables AS "variables!",
+  entered_at AS "entered_at!", in_flight, arguments, attempt AS "attempt!", in_flight_at, intents AS "intents!", due_at,
+  canceled_at, cancel_reason, parent_workflow, parent_target, started_at AS "started_at!", ended_at, session_id, stuck
+FROM holdfast.workflow_status
+WHERE workflow = @workflow AND target = @target;
+
+-- name: ListWorkflows :many
+-- A page of a workflow's instances in the order of their targets, filtered: from the primary key. Null filters nothing.
+SELECT workflow AS "workflow!", target AS "target!", version AS "version!", state, variables AS "variables!",
+  entered_at AS "entered_at!", in_flight, arguments, attempt AS "attempt!", in_flight_at, intents AS "intents!", due_at,
+  canceled_at, cancel_reason, parent_workflow, parent_target, started_at AS "started_at!", ended_at, session_id, stuck
+FROM holdfast.workflow_status
+WHERE workflow = @workflow AND target > @after_target::TEXT
+  AND (sqlc.narg(state)::TEXT IS NULL OR state = sqlc.narg(state)::TEXT)
+  AND (sqlc.narg(version)::INT8 IS NULL OR version = sqlc.narg(version)::INT8)
+  AND (sqlc.narg(stuck)::BOOL IS NULL OR (stuck IS NOT NULL) = sqlc.narg(stuck)::BOOL)
+  AND (sqlc.narg(ended)::BOOL IS NULL OR (ended_at IS NOT NULL) = sqlc.narg(ended)::BOOL)
+ORDER BY target
+LIMIT @page::INT8;
+
+-- name: WorkflowHistory :many
+-- Everything that happened to an instance, oldest first: by primary key prefix.
+SELECT intent, attempt, event, at, transition, state, data, message
+FROM holdfast.workflow_history
+WHERE workflow = @workflow AND target = @target
+ORDER BY intent, at, attempt, event;
+
+-- name: PublishWorkflow :exec
+-- Writes a definition down: by primary key.
+INSERT INTO holdfast.workflow_definition (workflow, version, definition)
+VALUES (@workflow, @version, @definition)
+ON CONFLICT (workflow, version) DO UPDATE SET definition = excluded.definition;
+
+-- name: PublishedWorkflow :maybe
+-- The newest version of a definition, or the one asked for: by primary key prefix.
+SELECT version, definition
+FROM holdfast.workflow_definition
+WHERE workflow = @workflow AND (sqlc.narg(version)::INT8 IS NULL OR version = sqlc.narg(version)::INT8)
+ORDER BY version DESC
+LIMIT 1;
+
+-- name: KnownWorkflows :many
+-- The names of all workflows that have instances or a definition. Reads both from end to end.
+SELECT DISTINCT workflow AS "workflow!"
+FROM (SELECT workflow FROM holdfast.workflow_definition UNION SELECT workflow FROM holdfast.workflow) AS w
+ORDER BY workflow;
+
+-- name: CountWorkflows :many
+-- How many instances there are, by workflow and state; stuck ones and ended ones by themselves. Reads the whole table: run
+-- it seldom.
+SELECT workflow AS "workflow!", COALESCE(state, '') AS "state!",
+  CASE WHEN stuck IS NOT NULL THEN 'stuck' WHEN ended_at IS NOT NULL THEN 'ended' ELSE 'open' END AS "condition!",
+  count(*) AS instances
+FROM holdfast.workflow_status
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
+-- name: DeleteEndedWorkflows :many
+-- A page of instances that ended long ago, those that ended first, with their history and signals: by the index on
+-- ended_at, and by primary key.
+WITH old AS (
+  SELECT i.workflow, i.target
+  FROM holdfast.workflow AS i
+  WHERE i.ended_at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
+  ORDER BY i.ended_at
+  LIMIT @page::INT8
+), histories AS (
+  DELETE FROM holdfast.workflow_history AS h
+  WHERE EXISTS (SELECT 1 FROM old AS o WHERE o.workflow = h.workflow AND o.target = h.target)
+  RETURNING h.target
+), signals AS (
+  DELETE FROM holdfast.workflow_signal AS s
+  WHERE EXISTS (SELECT 1 FROM old AS o WHERE o.workflow = s.workflow AND o.target = s.target)
+  RETURNING s.target
+)
+DELETE FROM holdfast.workflow AS i
+WHERE EXISTS (SELECT 1 FROM old AS o WHERE o.workflow = i.workflow AND o.target = i.target)
+RETURNING i.target;
+
+-- name: WorkflowIsDue :one
+-- Whether something is to be done about an instance now: by primary key. For tests of programs.
+SELECT EXISTS (
+  SELECT 1 FROM holdfast.workflow WHERE workflow = @workflow AND target = @target AND due_at <= now()) AS "is_due!";
+
+-- name: AgeWorkflow :execrows
+-- Makes an instance older, as if it had been in its state for so much longer: by primary key. For tests of programs, since
+-- nobody can set the database's clock.
+UPDATE holdfast.workflow
+SET entered_at = entered_at - @ms::INT8 * INTERVAL '1 millisecond', due_at = due_at - @ms::INT8 * INTERVAL '1 millisecond'
+WHERE workflow = @workflow AND target = @target;

@@ -1,0 +1,48 @@
+/** Holdfast's workflows: a state machine for each target, with what is in flight written down before it begins. */
+export type { ChildView } from './children.ts';
+export type {
+  Child,
+  ChildWorkflow,
+  Json,
+  StateOrInitial,
+  TransitionDefinition,
+  WorkflowDefinition,
+} from './definition.ts';
+export { type DiagramFormat, type Drawn, diagram } from './diagram.ts';
+export type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './engine.ts';
+export {
+  InvalidWorkflowTransitionError,
+  TransitionError,
+  TransitionInFlightError,
+  WorkflowHeldError,
+  WorkflowNotFoundError,
+  WorkflowStartConflictError,
+} from './errors.ts';
+export { workflowsFace } from './face.ts';
+export { WorkflowInstance } from './instance.ts';
+export {
+  listInstances,
+  publishedDefinition,
+  type Resolution,
+  resolveWorkflow,
+  type Transacts,
+  type WorkflowEvent,
+  type WorkflowFilter,
+  workflowHistory,
+  workflowNames,
+  workflowStatus,
+} from './operator.ts';
+export type { InFlight, WorkflowStatus } from './record.ts';
+export {
+  type Actions,
+  type AnyWorkflow,
+  type ArgsOf,
+  defineWorkflow,
+  type Named,
+  type RunOptions,
+  type SourceOptions,
+  type StartOptions,
+  type TransitionsOf,
+  Workflow,
+  type WorkflowLoopOptions,
+} from './workflow.ts';
