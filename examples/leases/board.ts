@@ -46,6 +46,16 @@ export class Board {
     }
   }
 
+  /** Whether a worker has something to do on the host, or an active lease to end. */
+  isMoving(): boolean {
+    const all = [...this.leases.values(), ...this.resources.values()];
+    return all.some(({ phase, resource }) =>
+      resource === undefined
+        ? phase === 'pending' || phase === 'released'
+        : ['acquired', 'active', 'released'].includes(phase),
+    );
+  }
+
   /** Resolves after a look that found it so. */
   until(isSo: () => boolean): Promise<void> {
     return new Promise((tell) => this.#waiting.push({ isSo, tell }));

@@ -17,7 +17,7 @@ import {
 } from './generated/leases.ts';
 import { endingResources, getResource, pendingResources, writeResource } from './generated/resources.ts';
 import { freePort, type Host } from './host.ts';
-import { LEASE_WRITERS, RESOURCE_WRITERS, writer } from './phases.ts';
+import { EXPIRE, LEASE_WRITERS, RESOURCE_WRITERS, writer } from './phases.ts';
 import { consumeLease, consumeResource, leases, reading, resources } from './queues.ts';
 
 export interface WorkerOptions {
@@ -132,7 +132,8 @@ export function runLoops(db: Database, options: WorkerOptions): ControlLoop[] {
       parallelism: sources[kind][1],
       handle: handlers[kind],
       intervalMs: 1_000, // dead this long after the last heartbeat
-      pollIntervalMs: 500,
+      // They are told of nearly everything; time alone makes a lease expire.
+      pollIntervalMs: kind === EXPIRE ? 500 : 2_000,
       backoff: { initialMs: 1_000, maximumMs: 1_000, exponent: 1 },
       ...(onError ? { onError } : {}),
     }),

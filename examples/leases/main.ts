@@ -64,9 +64,11 @@ function startWorker(url: string): void {
   });
 }
 
-async function killWorkers(signal: AbortSignal): Promise<void> {
+/** One after the other, while there is something that it can interrupt. */
+async function killWorkers(board: Board, signal: AbortSignal): Promise<void> {
   while (killed < kills) {
-    await sleep(200 + random() * 800, undefined, { signal });
+    await board.until(() => board.isMoving());
+    await sleep(300 + random() * 900, undefined, { signal });
     const victim = [...children][Math.floor(random() * children.size)];
     if (victim?.kill('SIGKILL')) killed++;
   }
@@ -129,7 +131,7 @@ try {
   for (let i = 0; i < workers; i++) startWorker(db.url);
   // Frees what dead workers held and nobody has claimed since.
   const janitor = runJanitor(db, { intervalMs: 500 });
-  void killWorkers(over.signal).catch(() => {});
+  void killWorkers(board, over.signal).catch(() => {});
   const all = Promise.all(Array.from({ length: clients }, (_, n) => runClient(db, host, board, n)));
   await Promise.race([looking, late, all.then(() => reclaimAll(db, board))]);
   over.abort();

@@ -1,10 +1,14 @@
-/** A worker process: `node worker.ts HOST ROOT OWNER MOST`, until it is told to stop, is killed, or its parent is gone. */
+/**
+ * A worker process: `node worker.ts HOST ROOT OWNER MOST [KIND]`, until it is told to stop, is killed, or its parent is gone.
+ * It kills itself before it records the first effect of work of that kind.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../src/index.ts';
 import { Host } from './host.ts';
 import { runLoops } from './loops.ts';
 
 const [, , name, root, owner, most, dieAt] = process.argv as [
+  string,
   string,
   string,
   string,
