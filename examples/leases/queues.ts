@@ -19,7 +19,7 @@ export const leases = defineCommands({
   states: LEASE_PHASES,
   state: async (on, name) => (await getLease(on, { name }))?.phase as LeasePhase | undefined,
   commands: {
-    /** Ends the lease, whoever asks and however often. */
+    /** Ends the lease; it does so once, however often anybody asks. */
     release: {
       apply: ['active'],
       wait: ['pending', 'acquired'],

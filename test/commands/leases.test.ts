@@ -210,7 +210,7 @@ describe.each(DRIVERS)('leases on %s', (driver) => {
     await expect(take).rejects.toThrow(/has no 2 free slots/);
     await two.cancel();
     expect(await held()).toEqual([['1', full('one')]]);
-    // Not before it is destroyed, whoever tries.
+    // Not before it is destroyed, even where somebody tries.
     expect(await db.transact((tx) => freeSlots(tx, { lease: full('one') }))).toBe(0);
     for (const phase of ['active', 'released', 'destroyed']) {
       const from = await phaseOf('lease', full('one'));
