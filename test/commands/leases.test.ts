@@ -301,9 +301,11 @@ describe.each(DRIVERS)('leases on %s', (driver) => {
     const consumed = leases.consume(first!, { release: slowly, extend: () => {} });
     await asleep.promise;
     const pressed = Promise.all([release(), release(), release()]);
-    expect(await session.claim(leases.source)).toEqual([]);
+    // On CockroachDB it waits until the consumer has ended, and then finds what was pressed meanwhile.
+    const looked = session.claim(leases.source);
     awake.resolve();
-    await Promise.all([consumed, pressed]);
+    const [, , others] = await Promise.all([consumed, pressed, looked]);
+    for (const other of others) await leases.consume(other, { release: slowly, extend: () => {} });
     await work('lease:commands');
     const ends = await states(leases, name);
     expect(ends.filter((end) => end === 'release consumed')).toHaveLength(1);
