@@ -8,6 +8,7 @@ const names = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'examples/fleet/README.md',
+  'examples/leases/README.md',
   'test/transact/README.md',
 ];
 
