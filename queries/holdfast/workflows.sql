@@ -266,3 +266,19 @@ SELECT EXISTS (
 UPDATE holdfast.workflow
 SET entered_at = entered_at - @ms::INT8 * INTERVAL '1 millisecond', due_at = due_at - @ms::INT8 * INTERVAL '1 millisecond'
 WHERE workflow = @workflow AND target = @target;
+
+-- name: WorkflowsOf :many
+-- The instances of a target, in whichever workflows, for explain: from one workflow to the next by the primary key, for there
+-- are few.
+WITH RECURSIVE named (workflow) AS (
+  (SELECT t.workflow FROM holdfast.workflow AS t ORDER BY t.workflow LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.workflow FROM holdfast.workflow AS t WHERE t.workflow > n.workflow ORDER BY t.workflow LIMIT 1)
+  FROM named AS n
+  WHERE n.workflow IS NOT NULL
+)
+SELECT t.workflow, now() AS "now!", t.version, t.state, t.entered_at, t.in_flight, t.in_flight_at, t.attempt, t.due_at,
+  t.due_at > now() AS is_later, t.stuck, t.canceled_at, t.ended_at
+FROM named AS n
+JOIN holdfast.workflow AS t ON t.workflow = n.workflow AND t.target = @target
+ORDER BY t.workflow;

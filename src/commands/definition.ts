@@ -50,7 +50,8 @@ export interface QueueDefinition<State extends string, Commands extends CommandD
 export type ArgsIn<D> = D extends { readonly args: infer A extends z.ZodType } ? z.input<A> : NoArgs;
 /** Arguments as a handler gets them. */
 export type ArgsOut<D> = D extends { readonly args: infer A extends z.ZodType } ? z.output<A> : NoArgs;
-type NoArgs = Readonly<Record<never, never>>;
+/** None are taken. */
+export type NoArgs = Readonly<Record<never, never>>;
 
 const name = z
   .string()

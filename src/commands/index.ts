@@ -6,6 +6,7 @@ export type {
   ArgsOut,
   CommandDeclaration,
   CommandDeclarations,
+  NoArgs,
   QueueDefinition,
 } from './definition.ts';
 export { CommandKeyError, CommandTimeoutError, NoteConflictError } from './errors.ts';

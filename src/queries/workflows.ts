@@ -932,6 +932,64 @@ WHERE workflow = $2 AND target = $3`,
   columns: [],
 });
 
+export interface WorkflowsOfParams {
+  readonly target: string;
+}
+
+export interface WorkflowsOfRow {
+  readonly workflow: string;
+  readonly now: Date;
+  readonly version: bigint;
+  readonly state: string | null;
+  readonly enteredAt: Date;
+  readonly inFlight: string | null;
+  readonly inFlightAt: Date | null;
+  readonly attempt: bigint;
+  readonly dueAt: Date | null;
+  readonly isLater: boolean | null;
+  readonly stuck: string | null;
+  readonly canceledAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+/**
+ * The instances of a target, in whichever workflows, for explain: from one workflow to the next by the primary key, for there
+ * are few.
+ */
+export const workflowsOf = many<WorkflowsOfParams, WorkflowsOfRow>({
+  name: 'WorkflowsOf',
+  text: `WITH RECURSIVE named (workflow) AS (
+  (SELECT t.workflow FROM holdfast.workflow AS t ORDER BY t.workflow LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.workflow FROM holdfast.workflow AS t WHERE t.workflow > n.workflow ORDER BY t.workflow LIMIT 1)
+  FROM named AS n
+  WHERE n.workflow IS NOT NULL
+)
+SELECT t.workflow, now() AS now, t.version, t.state, t.entered_at, t.in_flight, t.in_flight_at, t.attempt, t.due_at,
+  t.due_at > now() AS is_later, t.stuck, t.canceled_at, t.ended_at
+FROM named AS n
+JOIN holdfast.workflow AS t ON t.workflow = n.workflow AND t.target = $1
+ORDER BY t.workflow`,
+  operation: 'SELECT',
+  collection: 'named',
+  params: [['target', text]],
+  columns: [
+    ['workflow', text],
+    ['now', timestamptz],
+    ['version', int8],
+    ['state', text, 'null'],
+    ['enteredAt', timestamptz],
+    ['inFlight', text, 'null'],
+    ['inFlightAt', timestamptz, 'null'],
+    ['attempt', int8],
+    ['dueAt', timestamptz, 'null'],
+    ['isLater', bool, 'null'],
+    ['stuck', text, 'null'],
+    ['canceledAt', timestamptz, 'null'],
+    ['endedAt', timestamptz, 'null'],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   dueWorkflows,
@@ -955,4 +1013,5 @@ export const bind = bindAll({
   deleteEndedWorkflows,
   workflowIsDue,
   ageWorkflow,
+  workflowsOf,
 });

@@ -4,6 +4,7 @@ import { commandsOf, queuesOf } from '../../src/queries/commands.ts';
 import { endedClaims, explainWork, interventionsOf, kindsOfTarget } from '../../src/queries/explain.ts';
 import { countWork } from '../../src/queries/janitor.ts';
 import { operationsOf } from '../../src/queries/operations.ts';
+import { workflowsOf } from '../../src/queries/workflows.ts';
 import type { Statement } from '../../src/query/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -61,7 +62,13 @@ beforeAll(async () => {
     `INSERT INTO holdfast.command (queue, target, sequence, command, args, author, overtakes, awaited)
      SELECT queue, target, 1, 'c', '{}', 'a', false, false FROM holdfast.command_target`,
   );
+  await rows(
+    db,
+    `INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest)
+     SELECT 'w' || (n % 3)::TEXT, 't' || n::TEXT, 1, '{}', '' FROM generate_series(1, 10000) AS n`,
+  );
   for (const table of [
+    'workflow',
     'command',
     'command_target',
     'work',
@@ -91,6 +98,7 @@ const statements: [string, Statement][] = [
     }),
   ],
   ['QueuesOf', queuesOf.statement({ target: 't1' })],
+  ['WorkflowsOf', workflowsOf.statement({ target: 't1' })],
   ['CommandsOf', commandsOf.statement({ queue: 'q', target: 't1', afterSequence: 0n, page: 500n })],
   ['OperationsOf', operationsOf.statement({ target: 't1' })],
 ];

@@ -2,9 +2,10 @@ import type { Face } from '../../index.ts';
 
 /** Every face that Holdfast has: a new one is a line here. Loaded when a command needs them. */
 export async function allFaces(): Promise<Face[]> {
-  const [{ operationsFace }, { commandsFace }] = await Promise.all([
+  const [{ operationsFace }, { commandsFace }, { workflowsFace }] = await Promise.all([
     import('../../operations/index.ts'),
     import('../../commands/index.ts'),
+    import('../../workflows/index.ts'),
   ]);
-  return [operationsFace, commandsFace()];
+  return [operationsFace, commandsFace(), workflowsFace()];
 }
