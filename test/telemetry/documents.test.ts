@@ -2,8 +2,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandsFace, defineCommands } from '../../src/commands/index.ts';
 import { connect, runJanitor } from '../../src/index.ts';
+import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
+import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { claimMany } from '../support/claim.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts';
@@ -26,7 +29,18 @@ beforeAll(async () => {
     { maxRetries: 1 },
   );
   await expect(retried).rejects.toThrow();
-  await using janitor = runJanitor(db, { pending: { any: async () => 2 } });
+  await definePipeline({ name: 'p', operations: ['o'] }).enable(db, 't', ['o']);
+  const queue = {
+    name: 'q',
+    states: ['on'],
+    state: async () => 'on',
+    commands: { go: { apply: ['on'] } },
+  } as const;
+  await defineCommands(queue).send(db, 't', 'go', {}, { author: 'a' });
+  const transitions = { begin: { from: null, to: 'on' } } as const;
+  await defineWorkflow({ name: 'w', version: 1, states: ['on'], transitions }).start(db, 't', {});
+  const faces = [operationsFace, commandsFace(), workflowsFace()];
+  await using janitor = runJanitor(db, { pending: { any: async () => 2 }, faces });
   await janitor.sweep();
   await telemetry.metrics();
 });
