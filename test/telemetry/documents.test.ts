@@ -33,7 +33,7 @@ beforeAll(async () => {
   const queue = {
     name: 'q',
     states: ['on'],
-    state: async () => 'on',
+    state: async () => 'on' as const,
     commands: { go: { apply: ['on'] } },
   } as const;
   await defineCommands(queue).send(db, 't', 'go', {}, { author: 'a' });
