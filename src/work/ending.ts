@@ -7,7 +7,7 @@ import {
   MisuseError,
 } from '../base/index.ts';
 import { endedKeys, heldKeys, releaseWork } from '../queries/work.ts';
-import type { BoundChange, BoundClaim, ChangedKeys, Executor } from '../query/index.ts';
+import type { BoundChange, BoundClaim, ChangedKeys, Executor, Statement } from '../query/index.ts';
 import { isPart, onOutcome, type TransactionBody, type TransactOptions, unseal } from '../transact/index.ts';
 import { type Answer, Batcher } from './batcher.ts';
 import { type Claimer, callerOf, finishAndClaim } from './claims.ts';
@@ -76,6 +76,13 @@ export function batchOf(sessionId: string, works: readonly HeldWork[], event: Wo
   };
 }
 
+/**
+ * Planned each time it runs in a transaction. PostgreSQL takes keys it does not know for ten, and may then plan to read all of
+ * a small table of work once and for all: at SERIALIZABLE that would conflict with every other end. On connections for
+ * claims it may not.
+ */
+const plannedEachTime = (statement: Statement): Statement => ({ ...statement, prepare: false });
+
 const releaseOf = ({ kind, works, keys }: Batch, ending: Ending) =>
   releaseWork.statement({
     event: ending.event,
@@ -118,7 +125,7 @@ export async function endInTransaction<T>(
         });
         for (const work of works) unseal(tx, work);
         // Without awaiting the release: the body's first statement leaves in the same message.
-        const released = tx.execute(releaseOf(batch, ending)).catch((error: unknown) => {
+        const released = tx.execute(plannedEachTime(releaseOf(batch, ending))).catch((error: unknown) => {
           throw refusalIn(error) === 'lease-lost' ? leaseLost(batch) : error;
         });
         value = await behind(released, async () => body?.(tx, info) as T);
