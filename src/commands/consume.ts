@@ -61,6 +61,7 @@ export type CommandHandler<Args = unknown, State extends string = string> = (
 /** What a batch needs of its queue. */
 export interface BatchHost {
   readonly kind: string;
+  readonly isolation: 'serializable' | 'read committed';
   readonly commands: Readonly<Record<string, CommandDeclaration>>;
   readonly state: (tx: Transaction, target: string) => Promise<string | undefined>;
   readonly handlers: Readonly<Record<string, CommandHandler<never, never>>>;
@@ -128,7 +129,11 @@ export class Batch {
   async run(): Promise<CommandOutcome[]> {
     for (;;) {
       try {
-        await this.#work.finish((tx) => this.#carryOut(tx));
+        // The end is sent last: until then claims go on on CockroachDB, where they wait for a row that is being written.
+        await this.#work.transact((tx) => this.#carryOut(tx), {
+          name: this.#host.kind,
+          isolation: this.#host.isolation,
+        });
         return [...this.#marks].map(([{ sequence, command }, { state, reason }]) => ({
           sequence,
           command,
@@ -156,7 +161,7 @@ export class Batch {
     const marks = [...this.#marks];
     if (marks.some(([{ awaited }, { state }]) => awaited && state !== 'pending'))
       tx.announce(answers(target));
-    await markCommands(tx, {
+    const marked = markCommands(tx, {
       ...named,
       sequences: marks.map(([{ sequence }]) => sequence),
       states: marks.map(([, { state }]) => state),
@@ -166,6 +171,7 @@ export class Batch {
       delaysMs: marks.map(([, { delayMs }]) => BigInt(Math.ceil(delayMs ?? 0))),
       dueMs: dueMs === undefined ? null : BigInt(Math.ceil(dueMs)),
     });
+    await Promise.all([marked, this.#work.finish()]);
   }
 
   /** Decides on each command in its turn. Gives in how many milliseconds to look again; undefined: nothing is pending. */

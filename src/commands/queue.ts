@@ -292,6 +292,7 @@ export class CommandQueue<
     this.#checkHandlers(handlers);
     const host: BatchHost = {
       kind: this.kind,
+      isolation: this.#definition.isolation ?? 'serializable',
       commands: this.#definition.commands,
       handlers,
       state: (tx, target) => this.#definition.state(tx, target),

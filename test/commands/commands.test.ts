@@ -22,7 +22,7 @@ import {
   type Transaction,
 } from '../../src/index.ts';
 import { cut, startFaultProxy } from '../../src/testing/index.ts';
-import { createTestDatabase, DRIVERS } from '../support/database.ts';
+import { createTestDatabase, DRIVERS, testEngine } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
 const STATES = ['pending', 'active', 'released'] as const;
@@ -485,6 +485,37 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
     });
   });
 
+  test('commands are carried out at READ COMMITTED as well, and a taken-over consumer commits nothing there', async () => {
+    const relaxed = defineCommands({
+      name: 'relaxed',
+      states: ['on'],
+      state: async () => 'on' as const,
+      isolation: 'read committed',
+      commands: { add: { apply: ['on'] } },
+    });
+    const add = { add: (tx: Transaction, { target }: { target: string }) => note(tx, target, 'add') };
+    const level = {
+      add: async (tx: Transaction) => (await rows(tx, 'SHOW transaction_isolation'))[0]![0],
+    };
+    await relaxed.sendMany(
+      db,
+      [1, 2].map(() => ({ target: 'r', command: 'add' as const })),
+      by,
+    );
+    const dead = await db.startSession({ component: 'dead', intervalMs: 600_000 });
+    const [late] = await dead.claim(relaxed.source);
+    await die(dead);
+    const [work] = await session.claim(relaxed.source);
+    await relaxed.consume(work!, { add: async (tx, command) => void (await add.add(tx, command)) });
+    await expect(relaxed.consume(late!, add as never)).rejects.toThrow(/expired|taken over/);
+    expect(await effects('r')).toEqual(['add', 'add']);
+    await relaxed.send(db, 'r', 'add', {}, by);
+    const [next] = await session.claim(relaxed.source);
+    await relaxed.consume(next!, level);
+    const isolation = (await relaxed.status(db, 'r', 3n))!.result;
+    expect(isolation).toBe(testEngine() === 'cockroachdb' ? 'serializable' : 'read committed');
+  });
+
   test('a consumer that is killed before any of its messages loses nothing and repeats nothing', async () => {
     for (let n = 1; ; n++) {
       const target = `killed${n}`;
@@ -653,7 +684,7 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
       const [one, fifty] = [await consumed(1), await consumed(50)];
       expect(fifty.statements - one.statements).toBe(2 * 49);
       expect(fifty.roundTrips - one.roundTrips).toBe(2 * 49);
-      expect(one.roundTrips).toBeLessThanOrEqual(7);
+      expect(one.roundTrips).toBeLessThanOrEqual(9);
     });
 
     test.each([
