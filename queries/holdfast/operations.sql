@@ -25,6 +25,7 @@ SELECT (SELECT state FROM holdfast.operation WHERE target = @target AND kind = @
 -- is made by somebody who sees what the transaction has written. One that is READY stays as it is, so that two of these
 -- are one, unless a worker holds it, and may have begun before what it is asked for: then one more generation is asked
 -- for, once. Gives those that are READY now, and whether something keeps them from being claimed.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 WITH locked AS (
   INSERT INTO holdfast.work AS w (target, kind, token)
   SELECT @target::TEXT, k.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8) FROM unnest(@kinds::TEXT[]) AS k (kind)
@@ -45,7 +46,8 @@ WITH locked AS (
     changed_at = CASE WHEN o.state <> 'READY' THEN now() ELSE o.changed_at END
   RETURNING kind
 )
-SELECT e.kind, l.holder IS NULL AND l.has_failed AS "is_kept_back!"
+SELECT e.kind, CASE WHEN l.holder IS NULL THEN l.has_failed ELSE NOT EXISTS (
+    SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = l.holder AND d.deadline > now()) END AS "is_kept_back!"
 FROM enabled AS e JOIN locked AS l ON l.kind = e.kind
 ORDER BY e.kind;
 

@@ -112,7 +112,8 @@ export const enableOperations = many<EnableOperationsParams, EnableOperationsRow
     changed_at = CASE WHEN o.state <> 'READY' THEN now() ELSE o.changed_at END
   RETURNING kind
 )
-SELECT e.kind, l.holder IS NULL AND l.has_failed AS is_kept_back
+SELECT e.kind, CASE WHEN l.holder IS NULL THEN l.has_failed ELSE NOT EXISTS (
+    SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = l.holder AND d.deadline > now()) END AS is_kept_back
 FROM enabled AS e JOIN locked AS l ON l.kind = e.kind
 ORDER BY e.kind`,
   operation: 'SELECT',

@@ -342,6 +342,19 @@ describe.each(DRIVERS)('operations on %s', (driver) => {
       expect([one.statements - none.statements, two.statements - none.statements]).toEqual([2, 3]);
     });
 
+    test('enabled again after its only attempt died, it is READY at once, without a sweep', async () => {
+      const once = definePipeline({ name: 'once', operations: ['index'] });
+      await once.setPolicy(db, { attempts: 1 });
+      await once.enable(db, 'd1', ['index']);
+      const victim = await db.startSession({ component: 'victim', intervalMs: 600_000 });
+      await once.takeTarget(victim, 'index', 'd1');
+      await kill(victim);
+      expect((await once.status(db, 'd1'))[0]!.state).toBe('FAILED');
+      await once.enable(db, 'd1', ['index']);
+      expect((await once.status(db, 'd1'))[0]!.state).toBe('READY');
+      await (await once.takeTarget(session, 'index', 'd1')).finish();
+    });
+
     test('given back, it is READY', async () => {
       await datasets.enable(db, 'b1', ['index']);
       const index = await take('b1');
