@@ -30,3 +30,28 @@ export function assertStatement(statement: unknown): void {
       `expected text or null, not a ${typeof values[wrong]}: values travel in PostgreSQL's text format`,
     );
 }
+
+/** Throws MisuseError, naming the argument, unless it is a text that is not empty and that PostgreSQL can keep. */
+export function checkText(subject: string, text: string): string {
+  if (!isText(text) || text === '') throw invalidOption(subject, 'expected a text without zero bytes');
+  return text;
+}
+
+/** The JSON of a value; throws MisuseError for what is none, or what no database keeps. */
+export function jsonOf(subject: string, value: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw invalidOption(subject, 'is not a JSON value', { cause });
+  }
+  if (json === undefined) throw invalidOption(subject, 'is not a JSON value');
+  // JSONB refuses zero characters and halves of a pair, which stand in JSON as escapes.
+  const isKept = (_key: string, one: unknown) => {
+    if (typeof one === 'string' && !(isText(one) && one.isWellFormed()))
+      throw invalidOption(subject, 'has a text with a zero byte or a lone surrogate');
+    return one;
+  };
+  if (/\\u(?:0000|d[89a-f])/i.test(json)) JSON.parse(json, isKept);
+  return json;
+}

@@ -1,6 +1,6 @@
-export { assertFunction, assertStatement, isText } from './arguments.ts';
+export { assertFunction, assertStatement, checkText, isText, jsonOf } from './arguments.ts';
 export * from './errors/index.ts';
-export { checkOptions } from './options.ts';
+export { checkOptions, nameSchema } from './options.ts';
 export { Service, type ServiceOptions, type ServiceState, tell } from './service.ts';
 export {
   type SqlPiece,

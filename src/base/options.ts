@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { invalidOption } from './errors/index.ts';
 
 /** Checks a public function's options; throws MisuseError naming the first wrong one. */
@@ -10,3 +10,9 @@ export function checkOptions<S extends z.ZodType>(schema: S, options: unknown): 
   const path = [...(issue?.path ?? []), ...(unknown ? [unknown] : [])].join('.') || 'options';
   throw invalidOption(path, unknown ? 'unknown option' : (issue?.message ?? 'not valid'));
 }
+
+/** A name that a program declares: it stands in kinds, metrics and command lines. */
+export const nameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, dots, dashes and underscores')
+  .max(80);

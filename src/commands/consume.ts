@@ -3,6 +3,7 @@ import {
   ConnectionLostError,
   DatabaseClosedError,
   DeadlineExceededError,
+  jsonOf,
   LeaseLostError,
   PoolTimeoutError,
   RetriesExhaustedError,
@@ -12,13 +13,13 @@ import { lockTarget, markCommands, pendingCommands } from '../queries/commands.t
 import { COMMAND, inSpan, KIND, withRemoteParent } from '../telemetry/index.ts';
 import type { Transaction } from '../transact/index.ts';
 import {
-  type Backoff,
   backoffDelayMs,
+  DEFAULT_BACKOFF,
   describeFailure,
   nextBackoffSeconds,
   type Work,
 } from '../work/index.ts';
-import { answerOf, type CommandDeclaration, jsonOf, readArgs } from './definition.ts';
+import { answerOf, type CommandDeclaration, readArgs } from './definition.ts';
 
 /** How a command has ended: `failed` is one whose attempts are used up. */
 export type EndedState = 'consumed' | 'rejected' | 'superseded' | 'failed' | 'canceled';
@@ -31,7 +32,6 @@ const LOCK_YIELD_MS = 5_000;
 /** A command that waits for another state is looked at after this, should nobody wake its target before. */
 const WAIT_MS = 60_000;
 const DEFAULT_ATTEMPTS = 5;
-const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
 
 /** What a handler is told, and how it ends without a result. */
 export interface CommandContext<Args = unknown, State extends string = string> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkOptions, invalidOption, isText } from '../base/index.ts';
+import { checkOptions, invalidOption, nameSchema as name } from '../base/index.ts';
 import type { Executor } from '../query/index.ts';
 import { type Backoff, backoffSchema } from '../work/index.ts';
 
@@ -59,10 +59,6 @@ export type ArgsOut<D> = D extends { readonly args: infer A extends z.ZodType } 
 /** None are taken. */
 export type NoArgs = Readonly<Record<never, never>>;
 
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, dots, dashes and underscores')
-  .max(80);
 const names = z.array(name);
 const isSchema = (value: unknown) => typeof (value as z.ZodType | undefined)?.safeParse === 'function';
 
@@ -116,25 +112,6 @@ export function readArgs(
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
   const path = ['args', ...(issue?.path ?? []), ...unknown].join('.');
   return { wrong: `${path}: ${unknown.length > 0 ? 'unknown argument' : (issue?.message ?? 'not valid')}` };
-}
-
-/** The JSON of a value; throws MisuseError for what is none, or what no database keeps. */
-export function jsonOf(subject: string, value: unknown): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value);
-  } catch (cause) {
-    throw invalidOption(subject, 'is not a JSON value', { cause });
-  }
-  if (json === undefined) throw invalidOption(subject, 'is not a JSON value');
-  // JSONB refuses zero characters and halves of a pair, which stand in JSON as escapes.
-  const isKept = (_key: string, one: unknown) => {
-    if (typeof one === 'string' && !(isText(one) && one.isWellFormed()))
-      throw invalidOption(subject, 'has a text with a zero byte or a lone surrogate');
-    return one;
-  };
-  if (/\\u(?:0000|d[89a-f])/i.test(json)) JSON.parse(json, isKept);
-  return json;
 }
 
 /** What becomes of a command in a state of its target. */

@@ -1,10 +1,9 @@
 import type { z } from 'zod';
-import { invalidOption } from '../base/index.ts';
+import { invalidOption, jsonOf } from '../base/index.ts';
 import { reading } from '../client/index.ts';
 import { readNote, writeNote } from '../queries/commands.ts';
 import type { Executor } from '../query/index.ts';
 import type { Session } from '../work/index.ts';
-import { jsonOf } from './definition.ts';
 import { NoteConflictError } from './errors.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalidOption, isText } from '../base/index.ts';
+import { checkText, invalidOption, isText, jsonOf } from '../base/index.ts';
 import { type Database, reading, type Transacts } from '../client/index.ts';
 import {
   cancelCommand,
@@ -33,7 +33,6 @@ import {
   type CommandDeclaration,
   type CommandDeclarations,
   checkDefinition,
-  jsonOf,
   type QueueDefinition,
   readArgs,
 } from './definition.ts';
@@ -284,7 +283,7 @@ export class CommandQueue<
   /**
    * Carries out commands that are pending of the work's target, in order, up to 50, and ends the work: handlers, marks and
    * the end are one transaction. A handler that yields, rejects or throws undoes the whole, and the commands before it are
-   * carried out again. Gives what became of each. Throws as `work.finish`; a handler's own error is the command's.
+   * carried out again. Gives what became of each. Throws as `work.transact`; a handler's own error is the command's.
    */
   async consume(work: Work, handlers: CommandHandlers<State, Commands>): Promise<CommandOutcome[]> {
     if (work.kind !== this.kind)
@@ -448,11 +447,6 @@ function distinctByKey(commands: readonly CheckedCommand[]) {
 type DeclaredCommands = Readonly<Record<string, { readonly overtakes: boolean; readonly args: object }>>;
 
 const kindOf = (name: string) => `${name}:commands`;
-
-function checkText(subject: string, text: string): string {
-  if (!isText(text) || text === '') throw invalidOption(subject, 'expected a text without zero bytes');
-  return text;
-}
 
 function statusOf(row: Awaited<ReturnType<typeof listCommands>>[number]): CommandStatus {
   const { state, key, reason, result, attempts, notBefore, endedAt, ...rest } = row;

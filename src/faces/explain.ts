@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkOptions, invalidOption, isText } from '../base/index.ts';
+import { checkOptions, checkText, isText } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import { type ExplainWorkRow, explainWork } from '../queries/explain.ts';
 import { countSessions } from '../queries/janitor.ts';
@@ -65,7 +65,7 @@ export async function explain(
   options: ExplainOptions = {},
 ): Promise<Explanation> {
   const { faces = [], components = [], exclude = [] } = checkOptions(explainSchema, options);
-  checkTarget(target);
+  checkText('target', target);
   return db.transact(
     async (tx) => {
       const parts: [string, FacePart][] = [];
@@ -79,10 +79,6 @@ export async function explain(
 }
 
 /** @internal */
-export function checkTarget(target: string): string {
-  if (!isText(target) || target === '') throw invalidOption('target', 'expected a text without zero bytes');
-  return target;
-}
 
 function put(target: string, work: WorkPart, others: readonly [string, FacePart][]): Explanation {
   const parts: [string, FacePart][] = [['work', work], ...others];

@@ -1,8 +1,8 @@
-import { checkOptions } from '../base/index.ts';
+import { checkOptions, checkText } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import { endedClaims, interventionsOf, type KindsOfTargetRow, kindsOfTarget } from '../queries/explain.ts';
 import type { Executor } from '../query/index.ts';
-import { checkTarget, type ExplainOptions, explainSchema } from './explain.ts';
+import { type ExplainOptions, explainSchema } from './explain.ts';
 import type { HistoryEvent } from './part.ts';
 
 const PAGE = 500n;
@@ -22,7 +22,7 @@ export async function* history(
 ): AsyncGenerator<HistoryEvent, void, undefined> {
   const { faces = [] } = checkOptions(explainSchema.pick({ faces: true }), options);
   const on = db.guardedWithin(READ_WITHIN_MS);
-  const kinds = await kindsOfTarget(on, { target: checkTarget(target) });
+  const kinds = await kindsOfTarget(on, { target: checkText('target', target) });
   yield* inOrder([
     ...kinds.map((kind) => claims(on, target, kind)),
     interventions(

@@ -1,13 +1,8 @@
 import { z } from 'zod';
-import { checkOptions, invalidOption } from '../base/index.ts';
+import { checkOptions, invalidOption, nameSchema as name } from '../base/index.ts';
 
 /** What an operation may be in; `WORKING`: a live session holds it. */
 export type OperationState = 'READY' | 'WORKING' | 'OK' | 'WARNING' | 'FAILED';
-
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, dots, dashes and underscores')
-  .max(80);
 
 export const pipelineSchema = z.strictObject({
   /** Name of the pipeline: letters, digits, dots, dashes and underscores, at most 80. */

@@ -1,4 +1,4 @@
-import { invalidOption, isText } from '../base/index.ts';
+import { checkText, invalidOption, isText } from '../base/index.ts';
 import { type Database, reading, type Transacts } from '../client/index.ts';
 import {
   countOperations,
@@ -164,7 +164,9 @@ export class Pipeline<Operation extends string = string> {
     const [work] = await session.claim({
       kind,
       candidates: async (tx) =>
-        stateIn(await this.status(tx, checkTarget(target))) === 'READY' ? [this.#exclude(target)] : [],
+        stateIn(await this.status(tx, checkText('target', target))) === 'READY'
+          ? [this.#exclude(target)]
+          : [],
     });
     if (work) return this.of(work);
     const all = await this.status(session, target);
@@ -203,7 +205,10 @@ export class Pipeline<Operation extends string = string> {
         throw invalidOption('message', 'expected a text without zero bytes');
       const ready = this.kindsOf(state === 'READY' ? [operation, ...enable] : enable);
       // Whether somebody works on them cannot change any more from here on.
-      const locked = lockWork(tx, { target: checkTarget(target), kinds: [...new Set([kind, ...ready])] });
+      const locked = lockWork(tx, {
+        target: checkText('target', target),
+        kinds: [...new Set([kind, ...ready])],
+      });
       const standing = standingOperation(tx, { target, kind, pipeline: this.name });
       const holder = (await locked).find((row) => row.kind === kind)!.holder;
       const { state: stored, isDeleted } = await standing;
@@ -241,7 +246,7 @@ export class Pipeline<Operation extends string = string> {
     body?: TransactionBody<T>,
   ): Promise<T> {
     return this.#write(on, 'enable operations', body, (tx) =>
-      this.makeReady(tx, checkTarget(target), this.kindsOf(operations)),
+      this.makeReady(tx, checkText('target', target), this.kindsOf(operations)),
     );
   }
 
@@ -281,7 +286,7 @@ export class Pipeline<Operation extends string = string> {
    * stays. Afterwards nothing makes operations of this target again. Throws OperationConflictError, and as `work.finish`.
    */
   async delete<T = void>(session: Session, target: string, body?: TransactionBody<T>): Promise<T> {
-    const candidate = this.#exclude(checkTarget(target));
+    const candidate = this.#exclude(checkText('target', target));
     const [work] = await session.claim({ kind: `${this.name}:delete`, candidates: () => [candidate] });
     if (!work) throw conflictOf(target, await this.status(session, target));
     await using held = work;
@@ -429,9 +434,4 @@ export async function findPipeline(on: Executor, name: string): Promise<Pipeline
 function conflictOf(target: string, all: readonly OperationStatus<string>[]): OperationConflictError {
   const working = all.find(({ state }) => state === 'WORKING');
   return new OperationConflictError(target, working?.operation, working?.sessionId);
-}
-
-function checkTarget(target: string): string {
-  if (!isText(target) || target === '') throw invalidOption('target', 'expected a text without zero bytes');
-  return target;
 }

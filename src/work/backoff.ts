@@ -25,6 +25,9 @@ export const backoffSchema = z.strictObject({
  */
 export type Backoff = z.input<typeof backoffSchema>;
 
+/** For what throws, where nothing else is said. */
+export const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
+
 /** The next period in whole seconds, from the last one (undefined: the first failure). */
 export function nextBackoffSeconds(backoff: Backoff | undefined, lastSeconds: number | undefined): number {
   if (!backoff) return 1;

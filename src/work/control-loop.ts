@@ -13,7 +13,7 @@ import {
 } from '../base/index.ts';
 import { COMPONENT, inSpan, KIND, type OperationSpan } from '../telemetry/index.ts';
 import type { Watch } from '../topics/index.ts';
-import type { Backoff } from './backoff.ts';
+import { DEFAULT_BACKOFF } from './backoff.ts';
 import { describeFailure } from './describe-failure.ts';
 import {
   type ControlLoop,
@@ -28,7 +28,6 @@ import type { Session } from './session.ts';
 import { claimSource } from './source.ts';
 import type { Work } from './work.ts';
 
-const DEFAULT_BACKOFF: Backoff = { initialMs: 1_000, maximumMs: 60_000, exponent: 2 };
 const DEFAULT_GRACE_MS = 10_000;
 /** First pause after a failed claim or a lost session; doubles up to the poll interval, at least a second. */
 const FIRST_RECOVERY_MS = 50;

@@ -1,4 +1,10 @@
-export { type Backoff, backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
+export {
+  type Backoff,
+  backoffDelayMs,
+  backoffSchema,
+  DEFAULT_BACKOFF,
+  nextBackoffSeconds,
+} from './backoff.ts';
 export { runControlLoop } from './control-loop.ts';
 export { describeFailure } from './describe-failure.ts';
 export type { WorkResult } from './held-work.ts';

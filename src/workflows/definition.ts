@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkOptions, invalidOption } from '../base/index.ts';
+import { checkOptions, invalidOption, nameSchema as name } from '../base/index.ts';
 import { type Backoff, backoffSchema } from '../work/index.ts';
 
 /** A state's name, or null for the initial state, in which every instance begins. */
@@ -74,10 +74,6 @@ export interface WorkflowDefinition {
   readonly variables?: z.ZodType | undefined;
 }
 
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, dots, dashes and underscores')
-  .max(80);
 const zodType = z.custom<z.ZodType>(
   (value) => typeof (value as z.ZodType)?.safeParse === 'function',
   'expected a zod type',

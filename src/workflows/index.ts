@@ -1,4 +1,5 @@
 /** Holdfast's workflows: a state machine for each target, with what is in flight written down before it begins. */
+export type { Transacts } from '../client/index.ts';
 export type { ChildView } from './children.ts';
 export type {
   Child,
@@ -25,7 +26,6 @@ export {
   publishedDefinition,
   type Resolution,
   resolveWorkflow,
-  type Transacts,
   type WorkflowEvent,
   type WorkflowFilter,
   workflowHistory,

@@ -1,5 +1,5 @@
 import { invalidOption, isText } from '../base/index.ts';
-import type { Database } from '../client/index.ts';
+import { reading, type Transacts } from '../client/index.ts';
 import { lockWork, releaseQuarantine } from '../queries/work.ts';
 import {
   workflowHistory as historyQuery,
@@ -10,17 +10,12 @@ import {
   workflowStatus as statusQuery,
 } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
-import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
+import type { Transaction } from '../transact/index.ts';
 import type { Json } from './definition.ts';
 import type { Drawn } from './diagram.ts';
 import { WorkflowHeldError, WorkflowNotFoundError } from './errors.ts';
 import { statusOf, type WorkflowStatus } from './record.ts';
 import { kindOf } from './writes.ts';
-
-/** A database, a session, or a transaction that is under way: what is called with it becomes part of it. */
-export interface Transacts extends Executor {
-  transact<T>(body: TransactionBody<T>, options?: TransactOptions): Promise<T>;
-}
 
 /** What happened to an instance. */
 export interface WorkflowEvent {
@@ -53,14 +48,6 @@ export interface WorkflowFilter<State extends string = string> {
 export type Resolution<State extends string = string> = 'retry' | 'skip' | { readonly force: State };
 
 const PAGE = 500;
-const READ_WITHIN_MS = 30_000;
-
-/**
- * A single statement has a snapshot of its own at READ COMMITTED, and disturbs no writer; where a database is SERIALIZABLE
- * by default it would be one of the transactions of which one has to fail.
- */
-export const reading = (on: Executor): Executor =>
-  'guardedWithin' in on ? (on as Database).guardedWithin(READ_WITHIN_MS) : on;
 
 /** One snapshot of an instance; undefined: there is none. */
 export async function workflowStatus(

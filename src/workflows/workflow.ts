@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
-import { checkOptions, invalidOption, isText, LeaseLostError, SessionExpiredError } from '../base/index.ts';
-import type { Database } from '../client/index.ts';
+import {
+  checkOptions,
+  checkText,
+  invalidOption,
+  isText,
+  jsonOf,
+  LeaseLostError,
+  SessionExpiredError,
+} from '../base/index.ts';
+import { type Database, reading, type Transacts } from '../client/index.ts';
 import {
   cancelWorkflow,
   dueWorkflows,
@@ -43,9 +51,7 @@ import { WorkflowInstance } from './instance.ts';
 import {
   listInstances,
   type Resolution,
-  reading,
   resolveWorkflow,
-  type Transacts,
   type WorkflowEvent,
   type WorkflowFilter,
   workflowHistory,
@@ -170,11 +176,11 @@ export class Workflow<
     if (starts.length === 0) return [];
     const { variables: schema } = this.#graph.definition;
     const given = {
-      targets: starts.map(({ target }) => checkTarget(target)),
+      targets: starts.map(({ target }) => checkText('target', target)),
       variables: starts.map(({ variables = {} }) =>
-        JSON.stringify(schema ? checkOptions(schema, variables) : checkJson('variables', variables)),
+        jsonOf('variables', schema ? checkOptions(schema, variables) : checkJson('variables', variables)),
       ),
-      keys: starts.map(({ key, target }) => checkTarget(key ?? target)),
+      keys: starts.map(({ key, target }) => checkText('key', key ?? target)),
     };
     const { name: workflow } = this;
     return on.transact(
@@ -216,12 +222,18 @@ export class Workflow<
       const known = Object.values(transitions).flatMap(({ signal }) => signal ?? []);
       throw invalidOption('name', `"${name}" is not a signal; there are ${known.join(', ') || 'none'}`);
     }
-    checkJson('payload', payload);
+    jsonOf('payload', checkJson('payload', payload));
     for (const { args } of taking) if (args) checkOptions(args, payload);
     const { name: workflow } = this;
     return on.transact(
       async (tx) => {
-        const sent = await sendSignal(tx, { workflow, target: checkTarget(target), name, key, payload });
+        const sent = await sendSignal(tx, {
+          workflow,
+          target: checkText('target', target),
+          name,
+          key,
+          payload,
+        });
         if (sent > 0) tx.announce(this.kind);
         else await this.#mustExist(tx, target);
         return sent > 0;
@@ -247,7 +259,7 @@ export class Workflow<
       async (tx) => {
         const asked = await cancelWorkflow(tx, {
           workflow,
-          target: checkTarget(target),
+          target: checkText('target', target),
           reason: reason ?? null,
         });
         if (asked > 0) {
@@ -267,7 +279,9 @@ export class Workflow<
 
   /** State, what is in flight and its arguments, who holds it: one snapshot. Undefined: there is no such instance. */
   status(on: Executor, target: string): Promise<WorkflowStatus<State> | undefined> {
-    return workflowStatus(on, this.name, checkTarget(target)) as Promise<WorkflowStatus<State> | undefined>;
+    return workflowStatus(on, this.name, checkText('target', target)) as Promise<
+      WorkflowStatus<State> | undefined
+    >;
   }
 
   /** Instances in the order of their targets, page by page. */
@@ -277,7 +291,7 @@ export class Workflow<
 
   /** Every intent and every outcome, oldest first. */
   history(on: Executor, target: string): Promise<WorkflowEvent[]> {
-    return workflowHistory(on, this.name, checkTarget(target));
+    return workflowHistory(on, this.name, checkText('target', target));
   }
 
   /** The text of a diagram of its states and transitions. Throws MisuseError. */
@@ -300,7 +314,7 @@ export class Workflow<
     const { states } = this.#graph.definition;
     if (typeof resolution === 'object' && !states.includes(resolution.force))
       throw invalidOption('force', `"${resolution.force}" is not a state; there are ${states.join(', ')}`);
-    await resolveWorkflow(on, this.name, checkTarget(target), resolution, cause);
+    await resolveWorkflow(on, this.name, checkText('target', target), resolution, cause);
   }
 
   /** What a claim or a control loop takes instances from that are due. */
@@ -376,7 +390,7 @@ export class Workflow<
     actions: Actions<X> = {},
     options: RunOptions = {},
   ): Promise<WorkflowInstance<State, X> | undefined> {
-    await this.#mustExist(session.guarded, checkTarget(target));
+    await this.#mustExist(session.guarded, checkText('target', target));
     const [work] = await session.claim({ kind: this.kind, candidates: () => [target] });
     return work && this.open(work, actions, options);
   }
@@ -442,11 +456,6 @@ export function defineWorkflow<
   readonly migrate?: Readonly<Record<number, Migrate>>;
 }): Workflow<State, X, z.output<V>> {
   return new Workflow(definition);
-}
-
-function checkTarget(target: string): string {
-  if (!isText(target) || target === '') throw invalidOption('target', 'expected a text without zero bytes');
-  return target;
 }
 
 function checkJson(what: string, value: unknown): unknown {

@@ -527,6 +527,14 @@ describe.each(DRIVERS)('workflows on %s', (driver) => {
       variables: z.object({ size: z.number() }),
     });
 
+    test('what no database keeps is refused before any write', async () => {
+      for (const charm of ['a\0b', '\ud800'])
+        await expect(unit.start(db, 'unkept', { variables: { charm } as never })).rejects.toThrow(
+          /variables: has a text with a zero byte or a lone surrogate/,
+        );
+      expect(await unit.status(db, 'unkept')).toBeUndefined();
+    });
+
     test('twice is once; with other variables, or another key, it is refused and nothing is changed', async () => {
       const target = fresh();
       expect(await typed.start(db, target, { variables: { size: 1 } })).toBe(true);
