@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { assertFunction, checkOptions } from '../base/index.ts';
+import { abandonFutures } from './future.ts';
+import type { Stage, StageContext, StageOptions } from './stage.ts';
+import { Turn } from './turn.ts';
+
+/** What a function of one item gives: the item that goes on, null for none, nothing for the one that it was given. */
+export type Answer<Out> = Out | null | undefined | void;
+
+/** A function of one item. */
+export type Worker<Item, Out> = (item: Item, context: StageContext) => Answer<Out> | PromiseLike<Answer<Out>>;
+
+export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+
+/** What goes on for an item, as a list of one or none. */
+export function goesOn<Out>(item: unknown, answer: Answer<Out>, into: Out[]): void {
+  if (answer === null) abandonFutures(item, 'dropped', 'a stage dropped it');
+  else into.push((answer === undefined ? item : answer) as Out);
+}
+
+/** The options of a stage whose function takes one item at a time: it has no reason to wait for a batch. */
+export const itemwise = ({ batch = {}, queue }: StageOptions, most?: number): StageOptions => {
+  const min = batch.min ?? 1;
+  const max = batch.max ?? (most === undefined ? undefined : Math.max(most, min));
+  return { batch: { ...batch, min, max }, queue };
+};
+
+/**
+ * Calls the function for one item after another; order is kept. What it gives goes on: nothing or undefined means the item
+ * itself, null drops it. An item that is done never waits for one that is not, so that the function may await the
+ * future of any item that came before.
+ */
+export function each<Item, Out = Item>(
+  name: string,
+  work: Worker<Item, Out>,
+  options: StageOptions = {},
+): Stage<Item, Out> {
+  assertFunction(`stage ${name}`, work);
+  return {
+    name,
+    ...itemwise(options),
+    async *run(batches, context) {
+      const turn = new Turn();
+      try {
+        for await (const batch of batches) {
+          let done: Out[] = [];
+          for (const item of batch) {
+            const answer = work(item, context);
+            if (!isPromise(answer)) {
+              goesOn(item, answer, done);
+              continue;
+            }
+            const running = Promise.resolve(answer);
+            if (done.length > 0 && !(await turn.outruns(running))) {
+              yield done;
+              done = [];
+            }
+            goesOn(item, await running, done);
+          }
+          if (done.length > 0) yield done;
+        }
+      } finally {
+        turn.cancel();
+      }
+    },
+  };
+}
+
+const sizeSchema = z.strictObject({ size: z.number().int().min(1) });
+
+/**
+ * Calls the function with batches of `size` items, fewer when no more come in `waitMs` or at all, or when a future is
+ * awaited; order is kept. What it gives goes on, and the batch itself if it gives nothing.
+ */
+export function batched<Item, Out = Item>(
+  name: string,
+  work: (
+    items: readonly Item[],
+    context: StageContext,
+  ) => readonly Out[] | void | PromiseLike<readonly Out[] | void>,
+  options: {
+    readonly size: number;
+    readonly waitMs?: number | undefined;
+    readonly queue?: number | undefined;
+  },
+): Stage<Item, Out> {
+  assertFunction(`stage ${name}`, work);
+  const { size } = checkOptions(sizeSchema, { size: options.size });
+  return {
+    name,
+    batch: { min: size, max: size, waitMs: options.waitMs },
+    queue: options.queue,
+    async *run(batches, context) {
+      for await (const batch of batches)
+        yield (await work(batch, context)) ?? (batch as readonly unknown[] as Out[]);
+    },
+  };
+}
