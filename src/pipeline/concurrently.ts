@@ -40,8 +40,7 @@ class Calls<Item, Out> {
   readonly #work: Worker<Item, Out>;
   readonly #limit: number;
   readonly #context: StageContext;
-  readonly #stopping = new AbortController();
-  readonly #turn = new Turn();
+  readonly #turn = new Turn(() => this.#due());
   /** What has come in; from `#at` on it has not been started. */
   #batch: readonly Item[] = [];
   #at = 0;
@@ -57,12 +56,7 @@ class Calls<Item, Out> {
   constructor(work: Worker<Item, Out>, limit: number, context: StageContext) {
     this.#work = work;
     this.#limit = limit;
-    this.#context = {
-      stage: context.stage,
-      signal: AbortSignal.any([context.signal, this.#stopping.signal]),
-      count: (counter, by) => context.count(counter, by),
-      track: (run) => context.track(run),
-    };
+    this.#context = context;
   }
 
   async *run(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<readonly Out[]> {
@@ -83,7 +77,6 @@ class Calls<Item, Out> {
       }
     } finally {
       this.#turn.cancel();
-      if (this.#running > 0) this.#stopping.abort(this.#failure?.error ?? this.#context.signal.reason);
       while (this.#running > 0) await this.#woken();
     }
   }
@@ -152,7 +145,7 @@ class Calls<Item, Out> {
   #finish(item: Item, answer: Answer<Out>): void {
     goesOn(item, answer, this.#done);
     if (this.#done.length >= ENOUGH) this.#due();
-    else if (this.#done.length === 1) this.#turn.begin(() => this.#due());
+    else if (this.#done.length === 1) this.#turn.begin();
   }
 
   #due(): void {
@@ -162,8 +155,8 @@ class Calls<Item, Out> {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    // At once, also while the next stage has no room.
-    this.#stopping.abort(error);
+    // At once, also while the next stage has no room; it ends the other calls.
+    this.#context.fail(error);
     this.#wake();
   }
 }

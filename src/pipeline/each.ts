@@ -2,10 +2,21 @@ import { z } from 'zod';
 import { assertFunction, checkOptions } from '../base/index.ts';
 import { abandonFutures } from './future.ts';
 import type { Stage, StageContext, StageOptions } from './stage.ts';
-import { Turn } from './turn.ts';
+import { QuickCheck } from './turn.ts';
 
 /** What a function of one item gives: the item that goes on, null for none, nothing for the one that it was given. */
+// biome-ignore lint/suspicious/noConfusingVoidType: an async function without a return statement gives Promise<void>
 export type Answer<Out> = Out | null | undefined | void;
+
+/** What a function of a batch gives: the items that go on, or nothing for those that it was given. */
+// biome-ignore lint/suspicious/noConfusingVoidType: the same
+export type BatchAnswer<Out> = readonly Out[] | undefined | void;
+
+/** A function of a batch. */
+export type BatchWorker<Item, Out> = (
+  items: readonly Item[],
+  context: StageContext,
+) => BatchAnswer<Out> | PromiseLike<BatchAnswer<Out>>;
 
 /** A function of one item. */
 export type Worker<Item, Out> = (item: Item, context: StageContext) => Answer<Out> | PromiseLike<Answer<Out>>;
@@ -41,7 +52,7 @@ export function each<Item, Out = Item>(
     name,
     ...itemwise(options),
     async *run(batches, context) {
-      const turn = new Turn();
+      const quick = new QuickCheck();
       try {
         for await (const batch of batches) {
           let done: Out[] = [];
@@ -52,7 +63,8 @@ export function each<Item, Out = Item>(
               continue;
             }
             const running = Promise.resolve(answer);
-            if (done.length > 0 && !(await turn.outruns(running))) {
+            if (done.length > 0 && !(await quick.isQuick(running))) {
+              running.catch((error: unknown) => context.fail(error));
               yield done;
               done = [];
             }
@@ -61,7 +73,7 @@ export function each<Item, Out = Item>(
           if (done.length > 0) yield done;
         }
       } finally {
-        turn.cancel();
+        quick.cancel();
       }
     },
   };
@@ -75,10 +87,7 @@ const sizeSchema = z.strictObject({ size: z.number().int().min(1) });
  */
 export function batched<Item, Out = Item>(
   name: string,
-  work: (
-    items: readonly Item[],
-    context: StageContext,
-  ) => readonly Out[] | void | PromiseLike<readonly Out[] | void>,
+  work: BatchWorker<Item, Out>,
   options: {
     readonly size: number;
     readonly waitMs?: number | undefined;

@@ -48,6 +48,11 @@ export class Future<T> implements PromiseLike<T> {
     this.#item = item;
   }
 
+  /** One that is itself an item carries itself. */
+  get [FUTURES](): Iterable<Future<unknown>> {
+    return [this as Future<unknown>];
+  }
+
   get state(): 'pending' | 'resolved' | 'rejected' {
     this.#look();
     return this.#state;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { assertFunction, checkOptions } from '../base/index.ts';
+import type { BatchWorker } from './each.ts';
 import { GatherLimitError } from './errors.ts';
-import type { Stage, StageContext } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 const gatherSchema = z.strictObject({ maxItems: z.number().int().min(1).default(100_000) });
 
@@ -15,10 +16,7 @@ const gatherSchema = z.strictObject({ maxItems: z.number().int().min(1).default(
  */
 export function gather<Item, Out = Item>(
   name: string,
-  work: (
-    items: readonly Item[],
-    context: StageContext,
-  ) => readonly Out[] | void | PromiseLike<readonly Out[] | void>,
+  work: BatchWorker<Item, Out>,
   options: { readonly maxItems?: number | undefined } = {},
 ): Stage<Item, Out> {
   assertFunction(`stage ${name}`, work);

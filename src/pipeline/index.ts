@@ -16,7 +16,7 @@
  */
 
 export { type ConcurrentOptions, concurrently, settle } from './concurrently.ts';
-export { batched, each, type Worker } from './each.ts';
+export { type Answer, type BatchAnswer, type BatchWorker, batched, each, type Worker } from './each.ts';
 export { FutureError, type FutureReason, GatherLimitError } from './errors.ts';
 export { type CarriesFutures, FUTURES, Future } from './future.ts';
 export { gather } from './gather.ts';

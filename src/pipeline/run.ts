@@ -84,7 +84,7 @@ export class Run implements StageHost {
   /** Runs all stages at once, until the last has ended. Rejects with the first error, once every stage is closed. */
   async run(source: Source<unknown>, signal: AbortSignal | undefined): Promise<PipelineProfile> {
     signal?.throwIfAborted();
-    const cancel = () => this.#fail(signal?.reason, undefined);
+    const cancel = () => this.fail(signal?.reason, undefined);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       const pumps = this.#stages.map((stage, i) => this.#runStage(stage, i));
@@ -161,7 +161,8 @@ export class Run implements StageHost {
     }
   }
 
-  #fail(error: unknown, stage: string | undefined): void {
+  /** Stops everything, the first time; `stage`: where it comes from. */
+  fail(error: unknown, stage: string | undefined): void {
     if (this.#failure) return;
     this.#failure = { error };
     if (stage !== undefined && typeof error === 'object' && error !== null) failedStages.set(error, stage);
@@ -186,10 +187,20 @@ export class Run implements StageHost {
   /** The source is waited for as well, if it can know that it is to end. */
   async #runSource(source: Source<unknown>, stages: readonly Promise<void>[]): Promise<void> {
     if (typeof source === 'function') return this.#pump(this.#runs[0]!, source, undefined);
-    const pump = this.#pump(this.#runs[0]!, () => source as AsyncIterable<unknown>, undefined);
+    let iterator: AsyncIterator<unknown> | undefined;
+    const open = () => {
+      iterator = iteratorOf(source);
+      return { [Symbol.asyncIterator]: () => iterator! };
+    };
+    let isOver = false;
+    const pump = this.#pump(this.#runs[0]!, open, undefined).finally(() => {
+      isOver = true;
+    });
     const others = Promise.all(stages).then(async () => {
-      if (this.#failure) await new Promise(setImmediate);
-      else await pump;
+      if (!this.#failure) return pump;
+      await new Promise(setImmediate);
+      // It waits for what may never come.
+      if (!isOver) iterator?.return?.().catch(() => {});
     });
     await Promise.race([pump, others]);
   }
@@ -208,7 +219,7 @@ export class Run implements StageHost {
         iterator = iteratorOf(open(run));
         await this.#forward(run, iterator, input);
       } catch (error) {
-        this.#fail(error, run.stage);
+        this.fail(error, run.stage);
       } finally {
         await this.#close(run, iterator);
         run.end();
@@ -248,7 +259,7 @@ export class Run implements StageHost {
     try {
       await iterator?.return?.();
     } catch (error) {
-      this.#fail(error, run.stage);
+      this.fail(error, run.stage);
     }
   }
 

@@ -7,6 +7,7 @@ import { type FutureHost, type Strand, strands } from './strand.ts';
 /** The pipeline that runs a stage, as the stage sees it. */
 export interface StageHost extends FutureHost {
   readonly signal: AbortSignal;
+  fail(error: unknown, stage: string): void;
   /** A stage has come to rest: it may have been the last. */
   rested(): void;
 }
@@ -47,6 +48,10 @@ export class StageRun implements StageContext {
 
   count(counter: string, by = 1): void {
     this.#counts[counter] = (this.#counts[counter] ?? 0) + by;
+  }
+
+  fail(error: unknown): void {
+    this.#host.fail(error, this.stage);
   }
 
   track<T>(work: () => T): T {

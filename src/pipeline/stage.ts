@@ -9,6 +9,8 @@ export interface StageContext {
   readonly signal: AbortSignal;
   /** Adds to a counter of the stage, which shows in its profile: what was skipped, or found to be there. */
   count(counter: string, by?: number): void;
+  /** Fails the pipeline at once, as a throw does, also while the stage waits for input, or for room behind a yield. */
+  fail(error: unknown): void;
   /**
    * Runs work that goes on while the stage asks for more input or yields. The profile then counts the stage as working,
    * and the pipeline does not take it to be stuck. `concurrently` does so by itself; a stage that keeps several things
