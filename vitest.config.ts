@@ -23,6 +23,7 @@ const pure = [
   'docs/{configuration,errors,lines,links}',
   'fleet/{docs,inventory,reconciliation,signature}',
   'migrate/additive',
+  'pipeline/{batches,editing,types,workers}',
   'public-api/names',
   'query/renumber',
   'telemetry/facts',

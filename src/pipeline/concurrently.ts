@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { assertFunction, checkOptions } from '../base/index.ts';
-import { type Answer, goesOn, isPromise, itemwise, type Worker } from './each.ts';
+import { type Answer, goesOn, isPromise, itemwise, type MaybePromise, type Passed } from './each.ts';
 import type { Stage, StageContext, StageOptions } from './stage.ts';
 import { Turn } from './turn.ts';
 
@@ -21,23 +21,23 @@ const limitSchema = z.strictObject({ limit: z.number().int().min(1) });
  * could not wait for each other's futures. The first call that fails fails the stage; the others' signal aborts, and the
  * stage ends when they have.
  */
-export function concurrently<Item, Out = Item>(
+export function concurrently<Item, Answered = MaybePromise<Answer<Item>>>(
   name: string,
-  work: Worker<Item, Out>,
+  work: (item: Item, context: StageContext) => Answered,
   { limit: wanted, ...options }: ConcurrentOptions,
-): Stage<Item, Out> {
+): Stage<Item, Passed<Item, Answered>> {
   assertFunction(`stage ${name}`, work);
   const { limit } = checkOptions(limitSchema, { limit: wanted });
   return {
     name,
     ...itemwise(options, Math.max(limit, ENOUGH)),
-    run: (batches, context) => new Calls(work, limit, context).run(batches),
+    run: (batches, context) => new Calls<Item, Passed<Item, Answered>>(work, limit, context).run(batches),
   };
 }
 
 /** The calls of one run of such a stage. */
 class Calls<Item, Out> {
-  readonly #work: Worker<Item, Out>;
+  readonly #work: (item: Item, context: StageContext) => unknown;
   readonly #limit: number;
   readonly #context: StageContext;
   readonly #turn = new Turn(() => this.#due());
@@ -50,10 +50,11 @@ class Calls<Item, Out> {
   #done: Out[] = [];
   /** What is done goes on: there is enough of it, or its turn is over. */
   #isDue = false;
+  #isClosing = false;
   #failure: { readonly error: unknown } | undefined;
   #wake = () => {};
 
-  constructor(work: Worker<Item, Out>, limit: number, context: StageContext) {
+  constructor(work: (item: Item, context: StageContext) => unknown, limit: number, context: StageContext) {
     this.#work = work;
     this.#limit = limit;
     this.#context = context;
@@ -76,6 +77,7 @@ class Calls<Item, Out> {
         else await this.#woken();
       }
     } finally {
+      this.#isClosing = true;
       this.#turn.cancel();
       while (this.#running > 0) await this.#woken();
     }
@@ -84,6 +86,10 @@ class Calls<Item, Out> {
   /** There is a call to spare, and no item for it. */
   #isIdle(): boolean {
     return this.#at === this.#batch.length && this.#running < this.#limit;
+  }
+
+  #isStopping(): boolean {
+    return this.#isClosing || this.#failure !== undefined || this.#context.signal.aborted;
   }
 
   #woken(): Promise<void> {
@@ -110,13 +116,13 @@ class Calls<Item, Out> {
 
   #startMore(): void {
     while (this.#at < this.#batch.length && this.#running < this.#limit) {
-      if (this.#failure || this.#done.length >= ENOUGH) return;
+      if (this.#isStopping() || this.#done.length >= ENOUGH) return;
       this.#start(this.#batch[this.#at++]!);
     }
   }
 
   #start(item: Item): void {
-    let answer: Answer<Out> | PromiseLike<Answer<Out>>;
+    let answer: unknown;
     try {
       answer = this.#context.track(() => this.#work(item, this.#context));
     } catch (error) {
@@ -133,7 +139,7 @@ class Calls<Item, Out> {
         this.#running--;
         this.#finish(item, value);
         this.#startMore();
-        if (this.#isIdle()) this.#wake();
+        if (this.#isIdle() || this.#isStopping()) this.#wake();
       },
       (error: unknown) => {
         this.#running--;
@@ -142,7 +148,7 @@ class Calls<Item, Out> {
     );
   }
 
-  #finish(item: Item, answer: Answer<Out>): void {
+  #finish(item: Item, answer: unknown): void {
     goesOn(item, answer, this.#done);
     if (this.#done.length >= ENOUGH) this.#due();
     else if (this.#done.length === 1) this.#turn.begin();

@@ -12,20 +12,27 @@ export type Answer<Out> = Out | null | undefined | void;
 // biome-ignore lint/suspicious/noConfusingVoidType: the same
 export type BatchAnswer<Out> = readonly Out[] | undefined | void;
 
-/** A function of a batch. */
-export type BatchWorker<Item, Out> = (
-  items: readonly Item[],
-  context: StageContext,
-) => BatchAnswer<Out> | PromiseLike<BatchAnswer<Out>>;
+export type MaybePromise<T> = T | PromiseLike<T>;
 
-/** A function of one item. */
-export type Worker<Item, Out> = (item: Item, context: StageContext) => Answer<Out> | PromiseLike<Answer<Out>>;
+// biome-ignore lint/suspicious/noConfusingVoidType: the same
+type Nothing = undefined | void;
+
+type OrElse<Answered, Item> =
+  | Exclude<Answered, Nothing>
+  | (Extract<Answered, Nothing> extends never ? never : Item);
+
+/** What goes on behind a function of one item, by what that gives. */
+export type Passed<Item, Answered> = OrElse<Exclude<Awaited<Answered>, null>, Item>;
+
+/** What goes on behind a function of a batch. */
+export type BatchPassed<Item, Answered> =
+  OrElse<Awaited<Answered>, readonly Item[]> extends readonly (infer Out)[] ? Out : never;
 
 export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 
 /** What goes on for an item, as a list of one or none. */
-export function goesOn<Out>(item: unknown, answer: Answer<Out>, into: Out[]): void {
+export function goesOn<Out>(item: unknown, answer: unknown, into: Out[]): void {
   if (answer === null) abandonFutures(item, 'dropped', 'a stage dropped it');
   else into.push((answer === undefined ? item : answer) as Out);
 }
@@ -42,11 +49,11 @@ export const itemwise = ({ batch = {}, queue }: StageOptions, most?: number): St
  * itself, null drops it. An item that is done never waits for one that is not, so that the function may await the
  * future of any item that came before.
  */
-export function each<Item, Out = Item>(
+export function each<Item, Answered = MaybePromise<Answer<Item>>>(
   name: string,
-  work: Worker<Item, Out>,
+  work: (item: Item, context: StageContext) => Answered,
   options: StageOptions = {},
-): Stage<Item, Out> {
+): Stage<Item, Passed<Item, Answered>> {
   assertFunction(`stage ${name}`, work);
   return {
     name,
@@ -55,7 +62,7 @@ export function each<Item, Out = Item>(
       const quick = new QuickCheck();
       try {
         for await (const batch of batches) {
-          let done: Out[] = [];
+          let done: Passed<Item, Answered>[] = [];
           for (const item of batch) {
             const answer = work(item, context);
             if (!isPromise(answer)) {
@@ -85,15 +92,15 @@ const sizeSchema = z.strictObject({ size: z.number().int().min(1) });
  * Calls the function with batches of `size` items, fewer when no more come in `waitMs` or at all, or when a future is
  * awaited; order is kept. What it gives goes on, and the batch itself if it gives nothing.
  */
-export function batched<Item, Out = Item>(
+export function batched<Item, Answered = MaybePromise<BatchAnswer<Item>>>(
   name: string,
-  work: BatchWorker<Item, Out>,
+  work: (items: readonly Item[], context: StageContext) => Answered,
   options: {
     readonly size: number;
     readonly waitMs?: number | undefined;
     readonly queue?: number | undefined;
   },
-): Stage<Item, Out> {
+): Stage<Item, BatchPassed<Item, Answered>> {
   assertFunction(`stage ${name}`, work);
   const { size } = checkOptions(sizeSchema, { size: options.size });
   return {
@@ -102,7 +109,7 @@ export function batched<Item, Out = Item>(
     queue: options.queue,
     async *run(batches, context) {
       for await (const batch of batches)
-        yield (await work(batch, context)) ?? (batch as readonly unknown[] as Out[]);
+        yield ((await work(batch, context)) ?? batch) as readonly BatchPassed<Item, Answered>[];
     },
   };
 }

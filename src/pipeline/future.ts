@@ -28,7 +28,7 @@ interface Listener<T> extends Waiter {
  * }
  * ```
  *
- * Whoever awaits it has it brought on: while somebody waits, no stage of the pipeline waits for its batch to fill.
+ * To await it brings its item on: while somebody waits, no stage of the pipeline waits for its batch to fill.
  * A wait always ends: with FutureError when the item is dropped, when the pipeline fails or ends without a value, and
  * when every stage waits so that nothing can bring it on. A stage must have yielded an item before it awaits its future.
  *

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { assertFunction, checkOptions } from '../base/index.ts';
-import type { BatchWorker } from './each.ts';
+import type { BatchAnswer, BatchPassed, MaybePromise } from './each.ts';
 import { GatherLimitError } from './errors.ts';
-import type { Stage } from './stage.ts';
+import type { Stage, StageContext } from './stage.ts';
 
 const gatherSchema = z.strictObject({ maxItems: z.number().int().min(1).default(100_000) });
 
@@ -14,11 +14,11 @@ const gatherSchema = z.strictObject({ maxItems: z.number().int().min(1).default(
  * GatherLimitError. A stage before it that awaits the future of an item that it holds cannot go on, and neither can it:
  * that wait ends with FutureError.
  */
-export function gather<Item, Out = Item>(
+export function gather<Item, Answered = MaybePromise<BatchAnswer<Item>>>(
   name: string,
-  work: BatchWorker<Item, Out>,
+  work: (items: readonly Item[], context: StageContext) => Answered,
   options: { readonly maxItems?: number | undefined } = {},
-): Stage<Item, Out> {
+): Stage<Item, BatchPassed<Item, Answered>> {
   assertFunction(`stage ${name}`, work);
   const { maxItems } = checkOptions(gatherSchema, options);
   return {
@@ -30,7 +30,7 @@ export function gather<Item, Out = Item>(
         if (all.length + batch.length > maxItems) throw new GatherLimitError(name, maxItems);
         for (const item of batch) all.push(item);
       }
-      if (all.length > 0) yield (await work(all, context)) ?? (all as readonly unknown[] as Out[]);
+      if (all.length > 0) yield ((await work(all, context)) ?? all) as readonly BatchPassed<Item, Answered>[];
     },
   };
 }

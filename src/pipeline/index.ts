@@ -4,7 +4,7 @@
  *   source --> [queue] --> stage --> [queue] --> stage --> ... --> consume
  *                 |           |                     |
  *            at most so    in batches of        resolves the future that an item carries:
- *            many items    min to max items     whoever awaits it, before or outside, goes on
+ *            many items    min to max items     an earlier stage may await it
  *
  * Between two stages is a bounded queue: who has no room waits, who wants a batch waits for `min` items, for `waitMs`, for
  * the end of the input, or until somebody awaits a future; then what is there is the batch.
@@ -16,7 +16,15 @@
  */
 
 export { type ConcurrentOptions, concurrently, settle } from './concurrently.ts';
-export { type Answer, type BatchAnswer, type BatchWorker, batched, each, type Worker } from './each.ts';
+export {
+  type Answer,
+  type BatchAnswer,
+  type BatchPassed,
+  batched,
+  each,
+  type MaybePromise,
+  type Passed,
+} from './each.ts';
 export { FutureError, type FutureReason, GatherLimitError } from './errors.ts';
 export { type CarriesFutures, FUTURES, Future } from './future.ts';
 export { gather } from './gather.ts';

@@ -106,7 +106,7 @@ export class Queue<Item> implements AsyncIterableIterator<readonly Item[]> {
     this.#offer();
   }
 
-  /** Whoever waits for a batch gets what is there. */
+  /** A stage that waits for a batch gets what is there. */
   flush(): void {
     this.#offer();
   }

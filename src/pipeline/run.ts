@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { invalidOption } from '../base/index.ts';
+import { inSpan, type OperationSpan, PIPELINE, stageAttributes } from '../telemetry/index.ts';
 import { FutureError } from './errors.ts';
 import { abandonFutures, enterFutures } from './future.ts';
 import type { PipelineProfile } from './profile.ts';
@@ -19,6 +20,9 @@ export type AnyStage = Stage<never, unknown>;
 
 /** Timers and sockets have their turn after this long at the latest, however busy the stages are between awaits. */
 const TURN_MS = 20;
+
+/** Metrics grow while a stage runs, this often. */
+const REPORT_MS = 1_000;
 
 const QUIET_TURNS = 2;
 
@@ -49,7 +53,7 @@ export class Run implements StageHost {
   readonly #waiters = new Set<Waiter>();
   /** Of them, those in stages. */
   #awaiting = 0;
-  #failure: { readonly error: unknown } | undefined;
+  #failure: { readonly error: unknown; readonly stage: string | undefined } | undefined;
   #check: NodeJS.Immediate | undefined;
   #quietTurns = 0;
   readonly #startedAt = performance.now();
@@ -62,7 +66,7 @@ export class Run implements StageHost {
     this.#stages = stages;
     setMaxListeners(0, this.#controller.signal);
     this.#runs = ['source', ...stages.map((stage) => stage.name)].map(
-      (stage, i) => new StageRun(stage, i, this),
+      (stage, i) => new StageRun(name, stage, i, this),
     );
     this.#queues = stages.map((stage, i) => {
       const [before, after] = [this.#runs[i]!, this.#runs[i + 1]!];
@@ -87,8 +91,11 @@ export class Run implements StageHost {
     const cancel = () => this.fail(signal?.reason, undefined);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      const pumps = this.#stages.map((stage, i) => this.#runStage(stage, i));
-      await Promise.all([this.#runSource(source, pumps), ...pumps]);
+      await inSpan(`pipeline ${this.#name}`, { [PIPELINE]: this.#name }, async (span) => {
+        const pumps = this.#stages.map((stage, i) => this.#runStage(stage, i));
+        await Promise.all([this.#runSource(source, pumps), ...pumps]);
+        if (this.#failure) span.fail(this.#failure.error);
+      });
     } finally {
       signal?.removeEventListener('abort', cancel);
       clearImmediate(this.#check);
@@ -164,7 +171,7 @@ export class Run implements StageHost {
   /** Stops everything, the first time; `stage`: where it comes from. */
   fail(error: unknown, stage: string | undefined): void {
     if (this.#failure) return;
-    this.#failure = { error };
+    this.#failure = { error, stage };
     if (stage !== undefined && typeof error === 'object' && error !== null) failedStages.set(error, stage);
     this.over = { failed: true, cause: error };
     this.#controller.abort(error);
@@ -210,7 +217,8 @@ export class Run implements StageHost {
     open: (context: StageContext) => AsyncIterable<unknown>,
     input: Queue<unknown> | undefined,
   ): Promise<void> {
-    return strands.run(run.strand, async () => {
+    const { telemetry, stage } = run;
+    const pump = async (span: OperationSpan) => {
       let iterator: AsyncIterator<unknown> | undefined;
       try {
         // Every stage is there before the first one begins.
@@ -219,12 +227,17 @@ export class Run implements StageHost {
         iterator = iteratorOf(open(run));
         await this.#forward(run, iterator, input);
       } catch (error) {
-        this.fail(error, run.stage);
+        this.fail(error, stage);
       } finally {
         await this.#close(run, iterator);
         run.end();
+        const profile = run.profile();
+        telemetry.report(profile);
+        span.set(stageAttributes(profile));
+        if (this.#failure?.stage === stage) span.fail(this.#failure.error);
       }
-    });
+    };
+    return strands.run(run.strand, () => inSpan(`stage ${stage}`, telemetry.attributes, pump));
   }
 
   async #forward(
@@ -248,7 +261,12 @@ export class Run implements StageHost {
       } else
         for (const item of items)
           abandonFutures(item, 'ended', 'it came to the end of its pipeline without a value');
-      if (performance.now() - this.#turnAt > TURN_MS) await this.#turn();
+      const now = performance.now();
+      if (now - run.reportedAt > REPORT_MS) {
+        run.reportedAt = now;
+        run.telemetry.report(run.profile());
+      }
+      if (now - this.#turnAt > TURN_MS) await this.#turn();
     }
     if (input && !(await input.next()).done)
       throw invalidOption(`stage ${run.stage}`, 'it ended before its input: take the input to its end');

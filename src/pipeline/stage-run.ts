@@ -1,3 +1,4 @@
+import { StageTelemetry } from '../telemetry/index.ts';
 import { isPromise } from './each.ts';
 import type { StageProfile, StageState } from './profile.ts';
 import type { Queue } from './queue.ts';
@@ -21,6 +22,9 @@ export class StageRun implements StageContext {
   itemsOut = 0;
   batchesIn = 0;
   batchesOut = 0;
+  /** When the metrics were told last, by performance.now(). */
+  reportedAt: number;
+  readonly telemetry: StageTelemetry;
   readonly #host: StageHost;
   readonly #calls = new Set<Strand>();
   readonly #counts: Record<string, number> = {};
@@ -31,11 +35,13 @@ export class StageRun implements StageContext {
   #pushing = false;
   #ended = false;
 
-  constructor(stage: string, position: number, host: StageHost) {
+  constructor(pipeline: string, stage: string, position: number, host: StageHost) {
     this.stage = stage;
+    this.telemetry = new StageTelemetry(pipeline, stage);
     this.#host = host;
     this.strand = this.#strand(position);
     this.#since = performance.now();
+    this.reportedAt = this.#since;
   }
 
   get signal(): AbortSignal {
@@ -46,15 +52,16 @@ export class StageRun implements StageContext {
     return this.#pushing;
   }
 
-  count(counter: string, by = 1): void {
+  // The three of the context are bound: stages take them out of it.
+  readonly count = (counter: string, by = 1): void => {
     this.#counts[counter] = (this.#counts[counter] ?? 0) + by;
-  }
+  };
 
-  fail(error: unknown): void {
+  readonly fail = (error: unknown): void => {
     this.#host.fail(error, this.stage);
-  }
+  };
 
-  track<T>(work: () => T): T {
+  readonly track = <T>(work: () => T): T => {
     const call = this.#strand(this.strand.position);
     this.#calls.add(call);
     if (this.#calls.size === 1) this.#look();
@@ -76,7 +83,7 @@ export class StageRun implements StageContext {
     }
     answer.then(end, end);
     return answer;
-  }
+  };
 
   /** It waits for input, or has got it. */
   pulls(waits: boolean): void {

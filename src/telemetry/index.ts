@@ -2,6 +2,7 @@ export {
   COMMAND,
   COMPONENT,
   KIND,
+  PIPELINE,
   TRANSACTION_NESTED,
   WORK_CLAIMED,
   WORK_WANTED,
@@ -14,6 +15,7 @@ export {
   type TransactionObserver,
 } from './observer.ts';
 export { type ObservedDatabase, openTelemetry } from './open-telemetry.ts';
+export { type StageFigures, StageTelemetry, stageAttributes } from './pipeline.ts';
 export { inSpan, type OperationSpan } from './span.ts';
 export { silentTelemetry, type Telemetry } from './telemetry.ts';
 export { traceContext, withRemoteParent } from './trace-context.ts';

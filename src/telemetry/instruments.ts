@@ -45,5 +45,13 @@ export function createInstruments(meter: Meter) {
       unit: '{work}',
       description: 'Pieces of work that ended, by result.',
     }),
+    pipelineItems: meter.createCounter('holdfast.pipeline.items', {
+      unit: '{item}',
+      description: 'Items that a stage of a pipeline has given.',
+    }),
+    pipelineTime: meter.createCounter('holdfast.pipeline.time', {
+      unit: 's',
+      description: 'Time of a stage of a pipeline, by what it did.',
+    }),
   };
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commandsFace, defineCommands } from '../../src/commands/index.ts';
 import { connect, runJanitor } from '../../src/index.ts';
 import { definePipeline, operationsFace } from '../../src/operations/index.ts';
+import { each, Pipeline } from '../../src/pipeline/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { claimMany } from '../support/claim.ts';
@@ -39,6 +40,7 @@ beforeAll(async () => {
   await defineCommands(queue).send(db, 't', 'go', {}, { author: 'a' });
   const transitions = { begin: { from: null, to: 'on' } } as const;
   await defineWorkflow({ name: 'w', version: 1, states: ['on'], transitions }).start(db, 't', {});
+  await new Pipeline([each<number>('any', () => {})]).run([1]);
   const faces = [operationsFace, commandsFace(), workflowsFace()];
   await using janitor = runJanitor(db, { pending: { any: async () => 2 }, faces });
   await janitor.sweep();
