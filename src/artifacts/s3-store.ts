@@ -62,6 +62,8 @@ export async function s3Store(url: string, options: S3StoreOptions = {}): Promis
     // Put sends the SHA-256; a server need not know of any other checksum.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // It writes to the console otherwise; what matters is thrown.
+    logger: SILENT,
     requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
   });
   const store = new S3Store({ sdk, client, bucket, prefix, downloads });
@@ -73,6 +75,8 @@ export async function s3Store(url: string, options: S3StoreOptions = {}): Promis
   }
   return store;
 }
+
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 interface Parts {
   readonly sdk: Sdk;
@@ -112,6 +116,7 @@ class S3Store implements ArtifactStore {
 
   async put(sha256: string, { path, size }: LocalFile, signal?: AbortSignal): Promise<void> {
     const at = this.#at(sha256);
+    signal?.throwIfAborted();
     const found = await stat(path).catch((error: unknown) => {
       throw storeFailure(path, error);
     });
@@ -256,8 +261,8 @@ function reasonOf(error: unknown): readonly [StoreFailure, string] {
   if (name === 'NoSuchBucket') return ['not-found', 'there is no such bucket'];
   if (/Credentials/.test(name) && status === undefined)
     return ['access', 'no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'];
-  if (status === 401 || status === 403) return ['access', `the server refuses these credentials (${name})`];
   if (status === 507 || /StorageFull|QuotaExceeded/.test(name)) return ['full', `no space is left (${name})`];
+  if (status === 401 || status === 403) return ['access', `the server refuses these credentials (${name})`];
   if (status === undefined || status >= 500 || status === 429)
     return ['unavailable', `the server does not answer as it should (${status ?? code})`];
   return ['refused', `the server refused it (${status} ${name})`];
@@ -287,11 +292,15 @@ function placeOf(text: string) {
     );
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.host))
     throw invalidOption('store', 'a bucket has 3 to 63 lower-case letters, digits, dots and dashes');
-  const path = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');
   const { pathStyle, ...query } = Object.fromEntries(url.searchParams);
+  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false')
+    throw invalidOption('pathStyle', 'expected true or false');
+  const prefix = url.pathname.replaceAll(/^\/+|\/+$/g, '');
+  if (/[^\w./~-]/.test(prefix))
+    throw invalidOption('store', 'a prefix has letters, digits, slashes, dots, dashes and underscores');
   return {
     bucket: url.hostname,
-    prefix: path === '' ? '' : `${path}/`,
+    prefix: prefix === '' ? '' : `${prefix}/`,
     query: { ...query, ...(pathStyle === undefined ? {} : { pathStyle: pathStyle === 'true' }) },
   };
 }

@@ -9,7 +9,7 @@ import { allOf, bytesOf, digestOf, localFile, put } from './support/files.ts';
 const BODY = Buffer.from('0123456789');
 const ABSENT = digestOf('absent');
 
-/** What each store promises. `fresh` gives an empty one; whoever calls this disposes of it. */
+/** What each store promises. `fresh` gives an empty one; the caller disposes of it. */
 export function storeConformance(fresh: () => Promise<ArtifactStore>): void {
   test('what was put is there, byte by byte, with its size', async () => {
     const store = await fresh();

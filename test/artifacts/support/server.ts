@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export type Answer = (response: ServerResponse, request: IncomingMessage) => unknown;
 
@@ -42,6 +43,14 @@ export class ScriptedServer implements AsyncDisposable {
   /** What one path was asked, in order. */
   asked(path: string): readonly ReceivedRequest[] {
     return this.requests.filter((request) => request.path === path);
+  }
+
+  /** Tells of each CONNECT, and refuses it. */
+  refuseTunnels(tell: (target: string) => void): void {
+    this.#server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+      tell(request.url!);
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
