@@ -5,6 +5,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { z } from 'zod';
+import { downloaderSchema } from '../src/artifacts/options.ts';
+import { s3StoreSchema } from '../src/artifacts/s3-store.ts';
 import { connectOptionsSchema } from '../src/database/options.ts';
 import { explainSchema } from '../src/faces/explain.ts';
 import { sessionOptionsSchema } from '../src/sessions/options.ts';
@@ -26,6 +28,8 @@ const schemas: Readonly<Record<string, readonly [file: string, schema: z.ZodObje
   kindOptionsSchema: ['src/work/kinds.ts', kindOptionsSchema],
   janitorSchema: ['src/upkeep/options.ts', janitorSchema],
   explainSchema: ['src/faces/explain.ts', explainSchema],
+  downloaderSchema: ['src/artifacts/options.ts', downloaderSchema],
+  s3StoreSchema: ['src/artifacts/s3-store.ts', s3StoreSchema],
 };
 
 /** The doc comments of a schema's options in its source, by path. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { checkOptions, Doubling, invalidOption, pause } from '../base/index.ts';
-import { inSpan } from '../telemetry/index.ts';
+import { countDownload, DOWNLOAD_SIZE, inSpan, SERVER_ADDRESS } from '../telemetry/index.ts';
 import {
   checkDigests,
   DIGEST_ALGORITHMS,
@@ -98,18 +98,16 @@ export class Downloader implements AsyncDisposable {
       throw invalidOption('size', 'expected a whole number of bytes');
     const targets = request.urls.map((url, i) => checkUrl(`urls.${i}`, url));
     if (targets.length === 0) throw invalidOption('urls', 'expected at least one');
-    return await inSpan('download', {}, async () => {
-      const errors: RemoteError[] = [];
-      for (const target of targets) {
-        await using file = await PartialFile.create(request.into.downloads, digests);
-        try {
-          return await this.#fill(file, { target, subject, digests, size, signal });
-        } catch (error) {
-          if (!isRemoteError(error)) throw error;
-          errors.push(error);
-        }
+    return await inSpan('download', {}, async (span) => {
+      try {
+        const file = await this.#fromAny(request.into.downloads, targets, { subject, digests, size, signal });
+        countDownload('finished', file.size);
+        span.set({ [SERVER_ADDRESS]: new URL(file.url).hostname, [DOWNLOAD_SIZE]: file.size });
+        return file;
+      } catch (error) {
+        countDownload(signal.aborted ? 'canceled' : 'failed');
+        throw error;
       }
-      throw errors.length === 1 ? errors[0] : new AllUrlsFailedError(subject, errors);
     });
   }
 
@@ -164,9 +162,24 @@ export class Downloader implements AsyncDisposable {
     return this.close();
   }
 
+  /** One URL after another, until one gives what is wanted. */
+  async #fromAny(folder: string, targets: readonly CheckedUrl[], wanted: Wanted): Promise<DownloadedFile> {
+    const errors: RemoteError[] = [];
+    for (const target of targets) {
+      await using file = await PartialFile.create(folder, wanted.digests);
+      try {
+        return await this.#fill(file, target, wanted);
+      } catch (error) {
+        if (!isRemoteError(error)) throw error;
+        errors.push(error);
+      }
+    }
+    throw errors.length === 1 ? errors[0] : new AllUrlsFailedError(wanted.subject, errors);
+  }
+
   /** Attempts with one URL, each of which goes on where the last one was cut if it can. */
-  async #fill(file: PartialFile, wanted: Wanted): Promise<DownloadedFile> {
-    const { target, subject, signal, digests: declared } = wanted;
+  async #fill(file: PartialFile, target: CheckedUrl, wanted: Wanted): Promise<DownloadedFile> {
+    const { subject, signal, digests: declared } = wanted;
     let etag: string | undefined;
     const [place, digests] = await this.#retrying(signal, async () => {
       const from = file.size;
@@ -248,7 +261,6 @@ export class Downloader implements AsyncDisposable {
 }
 
 interface Wanted {
-  readonly target: CheckedUrl;
   readonly subject: string | undefined;
   readonly digests: Digests;
   readonly size: number | undefined;

@@ -28,8 +28,11 @@ export const s3StoreSchema = z.strictObject({
   /** Default: what the AWS SDK finds: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a profile, the machine's role. */
   credentials: z
     .strictObject({
+      /** Access key. Give these here rather than in the environment to use several accounts. */
       accessKeyId: z.string().min(1),
+      /** Secret key. */
       secretAccessKey: z.string().min(1),
+      /** Token of temporary credentials. Default: none. */
       sessionToken: z.string().min(1).optional(),
     })
     .optional(),

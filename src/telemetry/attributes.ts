@@ -26,6 +26,7 @@ export const COMPONENT = 'holdfast.component';
 export const KIND = 'holdfast.work.kind';
 export const WORK_WANTED = 'holdfast.work.wanted';
 export const WORK_CLAIMED = 'holdfast.work.claimed';
+export const DOWNLOAD_SIZE = 'holdfast.download.size';
 export const COMMAND = 'holdfast.command';
 export const PIPELINE = 'holdfast.pipeline';
 export const STAGE = 'holdfast.pipeline.stage';

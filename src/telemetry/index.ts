@@ -1,12 +1,15 @@
 export {
   COMMAND,
   COMPONENT,
+  DOWNLOAD_SIZE,
   KIND,
   PIPELINE,
+  SERVER_ADDRESS,
   TRANSACTION_NESTED,
   WORK_CLAIMED,
   WORK_WANTED,
 } from './attributes.ts';
+export { countDownload } from './downloads.ts';
 export {
   type Observer,
   type ServerAddress,

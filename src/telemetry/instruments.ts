@@ -41,6 +41,14 @@ export function createInstruments(meter: Meter) {
       unit: '{work}',
       description: 'Pieces of work claimed.',
     }),
+    downloads: meter.createCounter('holdfast.downloads.ended', {
+      unit: '{download}',
+      description: 'Downloads of files that ended, by result.',
+    }),
+    downloadedBytes: meter.createCounter('holdfast.downloads.bytes', {
+      unit: 'By',
+      description: 'Bytes of files that were downloaded and verified.',
+    }),
     workEnded: meter.createCounter('holdfast.work.ended', {
       unit: '{work}',
       description: 'Pieces of work that ended, by result.',
