@@ -3,6 +3,7 @@ import { invalidOption, pause } from '../base/index.ts';
 import { DownloadError, type DownloadPlace } from './errors.ts';
 import { clientFailure, retryAfterMs } from './failures.ts';
 import type { DownloaderOptions } from './options.ts';
+import { redirected } from './redirected.ts';
 import { Slots } from './slots.ts';
 import { type CheckedUrl, checkUrl, shownUrl } from './urls.ts';
 
@@ -156,15 +157,6 @@ async function* chunks(body: Dispatcher.ResponseData['body'], place: DownloadPla
 }
 
 const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status);
-
-function redirected(from: URL, location: string, place: DownloadPlace): URL {
-  const to = URL.parse(location, from);
-  if (!to || (to.protocol !== 'http:' && to.protocol !== 'https:'))
-    throw new DownloadError(place, 'redirect', 'it redirects to what is no HTTP URL');
-  if (from.protocol === 'https:' && to.protocol === 'http:')
-    throw new DownloadError(place, 'redirect', `it redirects from https to ${shownUrl(to)}`);
-  return checkUrl('location', to).url;
-}
 
 function headerOf(headers: Dispatcher.ResponseData['headers'], name: string): string | undefined {
   const value = headers[name];

@@ -19,7 +19,7 @@ export const s3StoreSchema = z.strictObject({
   endpoint: z
     .url({ protocol: /^https?$/, error: 'expected a URL that begins with http:// or https://' })
     .optional(),
-  /** Region of the bucket. Default: `AWS_REGION`, then the AWS profile's, then `us-east-1`. */
+  /** Region of the bucket. Default: `AWS_REGION`; then `us-east-1` with an `endpoint`, else the AWS profile's. */
   region: z.string().min(1).optional(),
   /** Whether the bucket is a part of the path rather than of the host name. Default: true with an `endpoint`. */
   pathStyle: z.boolean().optional(),
@@ -244,6 +244,8 @@ class S3Store implements ArtifactStore {
   }
 
   readonly #fail = (error: unknown): never => {
+    if (/region is missing/i.test(String((error as { message?: unknown } | null)?.message)))
+      throw invalidOption('region', 'no region is known: set AWS_REGION, or give region=... in the URL');
     const [reason, why] = reasonOf(error);
     // Without its cause: the SDK's errors hold the request, and with it what was signed.
     throw new ArtifactStoreError(reason, `${this.name}: ${why}`);

@@ -58,7 +58,7 @@ export interface ArtifactStore {
   list(): AsyncIterable<ListedArtifact>;
   /**
    * Deletes what interrupted downloads left behind: files that were not written to for `graceMs` milliseconds. Gives
-   * how many.
+   * how many. Take more than any download pauses between two attempts, such as an hour.
    */
   sweepDownloads(graceMs: number): Promise<number>;
   /** Gives connections back. */

@@ -1,10 +1,21 @@
 import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type ArtifactStore, Downloader, openStore } from '../../src/artifacts/index.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { storeConformance } from './conformance.ts';
@@ -44,6 +55,27 @@ test('putting an artifact again mends a damaged one, and a reader of the old byt
   await writeFile(pathOf(store, sha256), 'damaged');
   await put(store, body);
   expect(await bytesOf(await store.read(sha256))).toEqual(body);
+});
+
+test('put gives the file to the disk, and then each folder that may be new', async () => {
+  const store = await fresh();
+  const file = await localFile(store, 'body');
+  await using any = await open(file.path);
+  const handles = Object.getPrototypeOf(any) as FileHandle;
+  const synced: string[] = [];
+  const { sync } = handles;
+  vi.spyOn(handles, 'sync').mockImplementation(async function (this: FileHandle) {
+    synced.push((await this.stat()).isDirectory() ? 'folder' : 'file');
+    // A folder is given to the disk once the artifact stands in it.
+    if (synced.length > 1) expect(await store.has(digestOf('body'))).toBe(true);
+    await sync.call(this);
+  });
+  try {
+    await store.put(digestOf('body'), file);
+  } finally {
+    vi.restoreAllMocks();
+  }
+  expect(synced).toEqual(['file', 'folder', 'folder', 'folder']);
 });
 
 test('what else lies in the folder is no artifact', async () => {

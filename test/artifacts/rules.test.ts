@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { retryAfterMs } from '../../src/artifacts/failures.ts';
 import { parseIntegrity } from '../../src/artifacts/index.ts';
+import { redirected } from '../../src/artifacts/redirected.ts';
 import { Slots } from '../../src/artifacts/slots.ts';
 import { checkUrl } from '../../src/artifacts/urls.ts';
 import { MisuseError } from '../../src/base/index.ts';
@@ -53,6 +54,26 @@ test.each([
   expect(checked.url.href).not.toMatch(/@|#/);
   const expected = login === undefined ? undefined : `Basic ${Buffer.from(login).toString('base64')}`;
   expect(checked.authorization).toBe(expected);
+});
+
+describe('a redirect', () => {
+  const place = { url: 'https://host/a', subject: undefined };
+  const from = new URL('https://host/a/b');
+
+  test.each([
+    ['c?d', 'https://host/a/c?d'],
+    ['//other/', 'https://other/'],
+    ['https://u:p@other:8443/#x', 'https://other:8443/'],
+  ])('to %s goes to %s', (location, to) => {
+    expect(redirected(from, location, place).href).toBe(to);
+  });
+
+  test('from https to http is refused, the other way it is not', () => {
+    expect(() => redirected(from, 'http://user:swordfish@other/?k=swordfish', place)).toThrow(
+      'https://host/a: it redirects from https to http://other/?...',
+    );
+    expect(redirected(new URL('http://host/'), 'https://other/', place).href).toBe('https://other/');
+  });
 });
 
 describe('slots', () => {

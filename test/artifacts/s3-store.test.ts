@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ArtifactStore, openStore, type S3StoreOptions, s3Store } from '../../src/artifacts/index.ts';
 import { storeConformance } from './conformance.ts';
 import { bytesOf, digestOf, localFile, put, temporaryFolder } from './support/files.ts';
@@ -16,6 +16,7 @@ afterAll(() => s3[Symbol.asyncDispose]());
 
 const stores: ArtifactStore[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   expect(s3.faults.splice(0), 'every fault was met').toEqual([]);
   for (const store of stores.splice(0)) await store.close();
 });
@@ -145,6 +146,39 @@ describe('bad input', () => {
     expect(error.message).toMatch(message);
     expect(error).toMatchObject({ code: 'HOLDFAST_INVALID_OPTION' });
     expect(inspect(error, { depth: 9 })).not.toContain('swordfish');
+  });
+
+  test('neither credentials nor a region in sight is one clear line each', async () => {
+    const values = {
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+    for (const [name, value] of Object.entries(values)) vi.stubEnv(name, value);
+    for (const name of ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE'])
+      vi.stubEnv(name, undefined);
+    const { credentials } = s3;
+    const downloads = join(folder.path, randomUUID());
+    await expect(s3Store('s3://bucket', { credentials, downloads })).rejects.toMatchObject({
+      code: 'HOLDFAST_INVALID_OPTION',
+      message: 'region: no region is known: set AWS_REGION, or give region=... in the URL',
+    });
+    await expect(openStore(`s3://${s3.bucket}?endpoint=${s3.endpoint}`)).rejects.toMatchObject({
+      reason: 'access',
+      message: 's3://artifacts/: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    });
+  });
+
+  test('a store by its URL alone, with credentials of the environment', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', s3.credentials.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', s3.credentials.secretAccessKey);
+    const downloads = join(folder.path, randomUUID());
+    const store = await openStore(
+      `s3://${s3.bucket}/a/b?endpoint=${s3.endpoint}&downloads=${downloads}&pathStyle=true`,
+    );
+    stores.push(store);
+    expect(store.name).toBe('s3://artifacts/a/b/');
+    expect(await store.has(await put(store, 'body'))).toBe(true);
   });
 
   test('a program without the AWS SDK is told what to install', async () => {
