@@ -56,7 +56,8 @@ async function install(tarball: string): Promise<void> {
     [manifest.name]: `file:${tarball}`,
     '@types/node': manifest.devDependencies['@types/node'],
   };
-  const { name, version, bin, engines, dependencies: own, optionalDependencies, peerDependencies } = manifest;
+  const { name, version, bin, engines, dependencies: own, optionalDependencies } = manifest;
+  const { peerDependencies, peerDependenciesMeta } = manifest;
   const packages = Object.fromEntries([
     ['', { name: 'consumer', dependencies }],
     [
@@ -69,6 +70,7 @@ async function install(tarball: string): Promise<void> {
         dependencies: own,
         optionalDependencies,
         peerDependencies,
+        peerDependenciesMeta,
       },
     ],
     ...runtime,
