@@ -17,6 +17,7 @@ const globalSetup = ['test/support/global-setup.ts'];
 /** They touch neither a database nor anything of the process, so they share one process and what it has imported. */
 const pure = [
   'architecture/*',
+  'artifacts/rules',
   'base/*',
   'claim/rotating-slice',
   'database/connection-url',

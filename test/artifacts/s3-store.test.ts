@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -64,6 +64,19 @@ describe('what it sends', () => {
     });
     expect(await store.has(digestOf('body!'))).toBe(false);
     expect((await stat(file.path)).size).toBe(5);
+  });
+
+  test('more than one request may send is refused before anything is sent', async () => {
+    const store = await fresh();
+    const { path } = await localFile(store, '');
+    const size = 5 * 2 ** 30 + 1;
+    await truncate(path, size);
+    s3.requests.splice(0);
+    await expect(store.put(digestOf('large'), { path, size })).rejects.toMatchObject({
+      reason: 'refused',
+      message: `${store.name}: an artifact may have 5368709120 bytes, not ${size}`,
+    });
+    expect(s3.requests).toEqual([]);
   });
 
   test('a list of several pages asks for each once', async () => {
