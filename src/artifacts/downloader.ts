@@ -166,7 +166,7 @@ export class Downloader implements AsyncDisposable {
   async #fromAny(folder: string, targets: readonly CheckedUrl[], wanted: Wanted): Promise<DownloadedFile> {
     const errors: RemoteError[] = [];
     for (const target of targets) {
-      await using file = await PartialFile.create(folder, wanted.digests);
+      await using file = new PartialFile(folder, wanted.digests);
       try {
         return await this.#fill(file, target, wanted);
       } catch (error) {
@@ -191,7 +191,7 @@ export class Downloader implements AsyncDisposable {
         ...(resumes && etag !== undefined ? { 'if-range': etag } : {}),
       };
       return await this.#client.get({ target, subject, headers, signal }, async (answer) => {
-        if (answer.status === 200) await file.restart();
+        if (answer.status === 200) await file.begin();
         else if (!resumes || (answer.status !== 206 && answer.status !== 416)) throw refusal(answer);
         else if (answer.status === 416 || !continues(answer, from, etag)) throw await changed(file, answer);
         etag = strongEtag(answer);
@@ -278,7 +278,7 @@ const tooLarge = (place: DownloadPlace, most: number) =>
 
 /** The next attempt begins anew, at once. */
 async function changed(file: PartialFile, { place }: HttpAnswer): Promise<DownloadError> {
-  await file.restart();
+  await file.begin();
   const message = 'the file on the server changed while it was downloaded';
   return new DownloadError(place, 'interrupted', message, { retryable: true, retryAfterMs: 0 });
 }

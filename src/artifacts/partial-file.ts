@@ -3,30 +3,21 @@ import { Digester, type Digests, type FoundDigests } from './digests.ts';
 import { makeFolder, partialPath } from './download-area.ts';
 import { storeFailure } from './file-errors.ts';
 
-/** A download under way: a file, how far it is, and the digests so far. */
+/** A download under way: a file once bytes come, how far it is, and the digests so far. */
 export class PartialFile implements AsyncDisposable {
   readonly path: string;
-  readonly #file: FileHandle;
+  readonly #folder: string;
   readonly #declared: Digests;
+  #file: FileHandle | undefined;
   #digester: Digester;
   #size = 0;
   #isFinished = false;
 
-  private constructor(path: string, file: FileHandle, declared: Digests) {
-    this.path = path;
-    this.#file = file;
+  constructor(folder: string, declared: Digests) {
+    this.path = partialPath(folder);
+    this.#folder = folder;
     this.#declared = declared;
     this.#digester = new Digester(declared);
-  }
-
-  static async create(folder: string, declared: Digests): Promise<PartialFile> {
-    const path = partialPath(folder);
-    // Somebody may have deleted the folder since the store was opened.
-    await makeFolder(folder);
-    const file = await open(path, 'wx', 0o644).catch((error: unknown) => {
-      throw storeFailure(folder, error);
-    });
-    return new PartialFile(path, file, declared);
   }
 
   /** Bytes so far. */
@@ -34,10 +25,22 @@ export class PartialFile implements AsyncDisposable {
     return this.#size;
   }
 
+  /** Forgets everything so far; the first time it opens the file, so that a download that waits holds none. */
+  async begin(): Promise<void> {
+    try {
+      if (this.#size > 0) await this.#file!.truncate(0);
+      this.#file ??= await this.#open();
+    } catch (error) {
+      throw storeFailure(this.#folder, error);
+    }
+    this.#size = 0;
+    this.#digester = new Digester(this.#declared);
+  }
+
   async append(chunk: Uint8Array): Promise<void> {
     try {
       for (let done = 0; done < chunk.length; ) {
-        const { bytesWritten } = await this.#file.write(chunk, done, chunk.length - done, this.#size + done);
+        const { bytesWritten } = await this.#file!.write(chunk, done, chunk.length - done, this.#size + done);
         done += bytesWritten;
       }
     } catch (error) {
@@ -47,16 +50,6 @@ export class PartialFile implements AsyncDisposable {
     this.#size += chunk.length;
   }
 
-  /** Forgets everything so far. */
-  async restart(): Promise<void> {
-    if (this.#size === 0) return;
-    await this.#file.truncate(0).catch((error: unknown) => {
-      throw storeFailure(this.path, error);
-    });
-    this.#size = 0;
-    this.#digester = new Digester(this.#declared);
-  }
-
   /** Once, when everything is there. */
   digests(): FoundDigests {
     return this.#digester.digests();
@@ -64,7 +57,7 @@ export class PartialFile implements AsyncDisposable {
 
   /** The file stays. */
   async finish(): Promise<void> {
-    await this.#file.close().catch((error: unknown) => {
+    await this.#file!.close().catch((error: unknown) => {
       throw storeFailure(this.path, error);
     });
     this.#isFinished = true;
@@ -72,8 +65,14 @@ export class PartialFile implements AsyncDisposable {
 
   /** Deletes the file unless it is finished. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isFinished) return;
+    if (this.#isFinished || !this.#file) return;
     await this.#file.close().catch(() => {});
     await rm(this.path, { force: true });
+  }
+
+  async #open(): Promise<FileHandle> {
+    // Somebody may have deleted the folder since the store was opened.
+    await makeFolder(this.#folder);
+    return await open(this.path, 'wx', 0o644);
   }
 }

@@ -86,12 +86,14 @@ export const status =
 
 export const redirect = (location: string, code = 302): Answer => status(code, { location });
 
-/** Announces all of the body, sends `bytes` of it, and cuts the connection. */
+/** Announces all of the body, sends `bytes` of it, and cuts the connection once they have been received. */
 export const cutAfter =
-  (bytes: number, body: Buffer, headers: Record<string, string> = {}): Answer =>
-  (response) => {
+  (bytes: number, body: Buffer, headers: Record<string, string>, received: () => Promise<unknown>): Answer =>
+  async (response) => {
     response.writeHead(200, { 'content-length': body.length, ...headers });
-    response.write(body.subarray(0, bytes), () => response.destroy());
+    response.write(body.subarray(0, bytes));
+    await received();
+    response.destroy();
   };
 
 /** Sends what the Range header asks for, as 206, if its If-Range is this ETag or absent; else the whole. */
