@@ -179,6 +179,7 @@ export class Batch {
     const front = rows.slice(0, BATCH);
     let state = await this.#host.state(tx, this.#work.target);
     let heldMs = Infinity;
+    const waiting: Pending[] = [];
     for (const row of rows) {
       const known = this.#known.get(row.sequence);
       const superseded = known ? undefined : this.#superseded(row, rows, state);
@@ -194,6 +195,7 @@ export class Batch {
         state = await this.#host.state(tx, this.#work.target);
       } else if (mark.state === 'pending') {
         heldMs = Math.min(heldMs, mark.delayMs!);
+        if (!known && row.heldMs === null) waiting.push(row);
         if (known) this.#marks.set(row, known);
       } else this.#marks.set(row, mark);
       // What follows is for another transaction.
@@ -202,7 +204,9 @@ export class Batch {
     const left = rows.filter((row) => (this.#marks.get(row)?.state ?? 'pending') === 'pending');
     if (left.length === 0) return undefined;
     const isFree = this.#known.size > 0 && left.some(({ overtakes }) => overtakes);
-    return isFree || heldMs === Infinity ? 0 : heldMs;
+    // One that overtook them has brought the state that they waited for.
+    const waitsNoMore = waiting.some((row) => this.#withoutHandler(row, state)?.state !== 'pending');
+    return isFree || waitsNoMore || heldMs === Infinity ? 0 : heldMs;
   }
 
   /** What is decided about it without its handler. Undefined: the handler has to run. */

@@ -390,6 +390,38 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
       ]);
     });
 
+    test('one that overtakes and changes the state lets those go on that waited for it, at once', async () => {
+      const doors = defineCommands({
+        name: 'door',
+        states: STATES,
+        state: async (on, target) => {
+          const found = await on.execute(sql`SELECT state FROM lease WHERE name = ${target}`);
+          return found.rows[0]?.[0] as State | undefined;
+        },
+        commands: {
+          enter: { apply: ['active'], wait: ['pending'] },
+          unlock: { apply: ['pending'], overtakes: true },
+        },
+      });
+      await lease('door', 'pending');
+      await doors.send(db, 'door', 'enter', {}, by);
+      await doors.send(db, 'door', 'unlock', {}, by);
+      const turn = async () => {
+        const [work] = await session.claim(doors.source);
+        return (
+          work &&
+          doors.consume(work, {
+            enter: (tx, { target }) => note(tx, target, 'enter'),
+            unlock: async (tx, { target }) => {
+              await tx.execute(sql`UPDATE lease SET state = 'active' WHERE name = ${target}`);
+            },
+          })
+        );
+      };
+      while ((await turn()) !== undefined);
+      expect(await effects('door')).toEqual(['enter']);
+    });
+
     test('one whose handler throws is counted and backs off; when its attempts are used up it is set aside, and the next goes on', async () => {
       await lease('bad');
       await leases.send(db, 'bad', 'pause', {}, by);
