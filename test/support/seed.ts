@@ -11,13 +11,16 @@ export interface SeededRandom {
 }
 
 /**
- * Takes the seed from HOLDFAST_TEST_SEED or draws one, and prints it, so that a failure can be repeated.
- * The generator is mulberry32.
+ * Takes the seed that is given, or the one from HOLDFAST_TEST_SEED, or draws one, and prints it unless told to be quiet, so
+ * that a failure can be repeated. The generator is mulberry32.
  */
-export function seededRandom(name: string): SeededRandom {
+export function seededRandom(
+  name: string,
+  options: { readonly seed?: number | undefined; readonly quiet?: boolean } = {},
+): SeededRandom {
   const given = process.env['HOLDFAST_TEST_SEED'];
-  const seed = given ? Number(given) : randomInt(2 ** 31);
-  console.log(`${name}: HOLDFAST_TEST_SEED=${seed}`);
+  const seed = options.seed ?? (given ? Number(given) : randomInt(2 ** 31));
+  if (!options.quiet) console.log(`${name}: HOLDFAST_TEST_SEED=${seed}`);
   let state = seed >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;

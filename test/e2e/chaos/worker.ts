@@ -1,80 +1,138 @@
-// A worker process of the chaos runs: a control loop over jobs, until SIGTERM.
+// A process of a chaos run: every face's loops, or what feeds them, until SIGTERM or until the conductor is gone.
+import { flushCompileCache } from 'node:module';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Transaction } from '../../../src/index.ts';
-import {
-  connect,
-  LeaseLostError,
-  runControlLoop,
-  SessionExpiredError,
-  type Work,
-} from '../../../src/index.ts';
-import { rows } from '../../support/sql.ts';
-import { mutate } from './mutations.ts';
+import { checkOptions, Doubling, pause, within } from '../../../src/base/index.ts';
+import { connect, type Database, DatabaseError, HoldfastError } from '../../../src/index.ts';
+import { seededRandom } from '../../support/seed.ts';
+import { type ChaosFace, ChaosFailure, loadFaces, type Surroundings } from './face.ts';
+import { observeAs } from './observe.ts';
+import { POLL_MS, type Told, type WorkerOptions, workerSchema } from './process.ts';
 
-const [url, driver, intervalMs, busyMs] = process.argv.slice(2) as [
-  string,
-  'pg' | 'postgres',
-  string,
-  string,
-];
-const mutation = process.env['CHAOS_MUTATION'];
-if (mutation) mutate(mutation);
+const GRACE_MS = 5_000;
+/** Between two looks whether every loop has claimed. */
+const READY_MS = 50;
+/** Codes that the library has to turn into an error of its own, or to try again at. */
+const UNCLASSIFIED = ['40001', '40003', '40P01'];
 
-const db = await connect({ url, driver, applicationName: 'chaos-worker', pool: { max: 4 } });
+const tell = (told: Told) => process.stdout.write(`${JSON.stringify(told)}\n`);
 
-const observe = (work: Work, sessionId: string, kind: string) => async (tx: Transaction) => {
-  const [row] = await rows(
-    tx,
-    'UPDATE job SET seq = seq + 1, round = round + $2::INT8 WHERE job_id = $1 RETURNING seq',
-    work.target,
-    kind === 'finish' ? '1' : '0',
-  );
-  await rows(
-    tx,
-    'INSERT INTO observation VALUES ($1, $2::INT8, $3::INT8, $4::UUID, $5)',
-    work.target,
-    row![0]!,
-    String(work.token),
-    sessionId,
-    kind,
-  );
-};
+await run(checkOptions(workerSchema, JSON.parse(process.argv[2]!)));
 
-const loop = runControlLoop(db, {
-  parallelism: 3,
-  intervalMs: Number(intervalMs),
-  pollIntervalMs: 100,
-  backoff: { initialMs: 1_000 },
-  source: {
-    kind: 'chaos',
-    candidates: async (tx, wanted) =>
-      (
-        await rows(
-          tx,
-          `SELECT job_id FROM job WHERE round < wanted AND NOT EXISTS (
-           SELECT 1 FROM holdfast.unavailable_work u WHERE u.kind = 'chaos' AND u.target = job_id)
-         ORDER BY round, md5(job_id || $2) LIMIT $1::INT8`,
-          String(wanted + 2),
-          String(process.pid),
-        )
-      ).map(([id]) => id!),
-  },
-  handle: async (work) => {
-    // The holder as the work itself knows it: a stopped process must not learn of a newer session.
-    const sessionId = loop.state.sessionId!;
-    process.stdout.write(`working ${work.target} ${work.token}\n`);
-    await work.transact(observe(work, sessionId, 'checkpoint'));
-    await delay(Math.random() * Number(busyMs));
-    await work.finish(observe(work, sessionId, 'finish'));
-  },
-  onError: (error, during) => {
-    if (error instanceof SessionExpiredError || error instanceof LeaseLostError) return;
-    process.stderr.write(`${process.env['CHAOS_QUIET'] ? '' : `${during}: ${error}\n`}`);
-  },
-});
-process.stdout.write('ready\n');
-process.once('SIGTERM', async () => {
-  await loop.stop({ graceMs: 5_000 });
+async function run(options: WorkerOptions): Promise<void> {
+  const { role, name, intervalMs, mutation } = options;
+  const clock = { skewMs: options.skewMs };
+  const RealDate = Date;
+  globalThis.Date = class extends RealDate {
+    constructor(...given: [] | [number | string | Date]) {
+      if (given.length === 0) super(RealDate.now() + clock.skewMs);
+      else super(given[0]);
+    }
+    static override now(): number {
+      return RealDate.now() + clock.skewMs;
+    }
+  } as DateConstructor;
+  observeAs(name);
+  const faces = await loadFaces(options.faces);
+  if (mutation !== undefined) {
+    const [face, what] = mutation.split(': ') as [string, string];
+    (await loadFaces([face]))[0]!.mutations[what]!();
+  }
+  const stopping = new AbortController();
+  process.once('SIGTERM', () => stopping.abort());
+  tell({ told: 'up' });
+  const orders = createInterface({ input: process.stdin });
+  orders.on('close', () => process.exit(1));
+  orders.on('line', (line) => {
+    const [order, ms] = line.split(' ');
+    if (order === 'clock') clock.skewMs += Number(ms);
+    else for (const until = performance.now() + Number(ms); performance.now() < until; );
+  });
+  const onError = (error: unknown, during: string) => tell(describe(error, during));
+  const db = await connectAtLast(options, stopping.signal);
+  const surroundings: Surroundings = {
+    db,
+    name,
+    intervalMs,
+    pollIntervalMs: POLL_MS,
+    random: seededRandom(name, { seed: options.seed, quiet: true }),
+    onError,
+  };
+  flushCompileCache();
+  if (role === 'feeder') {
+    tell({ told: 'ready' });
+    const feeding = Promise.all(faces.map((face) => feed(face, surroundings, stopping.signal)));
+    await pause(Infinity, stopping.signal).catch(() => {});
+    // A statement that is never answered ends when the database is closed.
+    await within(GRACE_MS, feeding);
+  } else await work(faces, surroundings, stopping.signal);
   await db.close();
-  process.stdout.write('drained\n');
-});
+  tell({ told: 'drained' });
+  // A process that exits by itself has nothing open any more: the pipe from the conductor is no concern of its own.
+  orders.removeAllListeners('close');
+  orders.close();
+  process.stdin.destroy();
+}
+
+/** The database may be down at this moment. */
+async function connectAtLast(
+  { url, driver, name, poolMax }: WorkerOptions,
+  signal: AbortSignal,
+): Promise<Database> {
+  const pauses = new Doubling(50, 1_000);
+  for (;;) {
+    try {
+      return await connect({
+        url,
+        driver,
+        applicationName: name,
+        pool: { max: poolMax },
+        connectTimeoutMs: 5_000,
+      });
+    } catch (error) {
+      if (signal.aborted) process.exit(0);
+      tell(describe(error, 'connect'));
+    }
+    await pause(pauses.next());
+  }
+}
+
+/** Runs every loop until the signal. It is ready when each of them has claimed once. */
+async function work(
+  faces: readonly ChaosFace[],
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<void> {
+  const loops = faces.flatMap((face) => face.work(surroundings));
+  const isReady = () => loops.every(({ state }) => state.lastPollAgeMs !== undefined);
+  while (!signal.aborted && !isReady()) await pause(READY_MS, signal).catch(() => {});
+  tell({ told: 'ready' });
+  await pause(Infinity, signal).catch(() => {});
+  await Promise.all(loops.map((loop) => loop.stop({ graceMs: GRACE_MS })));
+}
+
+async function feed(face: ChaosFace, surroundings: Surroundings, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await face.feed(surroundings);
+    } catch (error) {
+      surroundings.onError(error, 'feed');
+    }
+    await delay(surroundings.random.integer(10, 60));
+  }
+}
+
+function describe(error: unknown, during: string): Told {
+  // A process without its expiry check may throw nothing at all.
+  const { name, code, message } = Object(error) as { name?: string; code?: string; message?: string };
+  const isOurs = error === undefined || error instanceof HoldfastError || error instanceof ChaosFailure;
+  const isClassified = isOurs && !(error instanceof DatabaseError && UNCLASSIFIED.includes(error.code));
+  const said = error instanceof DatabaseError ? `${name} ${code}` : `${name ?? typeof error}`;
+  return {
+    told: 'error',
+    during,
+    error: said,
+    isClassified,
+    message: String(message ?? error).slice(0, 300),
+  };
+}
