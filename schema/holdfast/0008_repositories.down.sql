@@ -1,0 +1,10 @@
+DROP TABLE IF EXISTS holdfast.repository_step;
+DROP TABLE IF EXISTS holdfast.repository_run;
+DROP TABLE IF EXISTS holdfast.repository_content;
+DROP TABLE IF EXISTS holdfast.remote_artifact;
+DROP TABLE IF EXISTS holdfast.remote;
+DROP TABLE IF EXISTS holdfast.content_artifact;
+DROP TABLE IF EXISTS holdfast.artifact;
+DROP TABLE IF EXISTS holdfast.content;
+DROP TABLE IF EXISTS holdfast.repository_version;
+DROP TABLE IF EXISTS holdfast.repository;

@@ -1,0 +1,88 @@
+/** Declarative sync: what repositories should contain, and complete versions of them. */
+export {
+  AllUrlsFailedError,
+  ArtifactMissingError,
+  type ArtifactStore,
+  ArtifactStoreError,
+  DigestMismatchError,
+  type Digests,
+  directoryStore,
+  DownloadError,
+  Downloader,
+  type DownloaderOptions,
+  openStore,
+  parseIntegrity,
+  SizeMismatchError,
+} from '../artifacts/index.ts';
+export {
+  batched,
+  concurrently,
+  each,
+  Future,
+  FutureError,
+  gather,
+  GatherLimitError,
+  Pipeline,
+  type PipelineProfile,
+  type Stage,
+  type StageContext,
+  settle,
+  stage,
+} from '../pipeline/index.ts';
+export { type ContentType, type ContentTypeDefinition, defineContentType, type NaturalKey } from './content-type.ts';
+export {
+  type ArtifactDeclaration,
+  type ContentDeclaration,
+  type DeclaredArtifact,
+  type DeclaredContent,
+  declare,
+  pathFault,
+  type StoredContent,
+} from './declared.ts';
+export {
+  ContentConflictError,
+  InvalidContentError,
+  RepositoryBusyError,
+  RepositoryNotFoundError,
+  TooManySkippedError,
+  VersionKeptError,
+} from './errors.ts';
+export { type RepositoriesFaceOptions, repositoriesFace } from './face.ts';
+export { OnDemand } from './fetch.ts';
+export { type Collected, type CollectOptions, collectGarbage } from './garbage.ts';
+export type { StepProgress } from './progress.ts';
+export {
+  type ContentFile,
+  contentsNamed,
+  contentsOf,
+  createRepository,
+  diff,
+  filesOf,
+  getRepository,
+  getVersion,
+  listRepositories,
+  listVersions,
+  protectVersion,
+  type Repository,
+  type RepositoryOptions,
+  type RepositoryVersion,
+  unprotectVersion,
+  updateRepository,
+  type VersionContent,
+  type VersionDifference,
+} from './repository.ts';
+export { type Changer, REPOSITORY_KIND, repositorySource } from './repository-work.ts';
+export { deleteRepository, deleteVersion } from './retention.ts';
+export { type Policy, SkippedError, type SkippedItem } from './run.ts';
+export { STAGES } from './stages.ts';
+export {
+  type ChangeOptions,
+  type Changes,
+  type ContentKey,
+  type FirstStage,
+  modify,
+  type SyncOptions,
+  type SyncResult,
+  sync,
+} from './sync.ts';
+export type { VersionCounts } from './version.ts';
