@@ -181,8 +181,7 @@ export class DeclaredContent<Metadata = unknown> {
     const fingerprint = digestId(
       `${this.type.name}\0${this.#key}\0${this.json}\0${JSON.stringify(files.length > 1 ? files.sort(byPath) : files)}`,
     );
-    const contentId =
-      this.type.onChange === 'error' ? this.keyId : digestId(`${this.keyId}\0${fingerprint}`);
+    const contentId = this.type.onChange === 'error' ? this.keyId : digestId(`${this.keyId}\0${fingerprint}`);
     return { contentId, fingerprint };
   }
 
@@ -192,7 +191,9 @@ export class DeclaredContent<Metadata = unknown> {
     if (!checked.success) {
       const [issue] = checked.error.issues;
       const path = ['metadata', ...(issue?.path ?? [])].join('.');
-      throw new InvalidContentError(type.name, `${path}: ${issue?.message ?? 'not valid'}`, { cause: checked.error });
+      throw new InvalidContentError(type.name, `${path}: ${issue?.message ?? 'not valid'}`, {
+        cause: checked.error,
+      });
     }
     const json = canonicalJson(checked.data);
     if (/\\u(?:0000|d[89a-f])/i.test(json)) jsonOf(`${type.name} metadata`, checked.data);
@@ -209,7 +210,9 @@ export class DeclaredContent<Metadata = unknown> {
       throw new InvalidContentError(this.type.name, `the path ${JSON.stringify(path)} ${wrong}`);
     if (!Array.isArray(urls) || urls.length === 0)
       throw new InvalidContentError(this.type.name, `the file ${path} has no URL`);
-    return new DeclaredArtifact(digests === undefined ? declaration : { ...declaration, digests: checkDigests(digests) });
+    return new DeclaredArtifact(
+      digests === undefined ? declaration : { ...declaration, digests: checkDigests(digests) },
+    );
   }
 }
 

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { type ArtifactStore, ArtifactMissingError, type Digests, type Downloader } from '../artifacts/index.ts';
+import {
+  ArtifactMissingError,
+  type ArtifactStore,
+  type Digests,
+  type Downloader,
+} from '../artifacts/index.ts';
 import type { Database } from '../client/index.ts';
 import { fillArtifacts, remotesOfFile, reserveArtifacts, settleArtifacts } from '../queries/repositories.ts';
 import type { Executor } from '../query/index.ts';

@@ -52,9 +52,13 @@ const optionsSchema = z.strictObject({
  * has, and what interrupted downloads left. Nothing that was used within `graceMs`, nor since the oldest sync began that is
  * under way. Any number of these may run beside each other and beside syncs.
  */
-export async function collectGarbage(on: Database | CollectorHost, options?: CollectOptions): Promise<Collected> {
+export async function collectGarbage(
+  on: Database | CollectorHost,
+  options?: CollectOptions,
+): Promise<Collected> {
   const { store, graceMs = HOUR_MS, page = 500 } = checkOptions(optionsSchema, options);
-  const host: CollectorHost = 'guarded' in on ? on : { guarded: on, transact: (body, how) => on.transact(body, how) };
+  const host: CollectorHost =
+    'guarded' in on ? on : { guarded: on, transact: (body, how) => on.transact(body, how) };
   const versions = await discardFenced(host);
   const grace = { graceMs: BigInt(Math.round(graceMs)), page: BigInt(page) };
   let contents = 0;
@@ -94,7 +98,7 @@ async function deleteDoomed(host: CollectorHost, store: ArtifactStore, page: num
       for (const { sha256 } of rows) await store.delete(sha256);
       return deleteArtifacts(tx, { sha256s: rows.map(({ sha256 }) => sha256) });
     }, WRITES);
-    count += Number(deleted);
-    if (deleted === 0n) return count;
+    count += deleted;
+    if (deleted === 0) return count;
   }
 }

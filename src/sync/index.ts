@@ -6,10 +6,10 @@ export {
   ArtifactStoreError,
   DigestMismatchError,
   type Digests,
-  directoryStore,
   DownloadError,
   Downloader,
   type DownloaderOptions,
+  directoryStore,
   openStore,
   parseIntegrity,
   SizeMismatchError,
@@ -20,8 +20,8 @@ export {
   each,
   Future,
   FutureError,
-  gather,
   GatherLimitError,
+  gather,
   Pipeline,
   type PipelineProfile,
   type Stage,
@@ -29,7 +29,12 @@ export {
   settle,
   stage,
 } from '../pipeline/index.ts';
-export { type ContentType, type ContentTypeDefinition, defineContentType, type NaturalKey } from './content-type.ts';
+export {
+  type ContentType,
+  type ContentTypeDefinition,
+  defineContentType,
+  type NaturalKey,
+} from './content-type.ts';
 export {
   type ArtifactDeclaration,
   type ContentDeclaration,

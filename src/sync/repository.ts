@@ -97,7 +97,8 @@ const checked = (options: RepositoryOptions | undefined) => {
   };
 };
 
-const checkName = (name: string) => checkOptions(z.strictObject({ repository: nameSchema }), { repository: name }).repository;
+const checkName = (name: string) =>
+  checkOptions(z.strictObject({ repository: nameSchema }), { repository: name }).repository;
 
 /** Makes a repository, without a version. Throws MisuseError for a name that is taken. */
 export async function createRepository(
@@ -106,13 +107,18 @@ export async function createRepository(
   options?: RepositoryOptions,
 ): Promise<Repository> {
   const row = { repositoryId: uuidv7(), name: checkName(name), ...checked(options) };
-  if ((await createRow(on, row)) === 0n) throw invalidOption('repository', `there is one named ${name} already`);
+  if ((await createRow(on, row)) === 0)
+    throw invalidOption('repository', `there is one named ${name} already`);
   return getRepository(on, name);
 }
 
 /** Gives it other settings, and another limit of versions. Throws RepositoryNotFoundError. */
-export async function updateRepository(on: Executor, name: string, options: RepositoryOptions): Promise<Repository> {
-  if ((await updateRow(on, { name, ...checked(options) })) === 0n) throw new RepositoryNotFoundError(name);
+export async function updateRepository(
+  on: Executor,
+  name: string,
+  options: RepositoryOptions,
+): Promise<Repository> {
+  if ((await updateRow(on, { name, ...checked(options) })) === 0) throw new RepositoryNotFoundError(name);
   return getRepository(on, name);
 }
 
@@ -183,7 +189,12 @@ export async function getVersion(
 }
 
 /** Neither a call nor the limit of versions deletes it while a reason is written down. Throws RepositoryNotFoundError. */
-export async function protectVersion(on: Executor, name: string, number: number, reason: string): Promise<void> {
+export async function protectVersion(
+  on: Executor,
+  name: string,
+  number: number,
+  reason: string,
+): Promise<void> {
   await setProtection(on, name, number, checkText('reason', reason));
 }
 
@@ -192,18 +203,32 @@ export async function unprotectVersion(on: Executor, name: string, number: numbe
   await setProtection(on, name, number, null);
 }
 
-async function setProtection(on: Executor, name: string, number: number, reason: string | null): Promise<void> {
+async function setProtection(
+  on: Executor,
+  name: string,
+  number: number,
+  reason: string | null,
+): Promise<void> {
   const { repositoryId } = await getRepository(on, name);
-  if ((await protectRow(on, { repositoryId, number: BigInt(number), reason })) === 0n)
+  if ((await protectRow(on, { repositoryId, number: BigInt(number), reason })) === 0)
     throw new RepositoryNotFoundError(name, `${name} has no complete version ${number}`);
 }
 
 /** What a complete version holds, in no order that means anything; page by page. Throws RepositoryNotFoundError. */
-export async function* contentsOf(on: Executor, name: string, number?: number): AsyncGenerator<VersionContent> {
+export async function* contentsOf(
+  on: Executor,
+  name: string,
+  number?: number,
+): AsyncGenerator<VersionContent> {
   const { repositoryId, number: found } = await getVersion(on, name, number);
   let after = NO_ID;
   for (;;) {
-    const rows = await contentsOfVersion(reading(on), { repositoryId, number: BigInt(found), after, page: PAGE });
+    const rows = await contentsOfVersion(reading(on), {
+      repositoryId,
+      number: BigInt(found),
+      after,
+      page: PAGE,
+    });
     for (const { keyId: _, key, ...rest } of rows) yield { ...rest, key: JSON.parse(key) as unknown[] };
     if (rows.length < PAGE) return;
     after = rows.at(-1)!.keyId;
@@ -227,7 +252,9 @@ export async function filesOf(
   contentIds: readonly string[],
 ): Promise<ReadonlyMap<string, ContentFile[]>> {
   const files = new Map<string, ContentFile[]>(contentIds.map((contentId) => [contentId, []]));
-  for (const { contentId, path, sha256, size, state } of await artifactsOf(reading(on), { contentIds: [...contentIds] })) {
+  for (const { contentId, path, sha256, size, state } of await artifactsOf(reading(on), {
+    contentIds: [...contentIds],
+  })) {
     const isStored = sha256 !== null && state === 'stored';
     files.get(contentId)!.push({
       path,

@@ -14,7 +14,7 @@ import type { Repository } from './repository.ts';
 import { type Changer, withRepository } from './repository-work.ts';
 
 /** Rows that one transaction deletes. */
-const PAGE = 5_000n;
+const PAGE = 5_000;
 
 /**
  * Deletes a complete version. What it changed counts as changed by the next one; what only it held is left to the garbage
@@ -39,7 +39,9 @@ async function squash(
   if (!found) throw new RepositoryNotFoundError(name, `${name} has no complete version ${number}`);
   const next = versions[place - 1];
   if (!next)
-    throw new VersionKeptError(`version ${number} is the newest of ${name}: only an older one can be deleted`);
+    throw new VersionKeptError(
+      `version ${number} is the newest of ${name}: only an older one can be deleted`,
+    );
   if (found.protected !== null)
     throw new VersionKeptError(`version ${number} of ${name} is protected: ${found.protected}`);
   const range = { repositoryId, below: versions[place + 1]?.number ?? 0n, number: next.number };
@@ -55,7 +57,10 @@ export async function prune(work: Work, repository: Repository): Promise<void> {
   const versions = await listVersions(work.session, { repositoryId });
   for (const { number, protected: reason } of versions.slice(retain).reverse())
     if (reason === null)
-      await work.transact((tx) => squash(tx, repository, number), { name: 'delete version', idempotent: false });
+      await work.transact((tx) => squash(tx, repository, number), {
+        name: 'delete version',
+        idempotent: false,
+      });
 }
 
 /**
@@ -64,7 +69,7 @@ export async function prune(work: Work, repository: Repository): Promise<void> {
  */
 export async function deleteRepository(on: Changer, repository: string): Promise<void> {
   await withRepository(on, repository, async (work, { repositoryId }) => {
-    const page = { repositoryId, page: PAGE };
+    const page = { repositoryId, page: BigInt(PAGE) };
     const whole = { name: 'delete repository', isolation: 'read committed', idempotent: true } as const;
     while ((await work.transact((tx) => deleteRepositoryContent(tx, page), whole)) === PAGE);
     while ((await work.transact((tx) => deleteRemoteFiles(tx, page), whole)) === PAGE);

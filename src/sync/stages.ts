@@ -39,7 +39,10 @@ export const STAGES = [
 ] as const;
 
 /** @internal One statement for each batch; what a batch was is passed on. */
-const forBatch = (name: string, work: (items: readonly Item[]) => Promise<readonly Item[] | undefined>): Stage<Item> =>
+const forBatch = (
+  name: string,
+  work: (items: readonly Item[]) => Promise<readonly Item[] | undefined>,
+): Stage<Item> =>
   stage(
     name,
     async function* (batches) {
@@ -89,7 +92,9 @@ async function queryArtifacts(run: Run, items: readonly Item[]): Promise<undefin
 async function findFiles(run: Run, items: readonly Item[]): Promise<void> {
   const known = items.filter(({ exists, isHeld, artifacts }) => exists && !isHeld && artifacts.length > 0);
   if (known.length === 0) return;
-  const rows = await artifactsOf(run.reads, { contentIds: [...new Set(known.map(({ contentId }) => contentId))] });
+  const rows = await artifactsOf(run.reads, {
+    contentIds: [...new Set(known.map(({ contentId }) => contentId))],
+  });
   const stored = new Map(
     rows.flatMap(({ contentId, path, sha256, state }) =>
       sha256 !== null && state === 'stored' ? [[`${contentId} ${path}`, sha256] as const] : [],
@@ -199,7 +204,11 @@ async function saveArtifacts(run: Run, items: readonly Item[]): Promise<undefine
   }
 }
 
-async function inParallel<T>(all: readonly T[], limit: number, work: (one: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(
+  all: readonly T[],
+  limit: number,
+  work: (one: T) => Promise<void>,
+): Promise<void> {
   const left = all.values();
   const lines = Array.from({ length: Math.min(limit, all.length) }, async () => {
     for (const one of left) await work(one);
@@ -218,8 +227,7 @@ async function queryContent(run: Run, items: readonly Item[]): Promise<undefined
   for (const item of found) item.exists = touched.has(item.contentId);
 }
 
-const awaitOthers = (run: Run): Stage<Item> =>
-  settle<Item>('await-others', ({ after }) => after);
+const awaitOthers = (run: Run): Stage<Item> => settle<Item>('await-others', ({ after }) => after);
 
 /** New content, with its files and where they can be had: one transaction a batch. */
 async function saveNew(run: Run, items: readonly Item[]): Promise<readonly Item[] | undefined> {
@@ -261,26 +269,28 @@ async function saveNew(run: Run, items: readonly Item[]): Promise<readonly Item[
     remoteSizes: files.map(({ size }) => size),
     remoteFingerprints: files.map(({ fingerprint }) => fingerprint),
   };
-  const conflicting = await run.version.transact(async (tx) => {
-    const [, conflicts] = await Promise.all([
-      saved.length > 0 ? saveContent(tx, row) : undefined,
-      saved.length > 0 ? conflictingContent(tx, row) : [],
-      filled.length > 0
-        ? fillArtifacts(tx, {
-            contentIds: filled.map(({ contentId }) => contentId),
-            paths: filled.map(({ path }) => path),
-            sha256s: filled.map(({ sha256 }) => sha256),
-          })
-        : undefined,
-    ]);
-    if (conflicts.length > 0) throw new Conflicts(conflicts.map(({ contentId }) => contentId));
-  }, 'save content').then(
-    () => [],
-    (error: unknown) => {
-      if (error instanceof Conflicts) return error.contentIds;
-      throw error;
-    },
-  );
+  const conflicting = await run.version
+    .transact(async (tx) => {
+      const [, conflicts] = await Promise.all([
+        saved.length > 0 ? saveContent(tx, row) : undefined,
+        saved.length > 0 ? conflictingContent(tx, row) : [],
+        filled.length > 0
+          ? fillArtifacts(tx, {
+              contentIds: filled.map(({ contentId }) => contentId),
+              paths: filled.map(({ path }) => path),
+              sha256s: filled.map(({ sha256 }) => sha256),
+            })
+          : undefined,
+      ]);
+      if (conflicts.length > 0) throw new Conflicts(conflicts.map(({ contentId }) => contentId));
+    }, 'save content')
+    .then(
+      () => [],
+      (error: unknown) => {
+        if (error instanceof Conflicts) return error.contentIds;
+        throw error;
+      },
+    );
   if (conflicting.length > 0) {
     for (const contentId of conflicting) await failStored(run, fresh.get(contentId)!);
     const refused = new Set(conflicting);
@@ -310,12 +320,18 @@ async function failStored(run: Run, item: Item): Promise<void> {
 }
 
 function conflict(reason: 'changed' | 'twice', item: Item, other: unknown): ContentConflictError {
-  return new ContentConflictError(reason, item.type.name, item.key, differenceOf(other, JSON.parse(item.json)));
+  return new ContentConflictError(
+    reason,
+    item.type.name,
+    item.key,
+    differenceOf(other, JSON.parse(item.json)),
+  );
 }
 
 /** What differs between two metadata, for people: the first three members, shortened. */
 function differenceOf(a: unknown, b: unknown): string {
-  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null;
   if (!isObject(a) || !isObject(b)) return `${short(a)} and ${short(b)}`;
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (name) => canonicalJson(a[name]) !== canonicalJson(b[name]),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ArtifactStore, Downloader } from '../artifacts/index.ts';
-import { checkOptions, checkText, isText, jsonOf, nameSchema } from '../base/index.ts';
-import { Pipeline, type PipelineProfile, type PipelineSource } from '../pipeline/index.ts';
+import { checkOptions, checkText, nameSchema } from '../base/index.ts';
+import { Pipeline, type PipelineProfile, type Source } from '../pipeline/index.ts';
 import {
   countHeld,
   countRemoteArtifacts,
@@ -63,7 +63,7 @@ export interface SyncResult {
 }
 
 /** What a first stage gives: items, or lists of them. */
-export type FirstStage = PipelineSource<DeclaredContent>;
+export type FirstStage = Source<DeclaredContent>;
 
 /** Natural keys that go. */
 export interface ContentKey {
@@ -201,9 +201,14 @@ class Change {
       skipLimit,
     });
     await this.#removeNamed(run);
-    const pipeline = defaultStages(run).reduce((made, one) => made.append(one), new Pipeline<DeclaredContent>());
+    const pipeline = defaultStages(run).reduce(
+      (made, one) => made.append(one),
+      new Pipeline<DeclaredContent>(),
+    );
     const ends = [this.#work.signal, ...(signal ? [signal] : [])];
-    const profile = await (stages?.(pipeline) ?? pipeline).run(this.#declared(run), { signal: AbortSignal.any(ends) });
+    const profile = await (stages?.(pipeline) ?? pipeline).run(this.#declared(run), {
+      signal: AbortSignal.any(ends),
+    });
     if (this.#wanted.mirror) await this.#removeUndeclared(run);
     if (this.#wanted.first) await this.#dropRemotes(run);
     for (const { code, message } of this.#progress.steps) this.#progress.step(code, message).end();
@@ -275,7 +280,10 @@ class Change {
         .map(({ contentId }) => contentId)
         .filter((contentId) => !run.keys.has(contentId) && !run.contents.has(contentId));
       if (contentIds.length > 0)
-        await run.version.transact((tx) => deleteRemoteArtifacts(tx, { remoteId, contentIds }), 'drop remote artifacts');
+        await run.version.transact(
+          (tx) => deleteRemoteArtifacts(tx, { remoteId, contentIds }),
+          'drop remote artifacts',
+        );
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.contentId;
     }
@@ -289,7 +297,9 @@ async function* ofChanges(
 ): AsyncGenerator<readonly DeclaredContent[]> {
   for await (const page of pagesOf(add, 500)) {
     const declared = page.filter((one) => one instanceof DeclaredContent);
-    const ids = page.filter((one) => !(one instanceof DeclaredContent)).map(({ contentId }) => contentId as string);
+    const ids = page
+      .filter((one) => !(one instanceof DeclaredContent))
+      .map(({ contentId }) => contentId as string);
     if (ids.length > 0) await addExisting(run, ids);
     if (declared.length > 0) yield declared;
   }
@@ -320,6 +330,5 @@ async function* pagesOf<T>(all: Several<T>, size: number): AsyncGenerator<T[]> {
 }
 
 function causeOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return isText(text) ? text : jsonOf('error', text.replaceAll('\0', ''));
+  return (error instanceof Error ? error.message : String(error)).replaceAll('\0', '');
 }

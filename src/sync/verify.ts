@@ -1,4 +1,4 @@
-import { type ArtifactStore, ArtifactMissingError, Digester, Downloader } from '../artifacts/index.ts';
+import { ArtifactMissingError, type ArtifactStore, Digester, Downloader } from '../artifacts/index.ts';
 import { type Database, reading } from '../client/index.ts';
 import { remotesOfArtifact, storedArtifacts } from '../queries/repositories.ts';
 import { storeFile } from './fetch.ts';
@@ -30,7 +30,10 @@ export interface VerifyOptions {
  * Reads every artifact that should be in the store, and downloads anew what is missing or damaged, from wherever remotes have
  * it. Gives what was found; bytes that cannot be had stay as they are.
  */
-export async function* verifyArtifacts(on: Database, options: VerifyOptions): AsyncGenerator<DamagedArtifact> {
+export async function* verifyArtifacts(
+  on: Database,
+  options: VerifyOptions,
+): AsyncGenerator<DamagedArtifact> {
   const { store, repair = true, onProgress } = options;
   const downloader = options.downloader ?? new Downloader();
   let [after, count] = ['', 0];

@@ -98,7 +98,11 @@ export class OpenVersion {
     const { token } = work;
     const transact: Transact = (body, options) => work.transact(body, options);
     for (const left of await openVersionsOf(work.session, { repositoryId }))
-      await discardVersion(transact, { repositoryId, ...left }, { state: 'failed', cause: 'its worker died' });
+      await discardVersion(
+        transact,
+        { repositoryId, ...left },
+        { state: 'failed', cause: 'its worker died' },
+      );
     const { number } = await work.transact(
       async (tx) => {
         await endOlderRuns(tx, { repositoryId, token });
@@ -126,10 +130,10 @@ export class OpenVersion {
     return this.#write('add content', async (tx) => {
       const [held, added] = await Promise.all([addHeld(tx, change), addNew(tx, change)]);
       const again = held.filter(({ isHeld }) => isHeld).map(({ keyId }) => keyId);
-      const dropped = again.length === 0 ? 0n : await removeAdded(tx, { repositoryId, number, keyIds: again });
+      const dropped = again.length === 0 ? 0 : await removeAdded(tx, { repositoryId, number, keyIds: again });
       return {
-        added: Number(added) + again.length,
-        removed: held.length - again.length + Number(dropped),
+        added: added + again.length,
+        removed: held.length - again.length + dropped,
       };
     });
   }
@@ -139,7 +143,7 @@ export class OpenVersion {
     const change = { repositoryId: this.repositoryId, number: this.number, keyIds: [...keyIds] };
     return this.#write('remove content', async (tx) => {
       const [added, held] = await Promise.all([removeAdded(tx, change), removeHeld(tx, change)]);
-      return { added: 0, removed: Number(added + held) };
+      return { added: 0, removed: added + held };
     });
   }
 
