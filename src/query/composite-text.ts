@@ -56,8 +56,14 @@ export function parseNestedText(value: string): string[] {
 }
 
 export function arrayText(items: readonly (string | null)[]): string {
-  const quoted = items.map((item) => (item === null ? 'NULL' : `"${item.replace(/[\\"]/g, '\\$&')}"`));
-  return `{${quoted.join(',')}}`;
+  let text = '{';
+  for (const item of items) {
+    if (text.length > 1) text += ',';
+    if (item === null) text += 'NULL';
+    else if (item.includes('"') || item.includes('\\')) text += `"${item.replace(/[\\"]/g, '\\$&')}"`;
+    else text += `"${item}"`;
+  }
+  return `${text}}`;
 }
 
 export function parseRowText(value: string): (string | null)[] {

@@ -2,12 +2,25 @@ import { hash } from 'node:crypto';
 
 /** JSON with the members of objects in the order of their names: equal values have equal texts. */
 export function canonicalJson(value: unknown): string {
+  if (isCanonical(value)) return JSON.stringify(value);
   return JSON.stringify(value, (_name, one: unknown) => {
     if (one === null || typeof one !== 'object' || Array.isArray(one)) return one;
     const names = Object.keys(one);
     if (isSorted(names)) return one;
     return Object.fromEntries(names.sort().map((name) => [name, (one as Record<string, unknown>)[name]]));
   });
+}
+
+function isCanonical(value: unknown): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  if ('toJSON' in value) return false;
+  if (Array.isArray(value)) return value.every(isCanonical);
+  let before = '';
+  for (const [name, one] of Object.entries(value)) {
+    if (name < before || !isCanonical(one)) return false;
+    before = name;
+  }
+  return true;
 }
 
 function isSorted(names: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ArtifactStore, Downloader } from '../artifacts/index.ts';
+import type { ArtifactStore } from '../artifacts/index.ts';
 import { checkOptions } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import {

@@ -90,4 +90,5 @@ export {
   type SyncResult,
   sync,
 } from './sync.ts';
+export { type DamagedArtifact, type VerifyOptions, verifyArtifacts } from './verify.ts';
 export type { VersionCounts } from './version.ts';

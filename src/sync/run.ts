@@ -20,7 +20,7 @@ export interface SkippedItem {
 
 export interface RunOptions {
   readonly version: OpenVersion;
-  /** For statements that need no proof. */
+  /** For statements on their own, which need no proof of the work. */
   readonly reads: Executor;
   readonly remoteId: string;
   readonly policy: Policy;

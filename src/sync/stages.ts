@@ -57,7 +57,7 @@ export const defaultStages = (run: Run): Stage<Item>[] => [
   downloadArtifacts(run),
   forBatch('save-artifacts', (items) => saveArtifacts(run, items)),
   forBatch('query-existing-content', (items) => queryContent(run, items)),
-  awaitOthers(run),
+  awaitOthers,
   forBatch('save-content', (items) => saveNew(run, items)),
   forBatch('save-remote-artifacts', (items) => saveRemotes(run, items)),
   forBatch('resolve-futures', async (items) => {
@@ -227,7 +227,7 @@ async function queryContent(run: Run, items: readonly Item[]): Promise<undefined
   for (const item of found) item.exists = touched.has(item.contentId);
 }
 
-const awaitOthers = (run: Run): Stage<Item> => settle<Item>('await-others', ({ after }) => after);
+const awaitOthers: Stage<Item> = settle<Item>('await-others', ({ after }) => after);
 
 /** New content, with its files and where they can be had: one transaction a batch. */
 async function saveNew(run: Run, items: readonly Item[]): Promise<readonly Item[] | undefined> {

@@ -67,7 +67,8 @@ export type FirstStage = Source<DeclaredContent>;
 
 /** Natural keys that go. */
 export interface ContentKey {
-  readonly type: ContentType<never> | string;
+  /** A content type, or its name. */
+  readonly type: Pick<ContentType, 'name'> | string;
   readonly key: NaturalKey;
 }
 
@@ -189,9 +190,13 @@ class Change {
       (tx) => ensureRemote(tx, { remoteId, repositoryId: version.repositoryId, name: remote }),
       'remote',
     );
+    const { session } = this.#work;
     const run = new Run({
       version,
-      reads: this.#work.session,
+      // One round trip each, which the session fences; nothing that others write meanwhile makes one fail.
+      reads: {
+        execute: (statement) => session.execute(statement, { isolation: 'read committed', idempotent: true }),
+      },
       remoteId,
       policy,
       store,
