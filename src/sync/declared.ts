@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
 import { checkDigests, DIGEST_ALGORITHMS, type Digests, type DownloadedFile } from '../artifacts/index.ts';
-import { jsonOf } from '../base/index.ts';
+import { invalidOption, jsonOf } from '../base/index.ts';
 import { FUTURES, Future } from '../pipeline/index.ts';
 import { canonicalJson, digestId } from './canonical.ts';
 import type { ContentType, NaturalKey } from './content-type.ts';
@@ -43,8 +44,10 @@ export class DeclaredArtifact implements ArtifactDeclaration {
   readonly onDemand: boolean | undefined;
   /** Of its bytes, once they are known to be in the store. */
   sha256: string | undefined;
-  /** Its bytes in the download area, until they are in the store. */
+  /** @internal Its bytes in the download area, until they are in the store. */
   file: DownloadedFile | undefined;
+  /** @internal The sync that it is in. */
+  opener: ((file: DeclaredArtifact) => Promise<Readable>) | undefined;
 
   constructor({ path, urls, digests = {}, size, onDemand }: ArtifactDeclaration) {
     this.path = path;
@@ -52,6 +55,16 @@ export class DeclaredArtifact implements ArtifactDeclaration {
     this.digests = digests;
     this.size = size;
     this.onDemand = onDemand;
+  }
+
+  /**
+   * Its bytes, for stages behind the download: what they find may complete the item. A file that is on demand is fetched, or
+   * refused, as `openOnDemand` of the sync says. Destroy the stream when it is not read to its end. Throws MisuseError before
+   * the item is in a sync, OnDemandError, and as `downloader.download`.
+   */
+  open(): Promise<Readable> {
+    if (!this.opener) throw invalidOption('artifact', `${this.path} is not in a sync yet`);
+    return this.opener(this);
   }
 }
 

@@ -64,6 +64,17 @@ export class InvalidContentError extends HoldfastError {
   }
 }
 
+/** A stage wants to read a file whose bytes are on demand, and the sync does not fetch them for that. */
+export class OnDemandError extends HoldfastError {
+  readonly code = 'HOLDFAST_ON_DEMAND';
+  readonly path: string;
+
+  constructor(item: string, path: string) {
+    super(`${item}: the file ${path} is on demand, and openOnDemand is "refuse"`);
+    this.path = path;
+  }
+}
+
 /** More items failed than the sync may skip. */
 export class TooManySkippedError extends HoldfastError {
   readonly code = 'HOLDFAST_TOO_MANY_SKIPPED';

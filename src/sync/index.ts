@@ -47,6 +47,7 @@ export {
 export {
   ContentConflictError,
   InvalidContentError,
+  OnDemandError,
   RepositoryBusyError,
   RepositoryNotFoundError,
   TooManySkippedError,

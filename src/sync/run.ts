@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly store: ArtifactStore | undefined;
   readonly downloader: Downloader | undefined;
   readonly progress: Progress;
+  readonly openOnDemand: 'fetch' | 'refuse';
   readonly onItemError: 'fail' | 'skip';
   readonly skipLimit: number;
 }
@@ -40,6 +41,7 @@ export class Run implements RunOptions {
   readonly store: ArtifactStore | undefined;
   readonly downloader: Downloader | undefined;
   readonly progress: Progress;
+  readonly openOnDemand: 'fetch' | 'refuse';
   readonly onItemError: 'fail' | 'skip';
   readonly skipLimit: number;
   /** Natural keys that were declared, or skipped. */
@@ -60,6 +62,7 @@ export class Run implements RunOptions {
     this.store = options.store;
     this.downloader = options.downloader;
     this.progress = options.progress;
+    this.openOnDemand = options.openOnDemand;
     this.onItemError = options.onItemError;
     this.skipLimit = options.skipLimit;
   }

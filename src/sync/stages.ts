@@ -1,3 +1,5 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { invalidOption } from '../base/index.ts';
 import { concurrently, type Stage, settle, stage } from '../pipeline/index.ts';
 import {
@@ -17,7 +19,7 @@ import {
 } from '../queries/repositories.ts';
 import { canonicalJson, digestId } from './canonical.ts';
 import type { DeclaredArtifact, DeclaredContent } from './declared.ts';
-import { ContentConflictError, InvalidContentError } from './errors.ts';
+import { ContentConflictError, InvalidContentError, OnDemandError } from './errors.ts';
 import type { Run } from './run.ts';
 
 /** Items of a batch: enough that a statement is worth its round trip, and few enough for its arrays. */
@@ -72,6 +74,7 @@ export const defaultStages = (run: Run): Stage<Item>[] => [
  * download. One statement; a second one where files are wanted whose digests are declared.
  */
 async function queryArtifacts(run: Run, items: readonly Item[]): Promise<undefined> {
+  for (const item of items) for (const file of item.artifacts) file.opener = (one) => open(run, item, one);
   await lookUp(run, items);
   await findFiles(run, items);
   const wanted = items.flatMap((item) => (item.isHeld ? [] : filesToFetch(run, item)));
@@ -92,6 +95,12 @@ async function queryArtifacts(run: Run, items: readonly Item[]): Promise<undefin
 async function findFiles(run: Run, items: readonly Item[]): Promise<void> {
   const known = items.filter(({ exists, isHeld, artifacts }) => exists && !isHeld && artifacts.length > 0);
   if (known.length === 0) return;
+  await findFilesOf(run, known);
+  for (const item of known)
+    if (item.isInRepository && filesToFetch(run, item).length === 0) item.isHeld = true;
+}
+
+async function findFilesOf(run: Run, known: readonly Item[]): Promise<void> {
   const rows = await artifactsOf(run.reads, {
     contentIds: [...new Set(known.map(({ contentId }) => contentId))],
   });
@@ -100,10 +109,8 @@ async function findFiles(run: Run, items: readonly Item[]): Promise<void> {
       sha256 !== null && state === 'stored' ? [[`${contentId} ${path}`, sha256] as const] : [],
     ),
   );
-  for (const item of known) {
+  for (const item of known)
     for (const file of item.artifacts) file.sha256 ??= stored.get(`${item.contentId} ${file.path}`);
-    if (item.isInRepository && filesToFetch(run, item).length === 0) item.isHeld = true;
-  }
 }
 
 const present = (digests: readonly (string | undefined)[]): string[] => [
@@ -180,6 +187,18 @@ function fetchFile(run: Run, item: Item, file: DeclaredArtifact, signal: AbortSi
     throw invalidOption('store', `${item} has files to fetch, and there is no store to put them into`);
   const { urls, digests, size, path } = file;
   return downloader.download({ urls, digests, size, into: store, signal, describe: `${item} (${path})` });
+}
+
+async function open(run: Run, item: Item, file: DeclaredArtifact): Promise<Readable> {
+  if (file.file === undefined && file.sha256 === undefined) {
+    if (item.isKnown) await findFilesOf(run, [item]);
+    if (file.sha256 === undefined) {
+      if (run.openOnDemand === 'refuse' && !run.wants(file)) throw new OnDemandError(String(item), file.path);
+      file.file = await fetchFile(run, item, file, run.version.work.signal);
+    }
+  }
+  if (file.file) return createReadStream(file.file.path);
+  return run.store!.read(file.sha256!);
 }
 
 /** Two statements, and the store. What was put into the store is known to the database before. */

@@ -36,6 +36,8 @@ export interface ChangeOptions {
   readonly remote?: string | undefined;
   /** Changes the pipeline: see `STAGES` for the names of its stages. */
   readonly stages?: ((pipeline: Pipeline<DeclaredContent>) => Pipeline<DeclaredContent>) | undefined;
+  /** What opening a file does whose bytes are on demand: `fetch`, the default, or `refuse`. */
+  readonly openOnDemand?: 'fetch' | 'refuse' | undefined;
   /** `skip`: an item whose own download or metadata fails is left out, and reported. Default `fail`. */
   readonly onItemError?: 'fail' | 'skip' | undefined;
   /** More skipped items than this fail the sync. Default 100. */
@@ -88,6 +90,7 @@ const optionsSchema = z.strictObject({
   downloader: z.instanceof(Downloader).optional(),
   remote: nameSchema.optional(),
   stages: z.custom<(pipeline: Pipeline<DeclaredContent>) => Pipeline<DeclaredContent>>().optional(),
+  openOnDemand: z.enum(['fetch', 'refuse']).optional(),
   onItemError: z.enum(['fail', 'skip']).optional(),
   skipLimit: z.int().min(0).optional(),
   signal: z.instanceof(AbortSignal).optional(),
@@ -184,7 +187,7 @@ class Change {
 
   async #fill(version: OpenVersion, downloader: Downloader | undefined): Promise<SyncResult> {
     const { policy = 'immediate', store, remote = 'default', stages, onItemError = 'fail' } = this.#options;
-    const { skipLimit = 100, signal } = this.#options;
+    const { skipLimit = 100, openOnDemand = 'fetch', signal } = this.#options;
     const remoteId = digestId(`${version.repositoryId}\0${remote}`);
     await version.transact(
       (tx) => ensureRemote(tx, { remoteId, repositoryId: version.repositoryId, name: remote }),
@@ -202,6 +205,7 @@ class Change {
       store,
       downloader,
       progress: this.#progress,
+      openOnDemand,
       onItemError,
       skipLimit,
     });
