@@ -56,6 +56,15 @@ export {
 export { type RepositoriesFaceOptions, repositoriesFace } from './face.ts';
 export { OnDemand } from './fetch.ts';
 export { type Collected, type CollectOptions, collectGarbage } from './garbage.ts';
+export type {
+  PluginContext,
+  Served,
+  ServedDocument,
+  ServedFile,
+  ServeRequest,
+  SyncPlugin,
+  VersionView,
+} from './plugin.ts';
 export type { StepProgress } from './progress.ts';
 export {
   type ContentFile,
