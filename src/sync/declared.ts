@@ -68,6 +68,13 @@ export class DeclaredArtifact implements ArtifactDeclaration {
   }
 }
 
+/** Told that something of one item failed, in a stage. Returns when the item is skipped; else it throws. */
+export type ItemFailure = (item: DeclaredContent, stage: string, error: unknown) => void;
+
+const failAll: ItemFailure = (_item, _stage, error) => {
+  throw error;
+};
+
 /** What the stages know of an item. */
 interface Standing {
   readonly contentId: string;
@@ -82,6 +89,8 @@ export class DeclaredContent<Metadata = unknown> {
   readonly after: readonly PromiseLike<unknown>[];
   /** What the first stages know and later ones need; the database never sees it. */
   readonly extra: Record<string, unknown> = {};
+  /** @internal Of the sync that it goes through. */
+  failed: ItemFailure = failAll;
   /** @internal The repository holds it, as it was declared, with all its files that are wanted. */
   isHeld = false;
   /** @internal The repository holds it as it was declared, without some files that are wanted. */
@@ -144,6 +153,7 @@ export class DeclaredContent<Metadata = unknown> {
     this.#setMetadata(metadata);
     if (artifacts) this.#artifacts = artifacts.map((one) => this.#artifact(one));
     this.#standing = undefined;
+    this.adopted = undefined;
   }
 
   /** Resolves when the database has it; awaiting it makes the pipeline hurry. Rejects when it will never be there. */

@@ -16,6 +16,7 @@ export {
 } from '../artifacts/index.ts';
 export {
   batched,
+  type ConcurrentOptions,
   concurrently,
   each,
   Future,
@@ -56,6 +57,7 @@ export {
 export { type RepositoriesFaceOptions, repositoriesFace } from './face.ts';
 export { OnDemand } from './fetch.ts';
 export { type Collected, type CollectOptions, collectGarbage } from './garbage.ts';
+export { perItem } from './per-item.ts';
 export type {
   PluginContext,
   Served,

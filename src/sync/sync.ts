@@ -15,7 +15,7 @@ import {
 import type { Work } from '../work/index.ts';
 import { digestId } from './canonical.ts';
 import type { ContentType, NaturalKey } from './content-type.ts';
-import { DeclaredContent, type StoredContent } from './declared.ts';
+import { DeclaredContent, type ItemFailure, type StoredContent } from './declared.ts';
 import { Progress, type StepProgress } from './progress.ts';
 import type { Repository } from './repository.ts';
 import { type Changer, withRepository } from './repository-work.ts';
@@ -233,10 +233,13 @@ class Change {
     const step = this.#progress.step('declared', 'Content declared');
     const { first, add = [] } = this.#wanted;
     const source: FirstStage = first ?? ofChanges(run, add);
+    const failed: ItemFailure = (item, stage, error) => run.failed(item, stage, error);
     return async function* (context) {
       for await (const some of typeof source === 'function' ? source(context) : source) {
-        step.add(Array.isArray(some) ? some.length : 1);
-        yield some;
+        const items = Array.isArray(some) ? some : [some];
+        for (const item of items) item.failed = failed;
+        step.add(items.length);
+        yield items;
       }
       step.end();
     };
