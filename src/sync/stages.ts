@@ -73,14 +73,14 @@ export const defaultStages = (run: Run): Stage<Item>[] => [
  * What the repository holds as it was declared goes through all further stages without a statement, and without a
  * download. One statement; a second one where files are wanted whose digests are declared.
  */
-async function queryArtifacts(run: Run, items: readonly Item[]): Promise<undefined> {
+async function queryArtifacts(run: Run, items: readonly Item[]): Promise<readonly Item[]> {
   for (const item of items) for (const file of item.artifacts) file.opener = (one) => open(run, item, one);
   await lookUp(run, items);
-  await findFiles(run, items);
-  const wanted = items.flatMap((item) => (item.isHeld ? [] : filesToFetch(run, item)));
+  const left = await findFiles(run, items);
+  const wanted = left.flatMap((item) => (item.isHeld ? [] : filesToFetch(run, item)));
   const sha256s = present(wanted.map(({ digests }) => digests.sha256));
   const sha512s = present(wanted.map(({ digests }) => digests.sha512));
-  if (sha256s.length + sha512s.length === 0) return;
+  if (sha256s.length + sha512s.length === 0) return left;
   const found = await findArtifacts(run.reads, { sha256s: sha256s.sort(), sha512s });
   const bySha256 = new Set(found.map(({ sha256 }) => sha256));
   const bySha512 = new Map(found.map(({ sha512, sha256 }) => [sha512, sha256]));
@@ -89,28 +89,60 @@ async function queryArtifacts(run: Run, items: readonly Item[]): Promise<undefin
     if (sha256 !== undefined) file.sha256 = bySha256.has(sha256) ? sha256 : undefined;
     else if (sha512 !== undefined) file.sha256 = bySha512.get(sha512);
   }
+  return left;
 }
 
-/** Which files of content that exists are in the store. */
-async function findFiles(run: Run, items: readonly Item[]): Promise<void> {
-  const known = items.filter(({ exists, isHeld, artifacts }) => exists && !isHeld && artifacts.length > 0);
-  if (known.length === 0) return;
-  await findFilesOf(run, known);
-  for (const item of known)
+/** Which files of content that exists are in the store. Gives the items that go on. */
+async function findFiles(run: Run, items: readonly Item[]): Promise<readonly Item[]> {
+  const known = items.filter(({ exists, isHeld }) => exists && !isHeld);
+  if (known.length === 0) return items;
+  const stored = await storedFilesOf(run, known);
+  const refused = new Set<Item>();
+  for (const item of known) {
+    const changed = item.adopted === undefined ? undefined : changedDigest(item, stored);
+    if (changed !== undefined) {
+      if (item.type.onChange === 'error') {
+        const error = new ContentConflictError('changed', item.type.name, item.key, changed);
+        run.failed(item, 'query-existing-artifacts', error);
+        refused.add(item);
+      }
+      item.adopted = undefined;
+      item.exists = false;
+      continue;
+    }
+    for (const file of item.artifacts) file.sha256 ??= stored.get(`${item.contentId} ${file.path}`)?.sha256;
     if (item.isInRepository && filesToFetch(run, item).length === 0) item.isHeld = true;
+  }
+  return refused.size === 0 ? items : items.filter((item) => !refused.has(item));
 }
 
-async function findFilesOf(run: Run, known: readonly Item[]): Promise<void> {
+/** Where the files that are declared are not those that are stored; the metadata of such an item is not compared. */
+function changedDigest(item: Item, stored: ReadonlyMap<string, StoredFile>): string | undefined {
+  for (const { path, digests } of item.artifacts) {
+    const found = stored.get(`${item.contentId} ${path}`);
+    for (const algorithm of ['sha512', 'sha256'] as const) {
+      const [was, is] = [found?.[algorithm], digests[algorithm]];
+      if (was !== undefined && is !== undefined && was !== is)
+        return `the ${algorithm} of ${path} is ${was} and ${is}`;
+    }
+  }
+  return undefined;
+}
+
+type StoredFile = { readonly sha256: string; readonly sha512: string | undefined };
+
+/** By content and path. */
+async function storedFilesOf(run: Run, known: readonly Item[]): Promise<ReadonlyMap<string, StoredFile>> {
   const rows = await artifactsOf(run.reads, {
     contentIds: [...new Set(known.map(({ contentId }) => contentId))],
   });
-  const stored = new Map(
-    rows.flatMap(({ contentId, path, sha256, state }) =>
-      sha256 !== null && state === 'stored' ? [[`${contentId} ${path}`, sha256] as const] : [],
+  return new Map(
+    rows.flatMap(({ contentId, path, sha256, sha512, state }) =>
+      sha256 !== null && state === 'stored'
+        ? [[`${contentId} ${path}`, { sha256, sha512: sha512 ?? undefined }] as const]
+        : [],
     ),
   );
-  for (const item of known)
-    for (const file of item.artifacts) file.sha256 ??= stored.get(`${item.contentId} ${file.path}`);
 }
 
 const present = (digests: readonly (string | undefined)[]): string[] => [
@@ -123,7 +155,9 @@ const filesToFetch = (run: Run, item: Item): DeclaredArtifact[] =>
 
 /** Finds out what is known of items whose standing has changed since they were looked up last. */
 async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
-  const open = items.filter((item) => !item.isComplete || item.lookedUp !== item.standing);
+  const open = items.filter((item) =>
+    item.isComplete ? item.lookedUp !== item.standing : item.adopted === undefined,
+  );
   if (open.length === 0) return;
   const rows = await findContent(run.reads, {
     repositoryId: run.repositoryId,
@@ -144,8 +178,10 @@ async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
       // Its metadata is known to be complete in the database: content never changes.
       const adopted = held ?? (stored !== null && item.type.onChange === 'error' ? item.keyId : undefined);
       item.adopted = adopted;
-      item.isHeld = adopted !== undefined && adopted === held;
       item.exists = adopted !== undefined;
+      // Held or not is for its files to say.
+      item.isInRepository = item.exists && adopted === held;
+      item.isHeld = false;
       continue;
     }
     const { contentId, fingerprint } = item.standing;
@@ -191,7 +227,8 @@ function fetchFile(run: Run, item: Item, file: DeclaredArtifact, signal: AbortSi
 
 async function open(run: Run, item: Item, file: DeclaredArtifact): Promise<Readable> {
   if (file.file === undefined && file.sha256 === undefined) {
-    if (item.isKnown) await findFilesOf(run, [item]);
+    if (item.isKnown)
+      file.sha256 = (await storedFilesOf(run, [item])).get(`${item.contentId} ${file.path}`)?.sha256;
     if (file.sha256 === undefined) {
       if (run.openOnDemand === 'refuse' && !run.wants(file)) throw new OnDemandError(String(item), file.path);
       file.file = await fetchFile(run, item, file, run.version.work.signal);
