@@ -23,24 +23,34 @@ export class OnDemand {
   }
 
   /**
-   * The SHA-256 of a file that is in the store afterwards. Every remote that has it is tried. Throws ArtifactMissingError when
-   * no remote has it any more, and as `downloader.download`. Who gives up waiting stops nobody else's download.
+   * The SHA-256 of a file that is in the store afterwards. Every remote that has it is tried. `sha256`: what the file is known
+   * to be, where the store has lost its bytes. Throws ArtifactMissingError when no remote has it any more, and as
+   * `downloader.download`. Who gives up waiting stops nobody else's download.
    */
-  fetch(contentId: string, path: string, describe = path): Promise<string> {
+  fetch(contentId: string, path: string, describe = path, sha256?: string): Promise<string> {
     const key = `${contentId} ${path}`;
     let fetching = this.#underWay.get(key);
     if (!fetching) {
-      fetching = this.#fetch(contentId, path, describe).finally(() => this.#underWay.delete(key));
+      fetching = this.#fetch(contentId, path, describe, sha256).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, fetching);
     }
     return fetching;
   }
 
-  async #fetch(contentId: string, path: string, describe: string): Promise<string> {
+  async #fetch(
+    contentId: string,
+    path: string,
+    describe: string,
+    known: string | undefined,
+  ): Promise<string> {
     const remotes = await remotesOfFile(this.#on, { contentId, path });
     const [first] = remotes;
-    if (!first) throw new ArtifactMissingError(describe);
-    const sha256 = await storeFile(this.#on, this.#store, this.#downloader, { remotes, describe });
+    if (!first) throw new ArtifactMissingError(known ?? describe);
+    const sha256 = await storeFile(this.#on, this.#store, this.#downloader, {
+      remotes,
+      describe,
+      ...(known === undefined ? {} : { digests: { sha256: known } }),
+    });
     await fillArtifacts(this.#on, { contentIds: [contentId], paths: [path], sha256s: [sha256] });
     return sha256;
   }
