@@ -4,6 +4,8 @@ import type { Results } from './results.ts';
 import type { QueueFigures } from './sections/queues.ts';
 import { table } from './support/markdown.ts';
 import type { Figure } from './support/measure.ts';
+import { syncPart } from './sync/page.ts';
+import type { SyncResults } from './sync/results.ts';
 import { telemetryPart } from './telemetry/page.ts';
 import type { TelemetryResults } from './telemetry/results.ts';
 
@@ -17,11 +19,13 @@ export function page(
   results: Results | undefined,
   compiling?: CompileResults,
   telemetry?: TelemetryResults,
+  sync?: SyncResults,
 ): string {
   const parts = [
     '# Performance',
-    'Written by `npm run bench`, `npm run bench:telemetry` and `npm run bench:compile` from bench/results; not edited by hand.',
+    'Written by `npm run bench`, `npm run bench:sync`, `npm run bench:telemetry` and `npm run bench:compile` from bench/results; not edited by hand.',
     ...(results ? runtimeParts(results) : []),
+    sync ? syncPart(sync) : '',
     telemetry ? telemetryPart(telemetry) : '',
     compiling ? compilingPart(compiling) : '',
     results ? how : '',

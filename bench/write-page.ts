@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CompileResults } from './compile/results.ts';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
+import type { SyncResults } from './sync/results.ts';
 import type { TelemetryResults } from './telemetry/results.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -18,6 +19,7 @@ export async function writePage(): Promise<void> {
     await read<Results>('results/latest.json'),
     await read<CompileResults>('results/compile.json'),
     await read<TelemetryResults>('results/telemetry.json'),
+    await read<SyncResults>('results/sync.json'),
   );
   await writeFile(file('../docs/performance.md'), text);
 }

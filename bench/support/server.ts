@@ -8,6 +8,8 @@ import { migrate } from '../../src/index.ts';
 /** The embedded PostgreSQL with a folder of its own: durable, so fsync is on. */
 export interface BenchServer extends AsyncDisposable {
   readonly version: string;
+  /** Of a database that stays. */
+  readonly adminUrl: string;
   /** A new database, READ COMMITTED by default as the packages beside expect; `ours` is migrated. */
   database(name: string, options?: { ours?: boolean }): Promise<string>;
   /** Runs statements on a database with a connection of its own. */
@@ -31,6 +33,7 @@ export async function startServer(): Promise<BenchServer> {
   const { rows } = await run(server.url, 'SHOW server_version');
   return {
     version: `PostgreSQL ${String(rows[0].server_version).split(' ')[0]}`,
+    adminUrl: server.url,
     run,
     async database(name, { ours = false } = {}) {
       await run(
