@@ -120,6 +120,24 @@ FROM unnest(@codes::TEXT[], @messages::TEXT[], @dones::INT8[], @totals::INT8[], 
 ON CONFLICT (repository_id, token, code) DO UPDATE
 SET message = excluded.message, done = excluded.done, total = excluded.total, state = excluded.state, updated_at = now();
 
+-- name: FindDeclared :many
+-- Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
+-- last time, with all its files in the store where @complete. By primary key; nothing is locked.
+SELECT g.ord AS "ord!"
+FROM unnest(@ords::INT8[], @key_ids::UUID[], @declared::UUID[]) AS g (ord, key_id, declared)
+LEFT JOIN holdfast.repository_content AS h
+  ON h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL
+WHERE h.declared IS DISTINCT FROM g.declared
+  OR (@complete::BOOL AND EXISTS (
+    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = h.content_id AND f.sha256 IS NULL));
+
+-- name: NoteDeclared :exec
+-- What was declared last of contents that the repository holds (parallel arrays): by primary key.
+UPDATE holdfast.repository_content AS h SET declared = g.declared
+FROM unnest(@key_ids::UUID[], @content_ids::UUID[], @declared::UUID[]) AS g (key_id, content_id, declared)
+WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL
+  AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared;
+
 -- name: FindContent :many
 -- What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, and what the
 -- repository holds under its natural key. Gives no row for content that the repository holds as it was declared, with all
@@ -214,15 +232,29 @@ SET urls = excluded.urls, digests = excluded.digests, size = excluded.size, fing
 SELECT count(*) AS "files!" FROM holdfast.remote_artifact WHERE remote_id = @remote_id;
 
 -- name: RemoteContents :many
--- A page of the contents that a remote has files of: a range of the primary key.
+-- A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
+-- primary key, contents and the repository's rows by theirs.
 -- lint:ignore HL002 each content comes once
-SELECT DISTINCT content_id FROM holdfast.remote_artifact
-WHERE remote_id = @remote_id AND content_id > @after::UUID
-ORDER BY content_id
-LIMIT @page::INT8;
+SELECT p.content_id AS "content_id!", c.key_id, h.content_id AS held
+FROM (
+  SELECT DISTINCT r.content_id FROM holdfast.remote_artifact AS r
+  WHERE r.remote_id = @remote_id AND r.content_id > @after::UUID
+  ORDER BY r.content_id
+  LIMIT @page::INT8
+) AS p
+LEFT JOIN holdfast.content AS c ON c.content_id = p.content_id
+LEFT JOIN holdfast.repository_content AS h
+  ON h.repository_id = @repository_id AND h.key_id = c.key_id AND h.version_removed IS NULL
+ORDER BY p.content_id;
 
 -- name: DeleteRemoteArtifacts :execrows
--- By primary key.
+-- And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
+-- repository's rows by the index of contents.
+WITH forgotten AS (
+  UPDATE holdfast.repository_content SET declared = NULL
+  WHERE repository_id = @repository_id AND content_id = ANY(@content_ids::UUID[]) AND version_removed IS NULL
+  RETURNING key_id
+)
 DELETE FROM holdfast.remote_artifact WHERE remote_id = @remote_id AND content_id = ANY(@content_ids::UUID[]);
 
 -- name: FindArtifacts :many
@@ -260,15 +292,16 @@ RETURNING h.key_id, h.version_removed IS NULL AS "is_held!";
 
 -- name: AddNew :execrows
 -- Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order.
-INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id)
-SELECT @repository_id::UUID, g.key_id, @number::INT8, g.content_id
-FROM unnest(@key_ids::UUID[], @content_ids::UUID[]) AS g (key_id, content_id)
+INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
+SELECT @repository_id::UUID, g.key_id, @number::INT8, g.content_id, NULLIF(g.declared, '')::UUID
+FROM unnest(@key_ids::UUID[], @content_ids::UUID[], @declared::TEXT[]) AS g (key_id, content_id, declared)
 WHERE NOT EXISTS (
   SELECT 1 FROM holdfast.repository_content AS b
   WHERE b.repository_id = @repository_id AND b.key_id = g.key_id AND b.version_added < @number::INT8
     AND b.version_removed IS NULL)
 ORDER BY g.key_id
-ON CONFLICT (repository_id, key_id, version_added) DO UPDATE SET content_id = excluded.content_id
+ON CONFLICT (repository_id, key_id, version_added) DO UPDATE
+SET content_id = excluded.content_id, declared = excluded.declared
 WHERE h.content_id <> excluded.content_id;
 
 -- name: RemoveAdded :execrows

@@ -100,6 +100,8 @@ CREATE TABLE IF NOT EXISTS holdfast.repository_content (
   version_added INT8 NOT NULL,
   version_removed INT8,
   content_id UUID NOT NULL,
+  -- Digest of all that a remote declared of it last: metadata, files and where they can be had. Null: nobody has.
+  declared UUID,
   PRIMARY KEY (repository_id, key_id, version_added)
 );
 CREATE INDEX IF NOT EXISTS repository_content_content ON holdfast.repository_content (content_id);

@@ -466,6 +466,68 @@ SET message = excluded.message, done = excluded.done, total = excluded.total, st
   columns: [],
 });
 
+export interface FindDeclaredParams {
+  readonly ords: readonly bigint[];
+  readonly keyIds: readonly string[];
+  readonly declared: readonly string[];
+  readonly repositoryId: string;
+  readonly complete: boolean;
+}
+
+export interface FindDeclaredRow {
+  readonly ord: bigint;
+}
+
+/**
+ * Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
+ * last time, with all its files in the store where @complete. By primary key; nothing is locked.
+ */
+export const findDeclared = many<FindDeclaredParams, FindDeclaredRow>({
+  name: 'FindDeclared',
+  text: `SELECT g.ord AS ord
+FROM unnest($1::INT8[], $2::UUID[], $3::UUID[]) AS g (ord, key_id, declared)
+LEFT JOIN holdfast.repository_content AS h
+  ON h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL
+WHERE h.declared IS DISTINCT FROM g.declared
+  OR ($5::BOOL AND EXISTS (
+    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = h.content_id AND f.sha256 IS NULL))`,
+  operation: 'SELECT',
+  collection: 'g.declared',
+  params: [
+    ['ords', arrayOf(int8)],
+    ['keyIds', arrayOf(uuid)],
+    ['declared', arrayOf(uuid)],
+    ['repositoryId', uuid],
+    ['complete', bool],
+  ],
+  columns: [['ord', int8]],
+});
+
+export interface NoteDeclaredParams {
+  readonly keyIds: readonly string[];
+  readonly contentIds: readonly string[];
+  readonly declared: readonly string[];
+  readonly repositoryId: string;
+}
+
+/** What was declared last of contents that the repository holds (parallel arrays): by primary key. */
+export const noteDeclared = exec<NoteDeclaredParams>({
+  name: 'NoteDeclared',
+  text: `UPDATE holdfast.repository_content AS h SET declared = g.declared
+FROM unnest($1::UUID[], $2::UUID[], $3::UUID[]) AS g (key_id, content_id, declared)
+WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL
+  AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared`,
+  operation: 'UPDATE',
+  collection: 'holdfast.repository_content',
+  params: [
+    ['keyIds', arrayOf(uuid)],
+    ['contentIds', arrayOf(uuid)],
+    ['declared', arrayOf(uuid)],
+    ['repositoryId', uuid],
+  ],
+  columns: [],
+});
+
 export interface FindContentParams {
   readonly ords: readonly bigint[];
   readonly contentIds: readonly string[];
@@ -811,43 +873,71 @@ export interface RemoteContentsParams {
   readonly remoteId: string;
   readonly after: string;
   readonly page: bigint;
+  readonly repositoryId: string;
 }
 
 export interface RemoteContentsRow {
   readonly contentId: string;
+  readonly keyId: string | null;
+  readonly held: string | null;
 }
 
-/** A page of the contents that a remote has files of: a range of the primary key. */
+/**
+ * A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
+ * primary key, contents and the repository's rows by theirs.
+ */
 export const remoteContents = many<RemoteContentsParams, RemoteContentsRow>({
   name: 'RemoteContents',
-  text: `SELECT DISTINCT content_id FROM holdfast.remote_artifact
-WHERE remote_id = $1 AND content_id > $2::UUID
-ORDER BY content_id
-LIMIT $3::INT8`,
+  text: `SELECT p.content_id AS content_id, c.key_id, h.content_id AS held
+FROM (
+  SELECT DISTINCT r.content_id FROM holdfast.remote_artifact AS r
+  WHERE r.remote_id = $1 AND r.content_id > $2::UUID
+  ORDER BY r.content_id
+  LIMIT $3::INT8
+) AS p
+LEFT JOIN holdfast.content AS c ON c.content_id = p.content_id
+LEFT JOIN holdfast.repository_content AS h
+  ON h.repository_id = $4 AND h.key_id = c.key_id AND h.version_removed IS NULL
+ORDER BY p.content_id`,
   operation: 'SELECT',
   collection: 'holdfast.remote_artifact',
   params: [
     ['remoteId', uuid],
     ['after', uuid],
     ['page', int8],
+    ['repositoryId', uuid],
   ],
-  columns: [['contentId', uuid]],
+  columns: [
+    ['contentId', uuid],
+    ['keyId', uuid, 'null'],
+    ['held', uuid, 'null'],
+  ],
 });
 
 export interface DeleteRemoteArtifactsParams {
-  readonly remoteId: string;
+  readonly repositoryId: string;
   readonly contentIds: readonly string[];
+  readonly remoteId: string;
 }
 
-/** By primary key. */
+/**
+ * And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
+ * repository's rows by the index of contents.
+ */
 export const deleteRemoteArtifacts = execRows<DeleteRemoteArtifactsParams>({
   name: 'DeleteRemoteArtifacts',
-  text: 'DELETE FROM holdfast.remote_artifact WHERE remote_id = $1 AND content_id = ANY($2::UUID[])',
+  text: `WITH forgotten AS (
+  UPDATE holdfast.repository_content SET declared = NULL
+  WHERE repository_id = $1 AND content_id = ANY($2::UUID[]) AND version_removed IS NULL
+  RETURNING key_id
+)
+DELETE FROM holdfast.remote_artifact WHERE remote_id = $3 AND content_id = ANY($2::UUID[])`,
   operation: 'DELETE',
   collection: 'holdfast.remote_artifact',
   params: [
-    ['remoteId', uuid],
+    ['repositoryId', uuid],
     ['contentIds', arrayOf(uuid)],
+    ['remoteId', uuid],
   ],
   columns: [],
 });
@@ -972,20 +1062,22 @@ export interface AddNewParams {
   readonly number: bigint;
   readonly keyIds: readonly string[];
   readonly contentIds: readonly string[];
+  readonly declared: readonly string[];
 }
 
 /** Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order. */
 export const addNew = execRows<AddNewParams>({
   name: 'AddNew',
-  text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id)
-SELECT $1::UUID, g.key_id, $2::INT8, g.content_id
-FROM unnest($3::UUID[], $4::UUID[]) AS g (key_id, content_id)
+  text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
+SELECT $1::UUID, g.key_id, $2::INT8, g.content_id, NULLIF(g.declared, '')::UUID
+FROM unnest($3::UUID[], $4::UUID[], $5::TEXT[]) AS g (key_id, content_id, declared)
 WHERE NOT EXISTS (
   SELECT 1 FROM holdfast.repository_content AS b
   WHERE b.repository_id = $1 AND b.key_id = g.key_id AND b.version_added < $2::INT8
     AND b.version_removed IS NULL)
 ORDER BY g.key_id
-ON CONFLICT (repository_id, key_id, version_added) DO UPDATE SET content_id = excluded.content_id
+ON CONFLICT (repository_id, key_id, version_added) DO UPDATE
+SET content_id = excluded.content_id, declared = excluded.declared
 WHERE h.content_id <> excluded.content_id`,
   operation: 'INSERT',
   collection: 'holdfast.repository_content',
@@ -994,6 +1086,7 @@ WHERE h.content_id <> excluded.content_id`,
     ['number', int8],
     ['keyIds', arrayOf(uuid)],
     ['contentIds', arrayOf(uuid)],
+    ['declared', arrayOf(text)],
   ],
   columns: [],
 });
@@ -1943,6 +2036,8 @@ export const bind = bindAll({
   endRun,
   endOlderRuns,
   writeSteps,
+  findDeclared,
+  noteDeclared,
   findContent,
   heldContent,
   getContents,

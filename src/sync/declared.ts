@@ -93,6 +93,8 @@ export class DeclaredContent<Metadata = unknown> {
   failed: ItemFailure = failAll;
   /** @internal The repository holds it, as it was declared, with all its files that are wanted. */
   isHeld = false;
+  /** @internal It was declared so the last time, too: nothing of it is to be written. */
+  isUnchanged = false;
   /** @internal The repository holds it as it was declared, without some files that are wanted. */
   isInRepository = false;
   /** @internal It exists, as it was declared. */
@@ -109,6 +111,7 @@ export class DeclaredContent<Metadata = unknown> {
   #keyId: string | undefined;
   #standing: Standing | undefined;
   #artifacts: DeclaredArtifact[];
+  #declared: string | undefined;
   #resolved: Future<StoredContent> | undefined;
 
   constructor(
@@ -153,6 +156,8 @@ export class DeclaredContent<Metadata = unknown> {
     this.#setMetadata(metadata);
     if (artifacts) this.#artifacts = artifacts.map((one) => this.#artifact(one));
     this.#standing = undefined;
+    this.#declared = undefined;
+    this.isUnchanged = false;
     this.adopted = undefined;
   }
 
@@ -191,6 +196,28 @@ export class DeclaredContent<Metadata = unknown> {
   get standing(): Standing {
     this.#standing ??= this.#stand();
     return this.#standing;
+  }
+
+  /**
+   * @internal Digest of all that is declared of it by a remote. Undefined: not all is, and only its bytes tell whether a file
+   * has changed.
+   */
+  declaredBy(remoteId: string, wants: (file: DeclaredArtifact) => boolean): string | undefined {
+    if (this.#metadata === undefined) return undefined;
+    if (this.#declared === undefined) {
+      let text = `${remoteId}\0${this.type.name}\0${this.#key}\0${this.json}`;
+      for (const file of this.#artifacts) {
+        if (!hasDigest(file) && wants(file)) return undefined;
+        const { path, urls, digests, size } = file;
+        text += `\0${path}\0${size ?? ''}\0${urls.join(' ')}`;
+        for (const algorithm of DIGEST_ALGORITHMS) {
+          const digest = digests[algorithm];
+          if (digest !== undefined) text += `\0${algorithm}:${digest}`;
+        }
+      }
+      this.#declared = digestId(text);
+    }
+    return this.#declared;
   }
 
   /** @internal */
@@ -238,6 +265,9 @@ export class DeclaredContent<Metadata = unknown> {
     );
   }
 }
+
+const hasDigest = ({ digests }: DeclaredArtifact) =>
+  DIGEST_ALGORITHMS.some((algorithm) => digests[algorithm] !== undefined);
 
 /** What tells its bytes from others: the strongest digest that is declared, else the one that was found. */
 function identityOf({ digests, sha256 }: DeclaredArtifact): string | null {

@@ -46,8 +46,6 @@ export class Run implements RunOptions {
   readonly skipLimit: number;
   /** Natural keys that were declared, or skipped. */
   readonly keys = new KeySet();
-  /** Contents that were declared, where their identifier is not that of the key. */
-  readonly contents = new KeySet();
   readonly skipped: SkippedItem[] = [];
   /** Files that the remote was said to have. */
   remoteFiles = 0;

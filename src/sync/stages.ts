@@ -9,8 +9,10 @@ import {
   fillArtifacts,
   findArtifacts,
   findContent,
+  findDeclared,
   getContents,
   heldContent,
+  noteDeclared,
   reserveArtifacts,
   saveContent,
   saveRemoteArtifacts,
@@ -21,6 +23,7 @@ import { canonicalJson, digestId } from './canonical.ts';
 import type { DeclaredArtifact, DeclaredContent } from './declared.ts';
 import { ContentConflictError, InvalidContentError, OnDemandError } from './errors.ts';
 import type { Run } from './run.ts';
+import type { Member } from './version.ts';
 
 /** Items of a batch: enough that a statement is worth its round trip, and few enough for its arrays. */
 const BATCH = { min: 500, max: 1_000, waitMs: 250 };
@@ -75,6 +78,7 @@ export const defaultStages = (run: Run): Stage<Item>[] => [
  */
 async function queryArtifacts(run: Run, items: readonly Item[]): Promise<readonly Item[]> {
   for (const item of items) for (const file of item.artifacts) file.opener = (one) => open(run, item, one);
+  await findUnchanged(run, items);
   await lookUp(run, items);
   const left = await findFiles(run, items);
   const wanted = left.flatMap((item) => (item.isHeld ? [] : filesToFetch(run, item)));
@@ -90,6 +94,29 @@ async function queryArtifacts(run: Run, items: readonly Item[]): Promise<readonl
     else if (sha512 !== undefined) file.sha256 = bySha512.get(sha512);
   }
   return left;
+}
+
+/** What the repository holds, and was declared so the last time. */
+async function findUnchanged(run: Run, items: readonly Item[]): Promise<void> {
+  const open: Item[] = [];
+  const declared: string[] = [];
+  for (const item of items) {
+    const digest = item.declaredBy(run.remoteId, (file) => run.wants(file));
+    if (digest === undefined) continue;
+    open.push(item);
+    declared.push(digest);
+  }
+  if (open.length === 0) return;
+  const rows = await findDeclared(run.reads, {
+    repositoryId: run.repositoryId,
+    ords: open.map((_, ord) => BigInt(ord)),
+    keyIds: open.map((item) => item.keyId),
+    declared,
+    complete: run.policy === 'immediate',
+  });
+  const changed = new Set(rows.map(({ ord }) => Number(ord)));
+  for (const [at, item] of open.entries())
+    if (!changed.has(at)) item.isUnchanged = item.isHeld = item.exists = true;
 }
 
 /** Which files of content that exists are in the store. Gives the items that go on. */
@@ -156,7 +183,7 @@ const filesToFetch = (run: Run, item: Item): DeclaredArtifact[] =>
 /** Finds out what is known of items whose standing has changed since they were looked up last. */
 async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
   const open = items.filter((item) =>
-    item.isComplete ? item.lookedUp !== item.standing : item.adopted === undefined,
+    item.isUnchanged ? false : item.isComplete ? item.lookedUp !== item.standing : item.adopted === undefined,
   );
   if (open.length === 0) return;
   const rows = await findContent(run.reads, {
@@ -419,7 +446,7 @@ const remoteRow = (item: Item, { path, urls, digests, size }: DeclaredArtifact) 
 async function saveRemotes(run: Run, items: readonly Item[]): Promise<undefined> {
   const rows = new Map<string, ReturnType<typeof remoteRow>>();
   for (const item of items) {
-    if (item.isSaved) continue;
+    if (item.isSaved || item.isUnchanged) continue;
     for (const file of item.artifacts) {
       const row = remoteRow(item, file);
       rows.set(`${row.contentId} ${row.path}`, row);
@@ -454,6 +481,7 @@ async function saveRemotes(run: Run, items: readonly Item[]): Promise<undefined>
 /** The version gets what the repository does not hold: one transaction a batch; none for what it holds. */
 async function associate(run: Run, items: readonly Item[]): Promise<undefined> {
   const again: Item[] = [];
+  const held: Item[] = [];
   const members = new Map<string, Item>();
   for (const item of items) {
     const inBatch = members.get(item.keyId);
@@ -464,10 +492,17 @@ async function associate(run: Run, items: readonly Item[]): Promise<undefined> {
     }
     run.remoteFiles += item.artifacts.length;
     if (item.adopted !== undefined && item.artifacts.length === 0) run.remoteUnknown = true;
-    if (item.contentId !== item.keyId) run.contents.add(item.contentId);
+    if (item.isUnchanged) continue;
+    if (item.isHeld || item.isInRepository) held.push(item);
     if (!item.isHeld) members.set(item.keyId, item);
   }
-  const { added, removed } = await run.version.add([...members.values()]);
+  const member = (item: Item): Member => ({
+    keyId: item.keyId,
+    contentId: item.contentId,
+    declared: item.declaredBy(run.remoteId, (file) => run.wants(file)),
+  });
+  const { added, removed } = await run.version.add([...members.values()].map(member));
+  await run.version.note(held.map(member));
   run.progress.step('added', 'Content added').add(added);
   run.progress.step('removed', 'Content removed').add(removed);
   if (again.length > 0) await refuseTwice(run, again);

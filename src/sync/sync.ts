@@ -282,18 +282,18 @@ class Change {
 
   /** What this remote said before of content that it declares no more. One statement that reads, where there is none. */
   async #dropRemotes(run: Run): Promise<void> {
-    const { remoteId } = run;
+    const { remoteId, repositoryId } = run;
     const { files } = await countRemoteArtifacts(run.reads, { remoteId });
     if (!run.remoteUnknown && run.skipped.length === 0 && Number(files) === run.remoteFiles) return;
     let after = NO_ID;
     for (;;) {
-      const rows = await remoteContents(run.reads, { remoteId, after, page: BigInt(PAGE) });
+      const rows = await remoteContents(run.reads, { repositoryId, remoteId, after, page: BigInt(PAGE) });
       const contentIds = rows
-        .map(({ contentId }) => contentId)
-        .filter((contentId) => !run.keys.has(contentId) && !run.contents.has(contentId));
+        .filter(({ contentId, held, keyId }) => held !== contentId || !run.keys.has(keyId!))
+        .map(({ contentId }) => contentId);
       if (contentIds.length > 0)
         await run.version.transact(
-          (tx) => deleteRemoteArtifacts(tx, { remoteId, contentIds }),
+          (tx) => deleteRemoteArtifacts(tx, { repositoryId, remoteId, contentIds }),
           'drop remote artifacts',
         );
       if (rows.length < PAGE) return;

@@ -9,6 +9,7 @@ import {
   endOlderRuns,
   endRun,
   lockOpenVersion,
+  noteDeclared,
   openVersion,
   openVersionsOf,
   removeAdded,
@@ -36,6 +37,8 @@ export interface VersionCounts {
 export interface Member {
   readonly keyId: string;
   readonly contentId: string;
+  /** Digest of what was declared; undefined: nobody has. */
+  readonly declared?: string | undefined;
 }
 
 type Transact = <T>(body: TransactionBody<T>, options?: TransactOptions) => Promise<T>;
@@ -126,6 +129,7 @@ export class OpenVersion {
       number,
       keyIds: members.map(({ keyId }) => keyId),
       contentIds: members.map(({ contentId }) => contentId),
+      declared: members.map(({ declared = '' }) => declared),
     };
     return this.#write('add content', async (tx) => {
       const [held, added] = await Promise.all([addHeld(tx, change), addNew(tx, change)]);
@@ -136,6 +140,22 @@ export class OpenVersion {
         removed: held.length - again.length + dropped,
       };
     });
+  }
+
+  /** Writes down what was declared of contents that the repository holds. */
+  async note(members: readonly Member[]): Promise<void> {
+    const known = members.filter(({ declared }) => declared !== undefined);
+    if (known.length === 0) return;
+    await this.transact(
+      (tx) =>
+        noteDeclared(tx, {
+          repositoryId: this.repositoryId,
+          keyIds: known.map(({ keyId }) => keyId),
+          contentIds: known.map(({ contentId }) => contentId),
+          declared: known.map(({ declared }) => declared!),
+        }),
+      'note content',
+    );
   }
 
   /** The repository does not hold anything under these natural keys from this version on. */
