@@ -12,7 +12,6 @@ import {
   findDeclared,
   getContents,
   heldContent,
-  noteDeclared,
   reserveArtifacts,
   saveContent,
   saveRemoteArtifacts,
