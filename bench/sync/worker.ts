@@ -62,15 +62,16 @@ async function* declared(changed: number): AsyncGenerator<DeclaredContent[]> {
 }
 
 let statements = 0;
+/** Counts the spans of statements, and keeps none. */
 const counter = {
-  startSpan: (_name, { kind } = {}) => count1(kind),
+  startSpan(_name, { kind } = {}) {
+    if (kind === SpanKind.CLIENT) statements++;
+    return recorded;
+  },
   startActiveSpan: () => undefined,
 } as Tracer;
-const noSpan = trace.wrapSpanContext({ traceId: '', spanId: '', traceFlags: 0 });
-function count1(kind: SpanKind | undefined) {
-  if (kind === SpanKind.CLIENT) statements++;
-  return noSpan;
-}
+const nothing = trace.wrapSpanContext({ traceId: '', spanId: '', traceFlags: 0 });
+const recorded = Object.assign(Object.create(nothing) as Span, { isRecording: () => true });
 
 async function bySync(): Promise<number> {
   trace.setGlobalTracerProvider({ getTracer: () => counter });

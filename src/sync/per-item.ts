@@ -3,7 +3,7 @@ import {
   type ConcurrentOptions,
   concurrently,
   type Stage,
-  type Worker,
+  type StageContext,
 } from '../pipeline/index.ts';
 import type { DeclaredContent } from './declared.ts';
 
@@ -20,7 +20,10 @@ import type { DeclaredContent } from './declared.ts';
  */
 export function perItem(
   name: string,
-  work: Worker<DeclaredContent, DeclaredContent>,
+  work: (
+    item: DeclaredContent,
+    context: StageContext,
+  ) => Answer<DeclaredContent> | PromiseLike<Answer<DeclaredContent>>,
   { limit = 16, ...options }: Partial<ConcurrentOptions> = {},
 ): Stage<DeclaredContent> {
   return concurrently<DeclaredContent>(
