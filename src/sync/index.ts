@@ -58,14 +58,17 @@ export { type RepositoriesFaceOptions, repositoriesFace } from './face.ts';
 export { OnDemand } from './fetch.ts';
 export { type Collected, type CollectOptions, collectGarbage } from './garbage.ts';
 export { perItem } from './per-item.ts';
-export type {
-  PluginContext,
-  Served,
-  ServedDocument,
-  ServedFile,
-  ServeRequest,
-  SyncPlugin,
-  VersionView,
+export {
+  type PluginContext,
+  type PluginSettings,
+  pluginSettings,
+  type Served,
+  type ServedDocument,
+  type ServedFile,
+  type ServeRequest,
+  type SyncPlugin,
+  upstreamUrl,
+  type VersionView,
 } from './plugin.ts';
 export type { StepProgress } from './progress.ts';
 export {
@@ -102,5 +105,11 @@ export {
   type SyncResult,
   sync,
 } from './sync.ts';
+export {
+  definePlugin,
+  pluginOf,
+  type SyncRepositoryOptions,
+  syncRepository,
+} from './sync-repository.ts';
 export { type DamagedArtifact, type VerifyOptions, verifyArtifacts } from './verify.ts';
 export type { VersionCounts } from './version.ts';

@@ -1,5 +1,5 @@
-import type { z } from 'zod';
-import type { Downloader } from '../artifacts/index.ts';
+import { z } from 'zod';
+import type { ArtifactStore, Downloader } from '../artifacts/index.ts';
 import type { Pipeline } from '../pipeline/index.ts';
 import type { ContentType } from './content-type.ts';
 import type { DeclaredContent } from './declared.ts';
@@ -10,13 +10,38 @@ import type { FirstStage } from './sync.ts';
 export interface PluginContext {
   /** What fetches metadata; the sync fetches the files of what is declared. */
   readonly downloader: Downloader;
+  /** Where bytes go. Undefined: the repository's files are on demand, and nothing can be fetched into a store now. */
+  readonly store: ArtifactStore | undefined;
 }
 
+/** What every repository may be told, whatever its plugin is: of `SyncOptions`. Extend it by the plugin's own. */
+export const pluginSettings = z.strictObject({
+  policy: z.enum(['immediate', 'on demand']).optional(),
+  mirror: z.boolean().optional(),
+  onItemError: z.enum(['fail', 'skip']).optional(),
+  skipLimit: z.int().min(0).optional(),
+});
+
+export type PluginSettings = z.output<typeof pluginSettings>;
+
+/** An http or https URL for settings. It is stored and shown, so it has no password: that is for the downloader's headers. */
+export const upstreamUrl = z.string().superRefine((text, context) => {
+  const url = URL.parse(text);
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (!url || !isHttp)
+    context.addIssue({ code: 'custom', message: 'expected a URL that begins with http:// or https://' });
+  else if (url.username !== '' || url.password !== '')
+    context.addIssue({
+      code: 'custom',
+      message: "expected no user and no password: give them to the downloader, by its option 'headers'",
+    });
+});
+
 /** A kind of repository: what its upstream says, and how its versions are served. */
-export interface SyncPlugin<Settings = unknown> {
+export interface SyncPlugin<Settings extends PluginSettings = PluginSettings> {
   /** As repositories name it. */
   readonly name: string;
-  /** Of a repository's settings. */
+  /** Of a repository's settings: `pluginSettings`, extended. */
   readonly settings: z.ZodType<Settings>;
   readonly contentTypes: readonly ContentType[];
   /** What upstream says should be there. */
