@@ -94,9 +94,10 @@ export class NpmUpstream {
   /** Requests so far, by what they are for. */
   get counts(): { readonly packuments: number; readonly manifests: number; readonly tarballs: number } {
     const paths = this.server.requests.map(({ path }) => path);
-    const tarballs = paths.filter((path) => path.includes('/-/')).length;
+    const tarballs = paths.filter((path) => path.endsWith('.tgz')).length;
     const packuments = paths.filter((path) => !path.slice(1).includes('/')).length;
-    return { packuments, tarballs, manifests: paths.length - tarballs - packuments };
+    const manifests = paths.filter((path) => /^\/[^/]+\/\d[^/]*$/.test(path)).length;
+    return { packuments, manifests, tarballs };
   }
 
   /** Forgets the requests so far. */

@@ -106,13 +106,16 @@ export class Crawl {
     const releases = (isDependency ? best : select)(packument, wanted);
     if (releases.length === 0) {
       if (!isDependency)
-        throw new InvalidContentError('npm-version', `no version of ${name} is ${JSON.stringify(wanted)}`);
+        throw new InvalidContentError(
+          'npm-version',
+          `no version of ${name} is ${JSON.stringify(wanted)}; it has ${packument.releases.length}, and ${packument.unusable} that cannot be used`,
+        );
       this.#context.count('dependencies not found');
     }
     for (const release of releases) this.#declare(packument, release);
   }
 
-  #packument(name: string): Promise<Packument> {
+  async #packument(name: string): Promise<Packument> {
     const asked = this.#packuments.get(name);
     if (asked) return asked;
     const { url, maxPackages } = this.#settings;
@@ -123,6 +126,8 @@ export class Crawl {
       );
     const asking = fetchPackument(this.#downloader, url, name, this.#signal);
     this.#packuments.set(name, asking);
+    const { unusable } = await asking;
+    if (unusable > 0) this.#context.count('versions that cannot be used', unusable);
     return asking;
   }
 

@@ -13,7 +13,7 @@ const releaseSchema = z.looseObject({
   optionalDependencies: textsSchema,
   peerDependencies: textsSchema,
   peerDependenciesMeta: z.record(z.string(), z.looseObject({ optional: z.boolean().optional() })).catch({}),
-  deprecated: z.unknown(),
+  deprecated: z.unknown().optional(),
   dist: z.looseObject({
     tarball: z.string(),
     integrity: z.string().optional(),
@@ -41,8 +41,10 @@ export interface Packument {
   readonly name: string;
   readonly distTags: Readonly<Record<string, string>>;
   readonly deprecated: Readonly<Record<string, string>>;
-  /** The newest first. What is no version, or has no tarball, is not among them. */
+  /** The newest first. */
   readonly releases: readonly Release[];
+  /** How many more there are whose number is no version, or that have no tarball. */
+  readonly unusable: number;
 }
 
 /** Throws as `downloader.json`, and InvalidContentError when it is not a package's document, or not that package's. */
@@ -83,6 +85,7 @@ export async function fetchPackument(
     name,
     distTags: data['dist-tags'],
     deprecated,
+    unusable: Object.keys(data.versions).length - releases.length,
     releases: releases.sort((a, b) => semver.rcompare(a.version, b.version)),
   };
 }
