@@ -22,13 +22,16 @@ export function definePlugin<Settings extends PluginSettings>(
 }
 
 export interface SyncRepositoryOptions
-  extends Pick<ChangeOptions, 'store' | 'downloader' | 'signal' | 'onProgress' | 'stages'> {
+  extends Pick<
+    ChangeOptions,
+    'store' | 'downloader' | 'signal' | 'onProgress' | 'stages' | 'onItemError' | 'skipLimit'
+  > {
   /** Those that the program knows. */
   readonly plugins: readonly SyncPlugin[];
 }
 
 /**
- * Syncs a repository by its plugin and its settings, as they are in the database. Throws MisuseError when no such plugin is
+ * Syncs a repository by its plugin and its settings, as they are in the database; `options` win over them. Throws MisuseError when no such plugin is
  * given, or the settings are not its own; else as `sync`.
  */
 export async function syncRepository(
@@ -51,8 +54,8 @@ export async function syncRepository(
   };
   try {
     return await sync(on, repository, plugin.first(settings, context), {
-      ...options,
       ...{ policy, mirror, onItemError, skipLimit },
+      ...options,
       downloader,
       stages: pipeline,
     });
