@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type PackedPackage, packInstalled, packumentOf } from '../../examples/sync/packages.ts';
 import { npmPlugin } from '../../src/plugins/index.ts';
 import { type DeclaredContent, each, STAGES, type SyncResult } from '../../src/sync/index.ts';
-import { cutAfter, ScriptedServer, silent, status, whole } from '../artifacts/support/server.ts';
+import { ScriptedServer, silent, status, whole } from '../artifacts/support/server.ts';
 import { rows } from '../support/sql.ts';
-import { NpmUpstream } from '../support/upstreams.ts';
+import { cut, NpmUpstream } from '../support/upstreams.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Bench, failureOf } from './support.ts';
 
@@ -410,7 +410,7 @@ describe('of a registry that fails', () => {
     const a = await packed('ret');
     upstream.publish(a);
     upstream.failManifest(a, status(503), status(429, { 'retry-after': '0' }));
-    upstream.failTarball(a, cutAfter(10, a.tarball), status(503));
+    upstream.failTarball(a, cut, status(503));
     const result = await bench.sync(await fresh({ packages: [a.name] }));
     expect(result.counts.present).toBe(2);
   });

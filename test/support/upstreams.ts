@@ -4,6 +4,12 @@ import { type Answer, type ScriptedServer, whole } from '../artifacts/support/se
 
 export const sha256Of = (body: string | Buffer) => createHash('sha256').update(body).digest('hex');
 
+/** Announces more than it sends, and cuts the connection. */
+export const cut: Answer = (response) => {
+  response.writeHead(200, { 'content-length': 1_000 });
+  response.write('a,', () => response.destroy());
+};
+
 const encoded = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
 /** Publishes files under a folder of the server, with a PULP_MANIFEST that lists them. Gives the folder's URL. */
