@@ -41,7 +41,7 @@ export const upstreamUrl = z.string().superRefine((text, context) => {
 export interface SyncPlugin<Settings extends PluginSettings = PluginSettings> {
   /** As repositories name it. */
   readonly name: string;
-  /** Of a repository's settings: `pluginSettings`, extended. */
+  /** Schema of the settings that a repository has: `pluginSettings`, extended. */
   readonly settings: z.ZodType<Settings>;
   readonly contentTypes: readonly ContentType[];
   /** What upstream says should be there. */

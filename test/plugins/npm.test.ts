@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type PackedPackage, packInstalled, packumentOf } from '../../examples/sync/packages.ts';
 import { npmPlugin } from '../../src/plugins/index.ts';
-import { type DeclaredContent, each, STAGES, type SyncResult } from '../../src/sync/index.ts';
+import {
+  type DeclaredContent,
+  each,
+  STAGES,
+  type SyncResult,
+  updateRepository,
+} from '../../src/sync/index.ts';
 import { ScriptedServer, silent, status, whole } from '../artifacts/support/server.ts';
 import { rows } from '../support/sql.ts';
 import { cut, NpmUpstream } from '../support/upstreams.ts';
@@ -112,8 +118,12 @@ describe('packages of a registry', () => {
     const repository = await fresh({ packages: [a.name], policy: 'on demand' });
     await bench.sync(repository);
     expect(upstream.counts.tarballs).toBe(0);
-    const other = await fresh({ packages: [a.name] });
-    await bench.sync(other);
+    const settings = { url: upstream.url, packages: [a.name] };
+    await updateRepository(bench.db, repository, { plugin: 'npm', settings });
+    expect(await bench.sync(repository)).toMatchObject({ version: 1, changed: false });
+    expect(upstream.counts).toMatchObject({ manifests: 1, tarballs: 1 });
+    expect(await stored([a])).toEqual({ files: 1, contents: 1 });
+    await bench.sync(repository);
     expect(upstream.counts).toMatchObject({ manifests: 1, tarballs: 1 });
   });
 });
