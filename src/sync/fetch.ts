@@ -5,8 +5,14 @@ import {
   type Digests,
   type Downloader,
 } from '../artifacts/index.ts';
-import type { Database } from '../client/index.ts';
-import { fillArtifacts, remotesOfFile, reserveArtifacts, settleArtifacts } from '../queries/repositories.ts';
+import { type Database, reading } from '../client/index.ts';
+import {
+  artifactsOf,
+  fillArtifacts,
+  remotesOfFile,
+  reserveArtifacts,
+  settleArtifacts,
+} from '../queries/repositories.ts';
 import type { Executor } from '../query/index.ts';
 
 /** Fetches files that are on demand: each once, however many ask for it in this process. */
@@ -23,33 +29,31 @@ export class OnDemand {
   }
 
   /**
-   * The SHA-256 of a file that is in the store afterwards. Every remote that has it is tried. `sha256`: what the file is known
-   * to be, where the store has lost its bytes. Throws ArtifactMissingError when no remote has it any more, and as
-   * `downloader.download`. Who gives up waiting stops nobody else's download.
+   * The SHA-256 of a file that is in the store afterwards. Every remote that has it is tried. Throws ArtifactMissingError when
+   * no remote has it any more, and as `downloader.download`. Who gives up waiting stops nobody else's download.
    */
-  fetch(contentId: string, path: string, describe = path, sha256?: string): Promise<string> {
+  fetch(contentId: string, path: string, describe = path): Promise<string> {
     const key = `${contentId} ${path}`;
     let fetching = this.#underWay.get(key);
     if (!fetching) {
-      fetching = this.#fetch(contentId, path, describe, sha256).finally(() => this.#underWay.delete(key));
+      fetching = this.#fetch(contentId, path, describe).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, fetching);
     }
     return fetching;
   }
 
-  async #fetch(
-    contentId: string,
-    path: string,
-    describe: string,
-    known: string | undefined,
-  ): Promise<string> {
-    const remotes = await remotesOfFile(this.#on, { contentId, path });
-    const [first] = remotes;
-    if (!first) throw new ArtifactMissingError(known ?? describe);
+  async #fetch(contentId: string, path: string, describe: string): Promise<string> {
+    // Another one may have had it meanwhile. Bytes that the store has lost are fetched again, if they are the same.
+    const files = await artifactsOf(reading(this.#on), { contentIds: [contentId] });
+    const known = files.find((one) => one.path === path);
+    const digest = known?.sha256 ?? undefined;
+    if (digest !== undefined && known?.state === 'stored' && (await this.#store.has(digest))) return digest;
+    const remotes = await remotesOfFile(reading(this.#on), { contentId, path });
+    if (remotes.length === 0) throw new ArtifactMissingError(digest ?? describe);
     const sha256 = await storeFile(this.#on, this.#store, this.#downloader, {
       remotes,
       describe,
-      ...(known === undefined ? {} : { digests: { sha256: known } }),
+      ...(digest === undefined ? {} : { digests: { sha256: digest } }),
     });
     await fillArtifacts(this.#on, { contentIds: [contentId], paths: [path], sha256s: [sha256] });
     return sha256;
