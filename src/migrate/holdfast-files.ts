@@ -497,6 +497,7 @@ CREATE TABLE IF NOT EXISTS holdfast.content_artifact (
   PRIMARY KEY (content_id, path)
 );
 CREATE INDEX IF NOT EXISTS content_artifact_sha256 ON holdfast.content_artifact (sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS content_artifact_path ON holdfast.content_artifact (path);
 
 -- Where a repository is filled from.
 CREATE TABLE IF NOT EXISTS holdfast.remote (

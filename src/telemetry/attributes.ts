@@ -1,5 +1,5 @@
 /**
- * Attribute names. Those of OpenTelemetry's stable semantic conventions for database clients are written down
+ * Attribute names. Those of OpenTelemetry's stable semantic conventions for database clients and HTTP servers are written down
  * here, so that production code needs only the API package; the rest is Holdfast's own.
  */
 export const DB_SYSTEM_NAME = 'db.system.name';
@@ -37,3 +37,7 @@ export const STAGE_WAITING_MS = 'holdfast.pipeline.waiting_ms';
 export const STAGE_BLOCKED_MS = 'holdfast.pipeline.blocked_ms';
 export const STAGE_WORKING_MS = 'holdfast.pipeline.working_ms';
 export const STAGE_PEAK_QUEUED = 'holdfast.pipeline.peak_queued';
+
+export const HTTP_METHOD = 'http.request.method';
+export const HTTP_ROUTE = 'http.route';
+export const HTTP_STATUS = 'http.response.status_code';

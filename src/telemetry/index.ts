@@ -19,6 +19,7 @@ export {
 } from './observer.ts';
 export { type ObservedDatabase, openTelemetry } from './open-telemetry.ts';
 export { type StageFigures, StageTelemetry, stageAttributes } from './pipeline.ts';
+export { inRequest } from './request.ts';
 export { inSpan, type OperationSpan } from './span.ts';
 export { silentTelemetry, type Telemetry } from './telemetry.ts';
 export { traceContext, withRemoteParent } from './trace-context.ts';

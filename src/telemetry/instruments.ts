@@ -3,6 +3,7 @@ import { observePools } from './pool-gauges.ts';
 
 /** The bounds that the semantic conventions ask for, in seconds. */
 const DURATION_BOUNDS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+const REQUEST_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const RETRY_BOUNDS = [0, 1, 2, 3, 5, 8, 12, 16, 32, 64];
 
 export type Instruments = ReturnType<typeof createInstruments>;
@@ -15,6 +16,11 @@ export function createInstruments(meter: Meter) {
       unit: 's',
       description: 'Duration of database client operations.',
       advice: { explicitBucketBoundaries: DURATION_BOUNDS_S },
+    }),
+    requests: meter.createHistogram('http.server.request.duration', {
+      unit: 's',
+      description: 'Duration of HTTP server requests.',
+      advice: { explicitBucketBoundaries: REQUEST_BOUNDS_S },
     }),
     retries: meter.createHistogram('holdfast.transaction.retries', {
       unit: '{retry}',

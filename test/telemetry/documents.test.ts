@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,6 +8,8 @@ import { commandsFace, defineCommands } from '../../src/commands/index.ts';
 import { connect, runJanitor } from '../../src/index.ts';
 import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import { each, Pipeline } from '../../src/pipeline/index.ts';
+import { serveRepositories } from '../../src/serving/index.ts';
+import { directoryStore } from '../../src/sync/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { temporaryFolder } from '../artifacts/support/files.ts';
@@ -52,6 +55,10 @@ beforeAll(async () => {
   await using folder = await temporaryFolder();
   const into = await openStore(folder.path);
   await downloader.store({ urls: [server.script('/a', whole('body'))], into });
+  const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-telemetry-')));
+  const repositories = serveRepositories({ db, store });
+  expect((await repositories.fetch(new Request('http://localhost/none/at-all'))).status).toBe(404);
+  await repositories.close();
   await telemetry.metrics();
 });
 afterAll(() => telemetry.stop());
