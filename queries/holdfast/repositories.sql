@@ -26,7 +26,10 @@ LIMIT @page::INT8;
 
 -- name: HolderOf :maybe
 -- Who holds the work on a repository now: by primary key.
-SELECT session_id AS "holder!" FROM holdfast.active_work WHERE kind = @kind AND target = @target;
+SELECT w.session_id AS "holder!", s.component, s.instance
+FROM holdfast.active_work AS w
+JOIN holdfast.session AS s ON s.session_id = w.session_id
+WHERE w.kind = @kind AND w.target = @target;
 
 -- name: OpenVersion :one
 -- Begins a version, and what is told of the run: by primary key. Called when no version of the repository is open; another

@@ -151,19 +151,28 @@ export interface HolderOfParams {
 
 export interface HolderOfRow {
   readonly holder: string;
+  readonly component: string;
+  readonly instance: string;
 }
 
 /** Who holds the work on a repository now: by primary key. */
 export const holderOf = maybe<HolderOfParams, HolderOfRow>({
   name: 'HolderOf',
-  text: 'SELECT session_id AS holder FROM holdfast.active_work WHERE kind = $1 AND target = $2',
+  text: `SELECT w.session_id AS holder, s.component, s.instance
+FROM holdfast.active_work AS w
+JOIN holdfast.session AS s ON s.session_id = w.session_id
+WHERE w.kind = $1 AND w.target = $2`,
   operation: 'SELECT',
   collection: 'holdfast.active_work',
   params: [
     ['kind', text],
     ['target', text],
   ],
-  columns: [['holder', uuid]],
+  columns: [
+    ['holder', uuid],
+    ['component', text],
+    ['instance', text],
+  ],
 });
 
 export interface OpenVersionParams {

@@ -18,14 +18,17 @@ export class RepositoryBusyError extends HoldfastError {
   /** The session that does; undefined: it backs off, its kind is paused, or another one has just had it. */
   readonly sessionId: string | undefined;
 
-  constructor(repository: string, sessionId: string | undefined) {
+  constructor(
+    repository: string,
+    by: { readonly holder: string; readonly component: string; readonly instance: string } | undefined,
+  ) {
     super(
-      sessionId === undefined
-        ? `${repository} cannot be changed now: it backs off, its kind is paused, or another one has just had it`
-        : `${repository} is being changed by session ${sessionId}`,
+      by
+        ? `${repository} is being changed by session ${by.holder} of ${by.component}, ${by.instance}`
+        : `${repository} cannot be changed now: it backs off, its kind is paused, or another one has just had it`,
     );
     this.repository = repository;
-    this.sessionId = sessionId;
+    this.sessionId = by?.holder;
   }
 }
 

@@ -33,7 +33,7 @@ export async function withRepository<T>(
   const [taken] = await on.claim({ kind: REPOSITORY_KIND, candidates: () => [name] });
   if (!taken) {
     const holder = await holderOf(on, { kind: REPOSITORY_KIND, target: name });
-    throw new RepositoryBusyError(name, holder?.holder);
+    throw new RepositoryBusyError(name, holder);
   }
   await using work = taken;
   // Read again: the holder before may have changed it until now.

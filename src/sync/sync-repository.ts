@@ -31,8 +31,8 @@ export interface SyncRepositoryOptions
 }
 
 /**
- * Syncs a repository by its plugin and its settings, as they are in the database; `options` win over them. Throws MisuseError when no such plugin is
- * given, or the settings are not its own; else as `sync`.
+ * Syncs a repository by its plugin and its settings, as they are in the database; what the options say of failed items wins
+ * over them. Throws MisuseError when no such plugin is given, or the settings are not its own; else as `sync`.
  */
 export async function syncRepository(
   on: Changer,
