@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import * as tar from 'tar';
+import { Bars } from '../../src/cli/support/bars.ts';
 import { connect, type Database, sql } from '../../src/index.ts';
 import { createTables, datasets, type Operation } from './pipeline.ts';
 
@@ -69,37 +69,37 @@ function startWorker(url: string): void {
 
 /** Bars on a terminal; elsewhere a line whenever the numbers have changed. */
 class Progress {
-  readonly #bars = new Map<Operation, SingleBar>();
-  readonly #multi: MultiBar | undefined;
+  readonly #total: number;
+  readonly #bars: Bars | undefined;
   #line = '';
 
-  constructor(total: number) {
-    if (!process.stdout.isTTY) return;
-    this.#multi = new MultiBar(
-      { format: '{operation} {bar} {value}/{total}', hideCursor: true },
-      Presets.legacy,
-    );
-    for (const operation of datasets.operations)
-      this.#bars.set(operation, this.#multi.create(total, 0, { operation: operation.padEnd(10) }));
+  static async of(total: number): Promise<Progress> {
+    return new Progress(total, process.stdout.isTTY ? await Bars.on(process.stdout, 10) : undefined);
+  }
+
+  private constructor(total: number, bars: Bars | undefined) {
+    this.#total = total;
+    this.#bars = bars;
   }
 
   show(done: ReadonlyMap<Operation, number>): void {
-    for (const [operation, bar] of this.#bars) bar.update(done.get(operation) ?? 0);
+    for (const operation of datasets.operations)
+      this.#bars?.show(operation, done.get(operation) ?? 0, this.#total);
     const line = datasets.operations
       .map((operation) => `${operation} ${done.get(operation) ?? 0}`)
       .join(', ');
-    if (!this.#multi && line !== this.#line) console.log(`${line}; killed ${killed}`);
+    if (!this.#bars && line !== this.#line) console.log(`${line}; killed ${killed}`);
     this.#line = line;
   }
 
   stop(): void {
-    this.#multi?.stop();
+    this.#bars?.stop();
   }
 }
 
 /** Until every operation of every dataset is OK; one worker after the other is killed meanwhile. */
 async function finish(db: Database, names: readonly string[], deaths: number) {
-  const progress = new Progress(names.length);
+  const progress = await Progress.of(names.length);
   const mostKills = killed + deaths;
   for (;;) {
     const statuses = await datasets.statusMany(db, names.map(idOf));

@@ -19,6 +19,7 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./operations.ts'),
   () => import('./commands.ts'),
   () => import('./workflows.ts'),
+  () => import('./repo.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

@@ -17,13 +17,14 @@ export function databaseUrl(option: string | undefined): string {
   return url;
 }
 
-/** Connects, does it, and closes. */
+/** Connects, does it, and closes. `connections`: at most so many at once. */
 export async function withDatabase<T>(
   option: string | undefined,
   act: (db: Database) => Promise<T>,
+  { connections = 1 } = {},
 ): Promise<T> {
   const url = databaseUrl(option);
   const { connect } = await import('../../index.ts');
-  await using db = await connect({ url, pool: { max: 1 } });
+  await using db = await connect({ url, pool: { max: connections } });
   return await act(db);
 }
