@@ -246,7 +246,7 @@ test('serve answers until it is told to end', async () => {
     [Symbol.asyncIterator]()
     .next()
     .then(({ value }) => [value as string]);
-  const at = /^serving at (\S+);/.exec(line)![1]!;
+  const at = /^serving at (\S+);/.exec(line!)![1]!;
   expect((await get(at, `/${repository}/a`)).body.toString()).toBe(body('a'));
   expect((await get(at, `/${repository}/PULP_MANIFEST`)).body.toString()).toBe(
     files.get(`${repository}/PULP_MANIFEST`),

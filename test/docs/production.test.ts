@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   activeWork,
   connect,
@@ -9,6 +13,18 @@ import {
   quarantinedWork,
   runJanitor,
 } from '../../src/index.ts';
+import { serveRepositories } from '../../src/serving/index.ts';
+import {
+  createRepository,
+  declare,
+  defineContentType,
+  deleteRepository,
+  directoryStore,
+  protectVersion,
+  repositoriesFace,
+  sync,
+  unprotectVersion,
+} from '../../src/sync/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
@@ -131,6 +147,74 @@ test('an operator has the rights to set, pause, resume, release and wake, and ca
   await db.kinds.wake('Mend', ['sick']);
   expect(await activeWork(db)).toBeInstanceOf(Array);
   await expect(db.startSession({ component: 'painter' })).rejects.toEqual(refused);
+});
+
+test('a worker has the rights to fill, change and delete repositories, and a janitor to tidy up behind them', async () => {
+  const file = defineContentType({
+    name: 'file',
+    metadata: z.strictObject({ path: z.string() }),
+    key: ({ path }) => [path],
+  });
+  const item = (path: string) =>
+    declare(file, { metadata: { path }, artifacts: [{ path, urls: ['http://127.0.0.1:9/'] }] });
+  const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-rights-')));
+  await using db = await connectAs('worker');
+  await using session = await db.startSession({ component: 'mirror' });
+  const policy = 'on demand';
+  await createRepository(db, 'r', { retain: 1 });
+  await sync(session, 'r', [item('a'), item('b')], { policy });
+  await sync(session, 'r', [item('b'), item('c')], { policy });
+  async function* broken() {
+    yield [item('d')];
+    throw new Error('upstream broke');
+  }
+  await expect(sync(session, 'r', broken(), { policy })).rejects.toThrow('upstream broke');
+  await using reader = await connectAs('reader');
+  const { fetch } = serveRepositories({ db: reader, store });
+  expect((await fetch(new Request('http://h/r/a'))).status).toBe(404);
+  await using operator = await connectAs('operator');
+  await protectVersion(operator, 'r', 2, 'release');
+  await unprotectVersion(operator, 'r', 2);
+  await deleteRepository(session, 'r');
+  await withAdmin(database.url, async (admin) => {
+    await admin.query(`INSERT INTO holdfast.artifact (sha256, size, state, used_at)
+      VALUES ('${'0'.repeat(64)}', 1, 'stored', now() - INTERVAL '1 day')`);
+    await admin.query("UPDATE holdfast.content SET used_at = now() - INTERVAL '1 day'");
+    await admin.query(`INSERT INTO holdfast.repository (repository_id, name, settings)
+      VALUES ('00000000-0000-4000-8000-000000000002', 'left', '{}')`);
+    await admin.query(`INSERT INTO holdfast.repository_version (repository_id, number, token)
+      VALUES ('00000000-0000-4000-8000-000000000002', 1, 1)`);
+    await admin.query(`INSERT INTO holdfast.repository_run (repository_id, token)
+      VALUES ('00000000-0000-4000-8000-000000000002', 1)`);
+    await admin.query(`INSERT INTO holdfast.repository_run (repository_id, token, state, ended_at)
+      VALUES ('00000000-0000-4000-8000-000000000002', 0, 'failed', now() - INTERVAL '1 year')`);
+  });
+  await using janitor = await connectAs('janitor');
+  const errors: unknown[] = [];
+  const service = runJanitor(janitor, {
+    countIntervalMs: 1,
+    historyIntervalMs: 1,
+    faces: [repositoriesFace({ store, graceMs: 60_000 })],
+    onError: (error) => errors.push(error),
+  });
+  await service.sweep();
+  await service.sweep();
+  await service.stop();
+  expect(errors).toEqual([]);
+  await withAdmin(database.url, async (admin) => {
+    for (const table of [
+      'content',
+      'content_artifact',
+      'remote_artifact',
+      'artifact',
+      'repository_version',
+    ]) {
+      const { rows } = await admin.query(`SELECT 1 FROM holdfast.${table}`);
+      expect([table, rows.length]).toEqual([table, 0]);
+    }
+    const { rows } = await admin.query('SELECT token, state FROM holdfast.repository_run');
+    expect(rows).toEqual([{ token: '1', state: 'failed' }]);
+  });
 });
 
 test('a reader reads every table and view, and changes none', async () => {
