@@ -74,7 +74,7 @@ export function register(program: Command): void {
     .action(diff);
   addUrlOption(repo.command('protect <repository> <version>'))
     .description('keep a version, whatever --retain says')
-    .requiredOption('--reason <text>', 'why; whoever wants to delete it reads that')
+    .requiredOption('--reason <text>', 'why; somebody who wants to delete it reads that')
     .action(protect);
   addUrlOption(repo.command('unprotect <repository> <version>'))
     .description('let a version be deleted again')
