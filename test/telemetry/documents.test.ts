@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +8,7 @@ import { connect, runJanitor } from '../../src/index.ts';
 import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import { each, Pipeline } from '../../src/pipeline/index.ts';
 import { serveRepositories } from '../../src/serving/index.ts';
-import { createRepository, directoryStore, repositoriesFace } from '../../src/sync/index.ts';
+import { createRepository, repositoriesFace } from '../../src/sync/index.ts';
 import * as attributes from '../../src/telemetry/attributes.ts';
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { temporaryFolder } from '../artifacts/support/files.ts';
@@ -47,7 +46,6 @@ beforeAll(async () => {
   const transitions = { begin: { from: null, to: 'on' } } as const;
   await defineWorkflow({ name: 'w', version: 1, states: ['on'], transitions }).start(db, 't', {});
   await new Pipeline([each<number>('any', () => {})]).run([1]);
-  const faces = [operationsFace, commandsFace(), workflowsFace()];
   await createRepository(db, 'r');
   const faces = [operationsFace, commandsFace(), workflowsFace(), repositoriesFace()];
   await using janitor = runJanitor(db, { pending: { any: async () => 2 }, faces });
@@ -57,8 +55,7 @@ beforeAll(async () => {
   await using folder = await temporaryFolder();
   const into = await openStore(folder.path);
   await downloader.store({ urls: [server.script('/a', whole('body'))], into });
-  const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-telemetry-')));
-  const repositories = serveRepositories({ db, store });
+  const repositories = serveRepositories({ db, store: into });
   expect((await repositories.fetch(new Request('http://localhost/none/at-all'))).status).toBe(404);
   await repositories.close();
   await telemetry.metrics();
