@@ -19,7 +19,8 @@ export async function install(
   spec: string,
   signal: AbortSignal,
 ): Promise<Installed> {
-  await mkdir(folder, { recursive: true });
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary, { recursive: true });
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'client', private: true }));
   const settings = {
     registry: `${registry}/`,
@@ -38,7 +39,7 @@ export async function install(
   await run('npm', ['install', spec, ...options, ...quiet], {
     cwd: folder,
     signal,
-    env: { ...Object.fromEntries(inherited), HOME: folder },
+    env: { ...Object.fromEntries(inherited), HOME: folder, TMPDIR: temporary },
   });
   const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { resolved?: string }>;

@@ -42,7 +42,7 @@ test('the mirror of a registry is right at each step, and npm installs from it, 
   await waitFor(async () => (await processesNaming(temporary)).length === 0);
 });
 
-test('an interrupted demo leaves no folder, no process and no database', async () => {
+test('an interrupted demo leaves no folder and no process', async () => {
   const child = spawn(process.execPath, [main], { env: env(), stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   for await (const line of createInterface({ input: child.stdout }))
