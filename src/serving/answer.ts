@@ -86,18 +86,24 @@ async function* passOn(
   failed: (error: Error) => void,
 ): AsyncGenerator<Uint8Array> {
   const hash = sha256 === undefined ? undefined : createHash('sha256');
+  let isSending = false;
   let [held, count]: [Uint8Array | undefined, number] = [undefined, 0];
   try {
     for await (const chunk of source) {
       count += chunk.length;
       if (count > size) break;
       hash?.update(chunk);
-      if (held) yield held;
+      if (held) {
+        isSending = true;
+        yield held;
+        isSending = false;
+      }
       held = chunk;
     }
     if (count !== size || hash?.digest('hex') !== sha256) throw new Error(DAMAGED);
   } catch (error) {
-    failed(error as Error);
+    // A client that leaves ends it where it waits for the next chunk to be wanted.
+    if (!isSending) failed(error as Error);
     throw error;
   }
   if (held) yield held;

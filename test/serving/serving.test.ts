@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -441,6 +443,51 @@ describe.each(SUITE_DRIVERS)('repositories over HTTP on %s', (driver) => {
     expect((await underWay).body.toString()).toBe(bodyOf('a'));
     await stopping;
     undo();
+  });
+
+  test('cut requests that do not end within the grace time', async () => {
+    await fill(['a'], { policy: 'on demand' });
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    const undo = upstream.answerBy(() => isAsked());
+    const other = await listenForRepositories({ db, store });
+    const underWay = get(other.url, `/${repository}/a`);
+    const cut = expect(underWay).rejects.toThrow(/hang up|ECONNRESET/);
+    await asked;
+    await other.stop({ graceMs: 1 });
+    await cut;
+    undo();
+  });
+
+  test('give a file of the store back when its client leaves half-way, and tell nobody of a failure', async () => {
+    const big = item('a');
+    files.set(`${repository}/a`, 'x'.repeat(20_000_000));
+    await fill([big]);
+    const opened: Readable[] = [];
+    const watched: ArtifactStore = Object.assign(Object.create(store), {
+      read: async (...args: Parameters<ArtifactStore['read']>) => {
+        const stream = await store.read(...args);
+        opened.push(stream);
+        return stream;
+      },
+    });
+    const told: unknown[] = [];
+    const onError = (error: unknown) => told.push(error);
+    await using other = await listenForRepositories({ db, store: watched, downloader, onError });
+    const { promise: left, resolve: hasLeft } = Promise.withResolvers<void>();
+    const leaving = request(`${other.url}/${repository}/a`, { agent: false }, (response) => {
+      response.once('data', () => {
+        leaving.destroy();
+        hasLeft();
+      });
+      response.on('error', () => {});
+    });
+    leaving.on('error', () => {});
+    leaving.end();
+    await left;
+    const [stream] = opened;
+    if (!stream!.closed) await new Promise((resolve) => stream!.once('close', resolve));
+    expect((await get(other.url, `/${repository}/a`)).body.length).toBe(20_000_000);
+    expect(told).toEqual([]);
   });
 
   test('cannot listen where another one does, and say so in one line', async () => {
