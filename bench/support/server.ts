@@ -8,7 +8,7 @@ import { migrate } from '../../src/index.ts';
 /** The embedded PostgreSQL with a folder of its own: durable, so fsync is on. */
 export interface BenchServer extends AsyncDisposable {
   readonly version: string;
-  /** Of a database that stays. */
+  /** URL of a database that is always there. */
   readonly adminUrl: string;
   /** A new database, READ COMMITTED by default as the packages beside expect; `ours` is migrated. */
   database(name: string, options?: { ours?: boolean }): Promise<string>;

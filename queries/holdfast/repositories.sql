@@ -237,7 +237,6 @@ SELECT count(*) AS "files!" FROM holdfast.remote_artifact WHERE remote_id = @rem
 -- name: RemoteContents :many
 -- A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
 -- primary key, contents and the repository's rows by theirs.
--- lint:ignore HL002 each content comes once
 SELECT p.content_id AS "content_id!", c.key_id, h.content_id AS held
 FROM (
   SELECT DISTINCT r.content_id FROM holdfast.remote_artifact AS r
@@ -520,7 +519,7 @@ SELECT (SELECT max(content_id::TEXT)::UUID FROM page) AS upto, (SELECT count(*) 
   (SELECT count(*) FROM files) AS "files!", (SELECT count(*) FROM remotes) AS "remotes!";
 
 -- name: DoomArtifacts :one
--- The same of artifacts that no content has: they are marked, so that no sync relies on them. Whoever needs one afterwards
+-- The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
 -- stores its bytes anew. Gives the last one looked at; null: there was none.
 WITH cutoff AS (
   SELECT LEAST(now() - @grace_ms::INT8 * INTERVAL '1 millisecond',

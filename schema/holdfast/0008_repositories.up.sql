@@ -1,4 +1,4 @@
--- Repositories, their versions, and what is in them. Whoever changes a repository holds the work on it (kind repository:sync,
+-- Repositories, their versions, and what is in them. A session that changes a repository holds the work on it (kind repository:sync,
 -- target its name), and every write of a version proves that in its transaction. There are no foreign keys: rows go in by the
 -- hundred thousand, and each is written together with what it needs. What protects content and artifacts from the garbage
 -- collector is used_at: a sync that finds one which its repository does not hold yet sets it before it relies on it.

@@ -1776,7 +1776,7 @@ export interface DoomArtifactsRow {
 }
 
 /**
- * The same of artifacts that no content has: they are marked, so that no sync relies on them. Whoever needs one afterwards
+ * The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
  * stores its bytes anew. Gives the last one looked at; null: there was none.
  */
 export const doomArtifacts = one<DoomArtifactsParams, DoomArtifactsRow>({

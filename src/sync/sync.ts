@@ -175,7 +175,7 @@ class Change {
     } catch (error) {
       await this.#progress.stop();
       const isCanceled = this.#options.signal?.aborted && this.#options.signal.reason === error;
-      // Whoever has lost the work leaves it to the next holder; another failure to tidy up hides nothing.
+      // A worker that has lost the work leaves it to the next holder; a failure to tidy up hides nothing.
       if (!this.#work.signal.aborted)
         await version.discard(isCanceled ? 'canceled' : 'failed', causeOf(error)).catch(() => {});
       throw error;

@@ -44,8 +44,8 @@ export interface Member {
 type Transact = <T>(body: TransactionBody<T>, options?: TransactOptions) => Promise<T>;
 
 /**
- * Takes back what an open version has changed, page by page, and the version with it. Whoever calls it may be killed: the next
- * one goes on. Nothing happens when the version is not open any more.
+ * Takes back what an open version has changed, page by page, and the version with it. A caller that is killed leaves
+ * the rest to the next one. Nothing happens when the version is not open any more.
  */
 export async function discardVersion(
   transact: Transact,
