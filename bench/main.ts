@@ -6,7 +6,6 @@
  * Writes bench/results/latest.json and docs/performance.md. With --only or --quick nothing is written: what the page
  * shows is of one run.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -22,6 +21,7 @@ import { loops } from './sections/loops.ts';
 import { queues, statementCounts } from './sections/queues.ts';
 import { transactions } from './sections/transactions.ts';
 import { zombie } from './sections/zombie.ts';
+import { installPeers } from './support/packages.ts';
 import { machine, startServer } from './support/server.ts';
 import { writePage } from './write-page.ts';
 
@@ -68,8 +68,7 @@ const latest = file('results/latest.json');
 const before = existsSync(latest) ? (JSON.parse(await readFile(latest, 'utf8')) as Results) : undefined;
 
 async function measure(): Promise<Results> {
-  if (!existsSync(file('node_modules')))
-    execFileSync('npm', ['ci', '--prefer-offline'], { cwd: file('.'), stdio: 'inherit' });
+  installPeers();
   await using server = await startServer();
   const result: Partial<Record<keyof Results, unknown>> = {
     measuredAt: new Date().toISOString(),

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { platform } from 'node:process';
 import { type Figure, figure } from '../support/measure.ts';
+import { processorUsBelow } from '../support/processors.ts';
 import type { BenchServer } from '../support/server.ts';
 import { BATCH, systems } from './queues.ts';
 
@@ -32,14 +32,14 @@ export async function costs(server: BenchServer, runs: number, quick: boolean): 
       const samples: Record<'wal' | 'client' | 'server', number[]> = { wal: [], client: [], server: [] };
       for (let run = 0; run < Math.min(runs, 3); run++) {
         await system.fill(BACKLOG + jobs + WORKERS * batch);
-        const lsn = await walPosition(server, url);
+        const lsn = await server.walPosition(url);
         const client = process.cpuUsage();
-        const before = serverCpuUs();
+        const before = processorUsBelow();
         await system.run(jobs, WORKERS);
         const { user, system: kernel } = process.cpuUsage(client);
-        samples.server.push((serverCpuUs() - before) / jobs);
+        samples.server.push((processorUsBelow() - before) / jobs);
         samples.client.push((user + kernel) / jobs);
-        samples.wal.push(((await walPosition(server, url)) - lsn) / jobs);
+        samples.wal.push(((await server.walPosition(url)) - lsn) / jobs);
       }
       await system.close();
       found.push({
@@ -52,35 +52,4 @@ export async function costs(server: BenchServer, runs: number, quick: boolean): 
       });
     }
   return found;
-}
-
-async function walPosition(server: BenchServer, url: string): Promise<number> {
-  const { rows } = await server.run(url, "SELECT pg_current_wal_insert_lsn() - '0/0'::PG_LSN AS bytes");
-  return Number(rows[0].bytes);
-}
-
-const TICK_US = 10_000;
-
-/** Processor time of the processes below this one, the ended ones among them included. Linux only; else 0. */
-function serverCpuUs(): number {
-  if (platform !== 'linux') return 0;
-  const kinds = new Map<number, { parent: number; ticks: number }>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const text = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0);
-      kinds.set(Number(name), { parent: Number(fields[1]), ticks });
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  const isBelow = (pid: number): boolean => {
-    const parent = kinds.get(pid)?.parent;
-    return parent !== undefined && (parent === process.pid || isBelow(parent));
-  };
-  let ticks = 0;
-  for (const [pid, one] of kinds) if (isBelow(pid)) ticks += one.ticks;
-  return ticks * TICK_US;
 }

@@ -180,11 +180,6 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
-async function walPosition(server: BenchServer, url: string): Promise<number> {
-  const { rows } = await server.run(url, "SELECT pg_current_wal_insert_lsn() - '0/0'::PG_LSN AS bytes");
-  return Number(rows[0].bytes);
-}
-
 /** Jobs a second over some seconds while the queue does not run dry, and bytes of WAL a job. */
 async function measureLoop(
   server: BenchServer,
@@ -201,13 +196,13 @@ async function measureLoop(
   );
   try {
     await sleep(1_000);
-    const wal = await walPosition(server, store.url);
+    const wal = await server.walPosition(store.url);
     const before = await store.done();
     const started = performance.now();
     await sleep(seconds * 1_000);
     const after = await store.done();
     const elapsed = (performance.now() - started) / 1_000;
-    const bytes = (await walPosition(server, store.url)) - wal;
+    const bytes = (await server.walPosition(store.url)) - wal;
     if (after > backlog - 500) throw new Error(`${replica.system}: its queue of ${backlog} ran dry`);
     const jobs = after - before;
     return { rate: jobs / elapsed, walBytes: jobs >= 100 ? bytes / jobs : undefined };

@@ -14,6 +14,8 @@ export interface BenchServer extends AsyncDisposable {
   database(name: string, options?: { ours?: boolean }): Promise<string>;
   /** Runs statements on a database with a connection of its own. */
   run(url: string, ...texts: readonly string[]): Promise<pg.QueryResult>;
+  /** Bytes of write-ahead log so far, of the whole server. */
+  walPosition(url: string): Promise<number>;
 }
 
 export async function startServer(): Promise<BenchServer> {
@@ -35,6 +37,10 @@ export async function startServer(): Promise<BenchServer> {
     version: `PostgreSQL ${String(rows[0].server_version).split(' ')[0]}`,
     adminUrl: server.url,
     run,
+    async walPosition(url) {
+      const { rows } = await run(url, "SELECT pg_current_wal_insert_lsn() - '0/0'::PG_LSN AS bytes");
+      return Number(rows[0].bytes);
+    },
     async database(name, { ours = false } = {}) {
       await run(
         server.url,
