@@ -65,10 +65,10 @@ WHERE c.queue = @queue AND c.target = @target AND c.sequence = ANY(ARRAY(
 ))
 ORDER BY c.sequence;
 
--- name: MarkCommands :one
+-- name: MarkCommands :exec
 -- What became of commands of a target (parallel arrays, by primary key; empty text for no reason and no result; a delay in
 -- milliseconds, 0 for none), and when to look at the target again (@due_ms; null: nothing is pending). One statement, in
--- the transaction that has changed the target. Gives how many were pending until now.
+-- the transaction that has changed the target.
 WITH marked AS (
   UPDATE holdfast.command AS c
   SET state = m.state, reason = NULLIF(m.reason, ''), result = NULLIF(m.result, '')::JSONB,
@@ -80,13 +80,10 @@ WITH marked AS (
   WHERE c.queue = @queue AND c.target = @target AND c.sequence = m.sequence AND c.sequence = ANY(@sequences::INT8[])
     AND c.state = 'pending'
   RETURNING c.sequence
-), due AS (
-  UPDATE holdfast.command_target
-  SET due_at = now() + sqlc.narg(due_ms)::INT8 * INTERVAL '1 millisecond'
-  WHERE queue = @queue AND target = @target
-  RETURNING target
 )
-SELECT (SELECT count(*) FROM marked) AS "marked!", (SELECT count(*) FROM due) AS "targets!";
+UPDATE holdfast.command_target
+SET due_at = now() + sqlc.narg(due_ms)::INT8 * INTERVAL '1 millisecond'
+WHERE queue = @queue AND target = @target;
 
 -- name: WakeTargets :execrows
 -- Makes consumers look at targets with pending commands at once: by primary key.

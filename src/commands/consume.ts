@@ -11,7 +11,7 @@ import {
 } from '../base/index.ts';
 import { lockTarget, markCommands, pendingCommands } from '../queries/commands.ts';
 import { COMMAND, inSpan, KIND, withRemoteParent } from '../telemetry/index.ts';
-import type { Transaction } from '../transact/index.ts';
+import { seal, type Transaction } from '../transact/index.ts';
 import {
   backoffDelayMs,
   DEFAULT_BACKOFF,
@@ -127,14 +127,15 @@ export class Batch {
   }
 
   async run(): Promise<CommandOutcome[]> {
+    const { session } = this.#work;
     for (;;) {
       try {
-        // The end is sent last: until then claims go on on CockroachDB, where they wait for a row that is being written.
-        await this.#work.transact((tx) => this.#carryOut(tx), {
-          name: this.#host.kind,
-          isolation: this.#host.isolation,
-        });
-        return [...this.#marks].map(([{ sequence, command }, { state, reason }]) => ({
+        const marks = await session.finishLast(
+          [this.#work],
+          (tx) => this.#carryOut(tx),
+          this.#host.isolation,
+        );
+        return marks.map(([{ sequence, command }, { state, reason }]) => ({
           sequence,
           command,
           state,
@@ -148,20 +149,23 @@ export class Batch {
     }
   }
 
-  async #carryOut(tx: Transaction): Promise<void> {
+  /** One message to begin with, and one at the end: what is known beforehand leaves without waiting for answers. */
+  async #carryOut(tx: Transaction): Promise<readonly [Pending, Mark][]> {
     const { kind, answers } = this.#host;
     const { target } = this.#work;
     this.#marks = new Map();
     this.#running = undefined;
     const named = { queue: kind, target };
-    const locked = lockTarget(tx, named);
-    const rows = await pendingCommands(tx, { ...named, most: BigInt(BATCH + 1) });
-    await locked;
-    const dueMs = await this.#walk(tx, rows);
+    const [, rows, state] = await Promise.all([
+      lockTarget(tx, named),
+      pendingCommands(tx, { ...named, most: BigInt(BATCH + 1) }),
+      this.#host.state(tx, target),
+    ]);
+    const dueMs = await this.#walk(tx, rows, state);
     const marks = [...this.#marks];
     if (marks.some(([{ awaited }, { state }]) => awaited && state !== 'pending'))
       tx.announce(answers(target));
-    const marked = markCommands(tx, {
+    const statement = markCommands.statement({
       ...named,
       sequences: marks.map(([{ sequence }]) => sequence),
       states: marks.map(([, { state }]) => state),
@@ -171,33 +175,43 @@ export class Batch {
       delaysMs: marks.map(([, { delayMs }]) => BigInt(Math.ceil(delayMs ?? 0))),
       dueMs: dueMs === undefined ? null : BigInt(Math.ceil(dueMs)),
     });
-    await Promise.all([marked, this.#work.finish()]);
+    seal(tx, { owner: this, statement, translate: () => undefined });
+    return marks;
   }
 
   /** Decides on each command in its turn. Gives in how many milliseconds to look again; undefined: nothing is pending. */
-  async #walk(tx: Transaction, rows: readonly Pending[]): Promise<number | undefined> {
-    const front = rows.slice(0, BATCH);
-    let state = await this.#host.state(tx, this.#work.target);
+  async #walk(
+    tx: Transaction,
+    rows: readonly Pending[],
+    stateAtFirst: string | undefined,
+  ): Promise<number | undefined> {
+    const front = new Set(rows.slice(0, BATCH));
+    let state = stateAtFirst;
+    let mayHaveChanged = false;
     let heldMs = Infinity;
     const waiting: Pending[] = [];
     for (const row of rows) {
       const known = this.#known.get(row.sequence);
-      const superseded = known ? undefined : this.#superseded(row, rows, state);
+      const covering = known ? [] : this.#covering(row, rows);
+      const hasTurn = heldMs < Infinity ? row.overtakes : front.has(row);
+      if (!hasTurn && covering.length === 0) continue;
+      if (mayHaveChanged) state = await this.#host.state(tx, this.#work.target);
+      mayHaveChanged = false;
+      const superseded = this.#superseded(covering, state);
       if (superseded) {
         this.#marks.set(row, superseded);
         continue;
       }
-      const isHeld = heldMs < Infinity;
-      if (isHeld ? !row.overtakes : !front.includes(row)) continue;
-      const mark = known ?? this.#withoutHandler(row, state);
-      if (mark === undefined) {
-        this.#marks.set(row, await this.#handle(tx, row, state!));
-        state = await this.#host.state(tx, this.#work.target);
-      } else if (mark.state === 'pending') {
-        heldMs = Math.min(heldMs, mark.delayMs!);
+      if (!hasTurn) continue;
+      const decided = known ?? this.#withoutHandler(row, state);
+      if ('args' in decided) {
+        this.#marks.set(row, await this.#handle(tx, row, decided.args, state!));
+        mayHaveChanged = this.#host.commands[row.command]!.keepsState !== true;
+      } else if (decided.state === 'pending') {
+        heldMs = Math.min(heldMs, decided.delayMs!);
         if (!known && row.heldMs === null) waiting.push(row);
         if (known) this.#marks.set(row, known);
-      } else this.#marks.set(row, mark);
+      } else this.#marks.set(row, decided);
       // What follows is for another transaction.
       if (known) break;
     }
@@ -205,38 +219,45 @@ export class Batch {
     if (left.length === 0) return undefined;
     const isFree = this.#known.size > 0 && left.some(({ overtakes }) => overtakes);
     // One that overtook them has brought the state that they waited for.
-    const waitsNoMore = waiting.some((row) => this.#withoutHandler(row, state)?.state !== 'pending');
+    if (waiting.length > 0 && mayHaveChanged) state = await this.#host.state(tx, this.#work.target);
+    const waitsNoMore = waiting.some((row) => {
+      const decided = this.#withoutHandler(row, state);
+      return 'args' in decided || decided.state !== 'pending';
+    });
     return isFree || waitsNoMore || heldMs === Infinity ? 0 : heldMs;
   }
 
-  /** What is decided about it without its handler. Undefined: the handler has to run. */
-  #withoutHandler(row: Pending, state: string | undefined): Mark | undefined {
+  /** What is decided about it without its handler; or the arguments that the handler is to run with. */
+  #withoutHandler(row: Pending, state: string | undefined): Mark | { readonly args: unknown } {
     const declaration = this.#host.commands[row.command];
     if (row.heldMs !== null) return { state: 'pending', delayMs: Number(row.heldMs) };
     const answer = answerOf(declaration, state);
     if (answer.answer === 'wait') return { state: 'pending', delayMs: WAIT_MS };
     if (answer.answer === 'reject') return { state: 'rejected', reason: answer.reason };
     const read = readArgs(declaration!, row.args);
-    return 'wrong' in read ? { state: 'rejected', reason: read.wrong } : undefined;
+    return 'wrong' in read ? { state: 'rejected', reason: read.wrong } : read;
   }
 
-  #superseded(row: Pending, rows: readonly Pending[], state: string | undefined): Mark | undefined {
-    const by = rows.find(
-      ({ sequence, command }) => sequence > row.sequence && this.#supersedes(command, row.command, state),
+  /** Later ones that make it needless where they are not rejected. */
+  #covering({ sequence, command }: Pending, rows: readonly Pending[]): Pending[] {
+    return rows.filter((later) => {
+      if (later.sequence <= sequence) return false;
+      const declaration = this.#host.commands[later.command];
+      return later.command === command
+        ? declaration?.collapses === true
+        : declaration?.supersedes?.includes(command) === true;
+    });
+  }
+
+  #superseded(covering: readonly Pending[], state: string | undefined): Mark | undefined {
+    const by = covering.find(
+      ({ command }) => answerOf(this.#host.commands[command], state).answer !== 'reject',
     );
     return by && { state: 'superseded', reason: `by command ${by.sequence}, ${by.command}` };
   }
 
-  #supersedes(later: string, earlier: string, state: string | undefined): boolean {
-    const declaration = this.#host.commands[later];
-    const covers = later === earlier ? declaration?.collapses : declaration?.supersedes?.includes(earlier);
-    return covers === true && answerOf(declaration, state).answer !== 'reject';
-  }
-
-  async #handle(tx: Transaction, row: Pending, state: string): Promise<Mark> {
+  async #handle(tx: Transaction, row: Pending, args: unknown, state: string): Promise<Mark> {
     const { target, kind } = this.#work;
-    const declaration = this.#host.commands[row.command]!;
-    const { args } = readArgs(declaration, row.args) as { readonly args: unknown };
     const wait = (reason: string, delayMs: number): never => {
       throw new Stop({ state: 'pending', reason, delayMs });
     };

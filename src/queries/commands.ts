@@ -221,17 +221,12 @@ export interface MarkCommandsParams {
   readonly dueMs: bigint | null;
 }
 
-export interface MarkCommandsRow {
-  readonly marked: bigint;
-  readonly targets: bigint;
-}
-
 /**
  * What became of commands of a target (parallel arrays, by primary key; empty text for no reason and no result; a delay in
  * milliseconds, 0 for none), and when to look at the target again (@due_ms; null: nothing is pending). One statement, in
- * the transaction that has changed the target. Gives how many were pending until now.
+ * the transaction that has changed the target.
  */
-export const markCommands = one<MarkCommandsParams, MarkCommandsRow>({
+export const markCommands = exec<MarkCommandsParams>({
   name: 'MarkCommands',
   text: `WITH marked AS (
   UPDATE holdfast.command AS c
@@ -244,14 +239,12 @@ export const markCommands = one<MarkCommandsParams, MarkCommandsRow>({
   WHERE c.queue = $7 AND c.target = $8 AND c.sequence = m.sequence AND c.sequence = ANY($1::INT8[])
     AND c.state = 'pending'
   RETURNING c.sequence
-), due AS (
-  UPDATE holdfast.command_target
-  SET due_at = now() + $9::INT8 * INTERVAL '1 millisecond'
-  WHERE queue = $7 AND target = $8
-  RETURNING target
 )
-SELECT (SELECT count(*) FROM marked) AS marked, (SELECT count(*) FROM due) AS targets`,
-  operation: 'SELECT',
+UPDATE holdfast.command_target
+SET due_at = now() + $9::INT8 * INTERVAL '1 millisecond'
+WHERE queue = $7 AND target = $8`,
+  operation: 'UPDATE',
+  collection: 'holdfast.command_target',
   params: [
     ['sequences', arrayOf(int8)],
     ['states', arrayOf(text)],
@@ -263,10 +256,7 @@ SELECT (SELECT count(*) FROM marked) AS marked, (SELECT count(*) FROM due) AS ta
     ['target', text],
     ['dueMs', int8, 'null'],
   ],
-  columns: [
-    ['marked', int8],
-    ['targets', int8],
-  ],
+  columns: [],
 });
 
 export interface WakeTargetsParams {

@@ -6,9 +6,17 @@ import {
   LeaseLostError,
   MisuseError,
 } from '../base/index.ts';
-import { endedKeys, heldKeys, releaseWork } from '../queries/work.ts';
+import { endedKeys, heldKeys, holdWork, releaseWork } from '../queries/work.ts';
 import type { BoundChange, BoundClaim, ChangedKeys, Executor, Statement } from '../query/index.ts';
-import { isPart, onOutcome, type TransactionBody, type TransactOptions, unseal } from '../transact/index.ts';
+import {
+  isPart,
+  onOutcome,
+  seal,
+  type Transaction,
+  type TransactionBody,
+  type TransactOptions,
+  unseal,
+} from '../transact/index.ts';
 import { type Answer, Batcher } from './batcher.ts';
 import { type Claimer, callerOf, finishAndClaim } from './claims.ts';
 import type { HeldWork, WorkResult } from './held-work.ts';
@@ -97,6 +105,23 @@ const releaseOf = ({ kind, works, keys }: Batch, ending: Ending) =>
     cause: ending.cause ?? null,
   });
 
+/** How a transaction ends works. */
+export interface HowInTransaction {
+  /**
+   * They are proved first, and end in the message of the COMMIT: their lock rows are written as late as can be, so that
+   * claims which look at them do not wait, and no message is sent for it. Default: first, which proves them too.
+   */
+  readonly last?: boolean;
+  readonly isolation?: TransactOptions['isolation'] | undefined;
+}
+
+const holdAll = (tx: Transaction, { works, keys: { sessionId } }: Batch): Promise<unknown> =>
+  Promise.all(
+    works.flatMap((work) =>
+      work.keys.map(({ kind, target, token }) => holdWork(tx, { kind, target, token, sessionId })),
+    ),
+  );
+
 /**
  * Ends works in a transaction: the release, and what `body` does, all or nothing. Inside of an outer transaction it is
  * that one's outcome which counts. One that is not known leaves the works held, so that they can be ended again: then
@@ -107,6 +132,7 @@ export async function endInTransaction<T>(
   batch: Batch,
   ending: Ending,
   body?: TransactionBody<T>,
+  { last = false, isolation }: HowInTransaction = {},
 ): Promise<T> {
   const { works, kind } = batch;
   let value: T | undefined;
@@ -124,15 +150,19 @@ export async function endInTransaction<T>(
           else if (returned) for (const work of works) work.reopen();
         });
         for (const work of works) unseal(tx, work);
-        // Without awaiting the release: the body's first statement leaves in the same message.
-        const released = tx.execute(plannedEachTime(releaseOf(batch, ending))).catch((error: unknown) => {
-          throw refusalIn(error) === 'lease-lost' ? leaseLost(batch) : error;
+        const statement = plannedEachTime(releaseOf(batch, ending));
+        const translate = (error: unknown) =>
+          refusalIn(error) === 'lease-lost' ? leaseLost(batch) : undefined;
+        if (last) seal(tx, { owner: works[0]!, statement, translate });
+        // Without awaiting it: the body's first statement leaves in the same message.
+        const proved = (last ? holdAll(tx, batch) : tx.execute(statement)).catch((error: unknown) => {
+          throw translate(error) ?? error;
         });
-        value = await behind(released, async () => body?.(tx, info) as T);
+        value = await behind(proved, async () => body?.(tx, info) as T);
         return value as T;
       },
-      // Idempotent: if an earlier attempt was committed and its answer lost, the release of the next one says so.
-      { name: `${kind} ${ending.event}`, idempotent: true },
+      // Idempotent: if an earlier attempt was committed and its answer lost, the proof of the next one says so.
+      { name: `${kind} ${ending.event}`, idempotent: true, ...(isolation && { isolation }) },
     );
     returned = true;
     return result;

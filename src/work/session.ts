@@ -16,7 +16,15 @@ import type { TransactionBody, TransactOptions } from '../transact/index.ts';
 import { backoffDelayMs, backoffSchema, nextBackoffSeconds } from './backoff.ts';
 import { type Answer, Batcher } from './batcher.ts';
 import { claimFrom } from './claims.ts';
-import { batchOf, type Ender, type Ending, Endings, endInTransaction, stepWorks } from './ending.ts';
+import {
+  batchOf,
+  type Ender,
+  type Ending,
+  Endings,
+  endInTransaction,
+  type HowInTransaction,
+  stepWorks,
+} from './ending.ts';
 import { HeldWork, type WorkResult } from './held-work.ts';
 import {
   checkCause,
@@ -234,6 +242,15 @@ export class Session implements Executor {
     return this.#end(works, NOTHING, change);
   }
 
+  /** @internal The same with a body, which is proved to begin with and ends the works in the message of its COMMIT. */
+  finishLast<T>(
+    works: readonly Work[],
+    body: TransactionBody<T>,
+    isolation: TransactOptions['isolation'],
+  ): Promise<T> {
+    return this.#end(works, NOTHING, body, { last: true, isolation }) as Promise<T>;
+  }
+
   async #finishAndClaim(
     works: readonly Work[],
     change: TransactionBody<unknown> | BoundChange<'finish'> | undefined,
@@ -316,6 +333,7 @@ export class Session implements Executor {
     works: readonly Work[],
     ending: Ending,
     change?: TransactionBody<unknown> | BoundChange<'finish'>,
+    how?: HowInTransaction,
   ): Promise<unknown> {
     if (works.length === 0) return typeof change === 'function' ? this.transact(change) : undefined;
     if (typeof change !== 'function') this.#checkKind(change, works);
@@ -330,7 +348,7 @@ export class Session implements Executor {
     if (typeof change === 'object' && isInside) this.#host.refuseInside('a finish by query');
     const names = { [KIND]: batch.kind, [COMPONENT]: this.component };
     return inSpan(`${VERBS[ending.event]} ${batch.kind}`, names, async () => {
-      if (typeof change === 'function') return endInTransaction(this.#ender, batch, ending, change);
+      if (typeof change === 'function') return endInTransaction(this.#ender, batch, ending, change, how);
       if (isInside) return endInTransaction(this.#ender, batch, ending);
       const plain = ending.event === 'finished' ? plainFinish(batch.kind) : undefined;
       return this.#endings.end(batch, ending, change ?? plain);
