@@ -49,12 +49,13 @@ ORDER BY t.due_at, t.target;
 SELECT last_sequence FROM holdfast.command_target WHERE queue = @queue AND target = @target FOR UPDATE;
 
 -- name: PendingCommands :many
--- The first commands of a target that are pending, and the first of those that overtake: each by its partial index.
+-- The first commands of a target that are pending, and the first of those that overtake: each by its partial index, and
+-- read by it as well, for at SERIALIZABLE every mark of a neighbor conflicts with who reads the primary key.
 -- lint:ignore HL005 the target is held by its lock row; this only says when a command is due
 SELECT c.sequence, c.command, c.args, c.author, c.key, c.attempts, c.overtakes, c.awaited, c.trace_context, c.sent_at,
   CASE WHEN c.not_before > now() THEN ceil(extract(epoch FROM c.not_before - now()) * 1000)::INT8 END AS held_ms
 FROM holdfast.command AS c
-WHERE c.queue = @queue AND c.target = @target AND c.sequence = ANY(ARRAY(
+WHERE c.queue = @queue AND c.target = @target AND c.state = 'pending' AND c.sequence = ANY(ARRAY(
   (SELECT p.sequence FROM holdfast.command AS p
   WHERE p.queue = @queue AND p.target = @target AND p.state = 'pending'
   ORDER BY p.sequence LIMIT @most::INT8)

@@ -135,6 +135,7 @@ export class CommandQueue<
   readonly #definition: QueueDefinition<State, Commands>;
   /** Sessions that have written down what is declared here. */
   readonly #declared = new Set<string>();
+  readonly #declaring = new Map<string, Promise<void>>();
 
   /** @internal */
   constructor(definition: QueueDefinition<State, Commands>) {
@@ -297,11 +298,26 @@ export class CommandQueue<
       state: (tx, target) => this.#definition.state(tx, target),
       answers: (target) => this.#answers(target),
     };
-    if (!this.#declared.has(work.sessionId)) {
-      await work.transact((tx) => declareQueue(tx, { queue: this.kind, commands: this.#described() }));
-      this.#declared.add(work.sessionId);
-    }
+    await this.#declare(work);
     return new Batch(host, work).run();
+  }
+
+  /** Writes down what is declared here, once for each session: its works wait for the first. */
+  async #declare(work: Work): Promise<void> {
+    const { sessionId } = work;
+    const first = this.#declaring.get(sessionId);
+    if (first) await first.catch(() => {});
+    if (this.#declared.has(sessionId)) return;
+    const declaring = work.transact((tx) =>
+      declareQueue(tx, { queue: this.kind, commands: this.#described() }),
+    );
+    this.#declaring.set(sessionId, declaring);
+    try {
+      await declaring;
+      this.#declared.add(sessionId);
+    } finally {
+      this.#declaring.delete(sessionId);
+    }
   }
 
   #checkHandlers(handlers: object): void {

@@ -18,6 +18,14 @@ const BEGIN_SET = [
   ...Object.entries(SETTINGS).map(([name, value]) => `SET LOCAL ${name} = ${value}`),
 ].join('; ');
 
+/** The same for the rest of a transaction on a connection that others use as well. PostgreSQL. */
+export const planAsForClaims: Statement = {
+  text: `SELECT ${Object.entries(SETTINGS)
+    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+    .join(', ')}`,
+  values: [],
+};
+
 /** The address, for connections on which all of that is set from the start. */
 export function addressForClaims(address: Address): Address {
   const settings = { ...SETTINGS, default_transaction_isolation: 'read\\ committed' };

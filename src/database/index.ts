@@ -1,4 +1,4 @@
-export { addressForClaims, ClaimPool } from './claim-pool.ts';
+export { addressForClaims, ClaimPool, planAsForClaims } from './claim-pool.ts';
 export { noteState } from './connection-state.ts';
 export { type Address, parseUrl, withTls } from './connection-url.ts';
 export { refuseCopyStreams } from './copy-streams.ts';

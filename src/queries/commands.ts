@@ -171,13 +171,16 @@ export interface PendingCommandsRow {
   readonly heldMs: bigint | null;
 }
 
-/** The first commands of a target that are pending, and the first of those that overtake: each by its partial index. */
+/**
+ * The first commands of a target that are pending, and the first of those that overtake: each by its partial index, and
+ * read by it as well, for at SERIALIZABLE every mark of a neighbor conflicts with who reads the primary key.
+ */
 export const pendingCommands = many<PendingCommandsParams, PendingCommandsRow>({
   name: 'PendingCommands',
   text: `SELECT c.sequence, c.command, c.args, c.author, c.key, c.attempts, c.overtakes, c.awaited, c.trace_context, c.sent_at,
   CASE WHEN c.not_before > now() THEN ceil(extract(epoch FROM c.not_before - now()) * 1000)::INT8 END AS held_ms
 FROM holdfast.command AS c
-WHERE c.queue = $1 AND c.target = $2 AND c.sequence = ANY(ARRAY(
+WHERE c.queue = $1 AND c.target = $2 AND c.state = 'pending' AND c.sequence = ANY(ARRAY(
   (SELECT p.sequence FROM holdfast.command AS p
   WHERE p.queue = $1 AND p.target = $2 AND p.state = 'pending'
   ORDER BY p.sequence LIMIT $3::INT8)

@@ -6,6 +6,7 @@ import {
   LeaseLostError,
   MisuseError,
 } from '../base/index.ts';
+import { planAsForClaims } from '../database/index.ts';
 import { endedKeys, heldKeys, holdWork, releaseWork } from '../queries/work.ts';
 import type { BoundChange, BoundClaim, ChangedKeys, Executor, Statement } from '../query/index.ts';
 import {
@@ -109,7 +110,8 @@ const releaseOf = ({ kind, works, keys }: Batch, ending: Ending) =>
 export interface HowInTransaction {
   /**
    * They are proved first, and end in the message of the COMMIT: their lock rows are written as late as can be, so that
-   * claims which look at them do not wait, and no message is sent for it. Default: first, which proves them too.
+   * claims which look at them do not wait, and no message is sent for it. What is sealed behind it is planned as claims
+   * are, once and by index. Default: they end first, which proves them too.
    */
   readonly last?: boolean;
   readonly isolation?: TransactOptions['isolation'] | undefined;
@@ -150,12 +152,15 @@ export async function endInTransaction<T>(
           else if (returned) for (const work of works) work.reopen();
         });
         for (const work of works) unseal(tx, work);
-        const statement = plannedEachTime(releaseOf(batch, ending));
+        const release = releaseOf(batch, ending);
         const translate = (error: unknown) =>
           refusalIn(error) === 'lease-lost' ? leaseLost(batch) : undefined;
-        if (last) seal(tx, { owner: works[0]!, statement, translate });
+        if (last && ender.executor.system === 'postgresql')
+          seal(tx, { owner: batch, statement: planAsForClaims, translate });
+        if (last) seal(tx, { owner: works[0]!, statement: release, translate });
         // Without awaiting it: the body's first statement leaves in the same message.
-        const proved = (last ? holdAll(tx, batch) : tx.execute(statement)).catch((error: unknown) => {
+        const proof = last ? holdAll(tx, batch) : tx.execute(plannedEachTime(release));
+        const proved = proof.catch((error: unknown) => {
           throw translate(error) ?? error;
         });
         value = await behind(proved, async () => body?.(tx, info) as T);
