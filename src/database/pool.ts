@@ -318,9 +318,8 @@ export class Pool {
 
 function cutAt(deadline = Infinity, connection: DriverConnection): NodeJS.Timeout | undefined {
   if (deadline === Infinity) return undefined;
-  const late = new Error('not answered before the deadline');
   return setTimeout(
-    () => connection.destroy(late),
+    () => connection.destroy(new Error('not answered before the deadline')),
     Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER_MS),
   );
 }

@@ -123,8 +123,9 @@ const FILLED_IN = new Set([
 let queries = 0;
 
 /** What is the same for the three commands: binding, and the statement put together once for each engine. */
-function wrapped(
+function wrapped<Own extends object>(
   definition: WorkQueryDefinition,
+  ofCommand: Own,
   textFor: (numbers: ParameterNumbers, system: System) => string,
 ) {
   const { name, operation, collection } = definition;
@@ -137,10 +138,14 @@ function wrapped(
       FILLED_IN.has(field) ? undefined : encodeParam(definition as never, i, params as never),
     );
     return {
+      ...ofCommand,
       name,
       definition,
       params,
-      key: `${number}${JSON.stringify(own)}`,
+      // A step never asks for it.
+      get key() {
+        return `${number}${JSON.stringify(own)}`;
+      },
       statement: (more: object, system: System): Statement => {
         const known = texts.get(system) ?? textFor(numbers, system);
         texts.set(system, known);
@@ -160,45 +165,29 @@ function wrapped(
 /** `:claim`. */
 export function claim<P>(definition: WorkQueryDefinition): ClaimQuery<P> {
   const { kind, text: retrieval = '', limit } = definition;
-  const bind = wrapped(definition, (numbers, system) =>
+  const decodeRows = (raw: RawResult) => raw.rows.map(claimedRow);
+  const bind = wrapped(definition, { command: 'claim', kind, decodeRows } as const, (numbers, system) =>
     claimText({ kind, retrieval, limit, numbers }, system),
   );
-  const decodeRows = (raw: RawResult) => raw.rows.map(claimedRow);
-  return {
-    command: 'claim',
-    kind,
-    definition,
-    with: ((params?: object) => ({
-      command: 'claim',
-      kind,
-      decodeRows,
-      ...bind(params),
-    })) as ClaimQuery<P>['with'],
-  };
+  return { command: 'claim', kind, definition, with: bind as ClaimQuery<P>['with'] };
 }
 
 /** `:finish`. */
 export function finish<P>(definition: WorkQueryDefinition): FinishQuery<P> {
   const { kind, text: change } = definition;
-  const bind = wrapped(definition, (numbers, system) => finishText({ kind, change, numbers }, system));
-  return {
-    command: 'finish',
-    kind,
-    definition,
-    with: ((params?: object) => ({ command: 'finish', kind, ...bind(params) })) as FinishQuery<P>['with'],
-  };
+  const bind = wrapped(definition, { command: 'finish', kind } as const, (numbers, system) =>
+    finishText({ kind, change, numbers }, system),
+  );
+  return { command: 'finish', kind, definition, with: bind as FinishQuery<P>['with'] };
 }
 
 /** `:step`. */
 export function step<P>(definition: WorkQueryDefinition): StepQuery<P> {
   const { kind, text: change } = definition;
-  const bind = wrapped(definition, (numbers, system) => stepText({ kind, change, numbers }, system));
-  return {
-    command: 'step',
-    kind,
-    definition,
-    with: ((params?: object) => ({ command: 'step', kind, ...bind(params) })) as StepQuery<P>['with'],
-  };
+  const bind = wrapped(definition, { command: 'step', kind } as const, (numbers, system) =>
+    stepText({ kind, change, numbers }, system),
+  );
+  return { command: 'step', kind, definition, with: bind as StepQuery<P>['with'] };
 }
 
 const releases = new Map<string, BoundChange<'finish'>>();

@@ -403,7 +403,7 @@ export class Engine {
     if (!action) return undefined;
     // The cancel transition itself, and what follows from it, are not canceled.
     const cancel = this.#now.cancelIntent === undefined ? [this.#cancel.signal] : [];
-    const signals = [work.signal, ...cancel, ...(signal ? [signal] : [])];
+    let composed: AbortSignal | undefined;
     const context: ActionContext<never> = {
       target: work.target,
       transition: id,
@@ -411,7 +411,11 @@ export class Engine {
       variables,
       key: `${this.#name}/${work.target}/${intents}`,
       attempt,
-      signal: AbortSignal.any(signals),
+      // Made when it is asked for: most short actions never look at it.
+      get signal() {
+        composed ??= AbortSignal.any([work.signal, ...cancel, ...(signal ? [signal] : [])]);
+        return composed;
+      },
       token: work.token,
       ...(child && { child }),
     };
