@@ -2,6 +2,8 @@ import { compilingPart } from './compile/page.ts';
 import type { CompileResults } from './compile/results.ts';
 import type { Results } from './results.ts';
 import type { QueueFigures } from './sections/queues.ts';
+import { stepsPart } from './steps/page.ts';
+import type { StepResults } from './steps/results.ts';
 import { table } from './support/markdown.ts';
 import type { Figure } from './support/measure.ts';
 import { syncPart } from './sync/page.ts';
@@ -20,11 +22,13 @@ export function page(
   compiling?: CompileResults,
   telemetry?: TelemetryResults,
   sync?: SyncResults,
+  steps?: StepResults,
 ): string {
   const parts = [
     '# Performance',
-    'Written by `npm run bench`, `npm run bench:sync`, `npm run bench:telemetry` and `npm run bench:compile` from bench/results; not edited by hand.',
+    'Written by `npm run bench`, `npm run bench:steps`, `npm run bench:sync`, `npm run bench:telemetry` and `npm run bench:compile` from bench/results; not edited by hand.',
     ...(results ? runtimeParts(results) : []),
+    steps ? stepsPart(steps) : '',
     sync ? syncPart(sync) : '',
     telemetry ? telemetryPart(telemetry) : '',
     compiling ? compilingPart(compiling) : '',
@@ -174,11 +178,6 @@ function aims({ transactions, queues, costs, cockroach }: Results): string {
       found: `${rate(many.rate)} and ${rate(one.rate)} a second`,
       met: verdict(one.rate.low / many.rate.high, one.rate.high / many.rate.low, 1),
     });
-  found.push({
-    what: '3,000 durable workflow steps a second',
-    found: 'there are no workflows yet',
-    met: 'unclear',
-  });
   if (found.length === 0) return '';
   const rows = found.map((aim) => [aim.what, aim.found, aim.met]);
   const reasons = [...new Set(found.filter(({ met }) => met !== 'yes').map(({ why }) => why))].filter(

@@ -5,6 +5,7 @@ import type { CompileResults } from './compile/results.ts';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
 import type { SyncResults } from './sync/results.ts';
+import type { StepResults } from './steps/results.ts';
 import type { TelemetryResults } from './telemetry/results.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -20,6 +21,7 @@ export async function writePage(): Promise<void> {
     await read<CompileResults>('results/compile.json'),
     await read<TelemetryResults>('results/telemetry.json'),
     await read<SyncResults>('results/sync.json'),
+    await read<StepResults>('results/steps.json'),
   );
   await writeFile(file('../docs/performance.md'), text);
 }

@@ -1,4 +1,4 @@
-import { connect } from '../../src/index.ts';
+import { connect, type Database } from '../../src/index.ts';
 import { ask, startChild, stopChild } from '../support/child.ts';
 import { type Figure, figure } from '../support/measure.ts';
 import { processorUsBelow } from '../support/processors.ts';
@@ -8,6 +8,7 @@ import { ISOLATIONS, type Isolation, queueOf, TABLE, TARGETS } from './queue.ts'
 
 export interface CommandFigures {
   readonly isolation: Isolation;
+  readonly keepsState: boolean;
   /** Pending commands of each target when it begins. */
   readonly pending: number;
   /** Commands a second, eight targets at once. */
@@ -36,71 +37,96 @@ const CLEAR = [
 
 const startConsumer = (consumer: Consumer) => startChild(new URL('./consumer.ts', import.meta.url), consumer);
 
-/** Commands a second over a thousand targets, by isolation and by how many of each target are pending; they take turns. */
+const VARIANTS = ISOLATIONS.flatMap((isolation) => [
+  { isolation, keepsState: false },
+  { isolation, keepsState: true },
+]);
+
+interface Sample {
+  readonly rate: number;
+  readonly wal: number;
+  readonly server: number;
+  readonly client: number;
+}
+
+/** Fills the queue and has it carried out until the time is over; what is pending of each target runs out and is sent again. */
+async function measureOnce(
+  server: BenchServer,
+  { url, db, isolation, keepsState }: (typeof VARIANTS)[number] & { url: string; db: Database },
+  pending: number,
+  seconds: number,
+): Promise<Sample> {
+  const child = await startConsumer({ url, isolation, keepsState, workers: WORKERS });
+  const queue = queueOf(isolation, keepsState);
+  const send = (each: number) =>
+    queue.sendMany(
+      db,
+      Array.from({ length: TARGETS * each }, (_, n) => ({
+        target: `t${(n % TARGETS) + 1}`,
+        command: 'add' as const,
+      })),
+      { author: 'bench' },
+    );
+  try {
+    await server.run(url, ...CLEAR);
+    // Connections and plans are warm then.
+    await send(1);
+    await ask<Drained>(child, { commands: TARGETS, seconds } satisfies Order);
+    const sum = { commands: 0, ms: 0, wal: 0, server: 0, client: 0 };
+    while (sum.ms < seconds * 900) {
+      await server.run(url, ...CLEAR.slice(0, 1));
+      await send(pending);
+      await server.run(url, ...CLEAR.slice(1));
+      const wal = await server.walPosition(url);
+      const us = processorUsBelow([child.pid!]);
+      const order: Order = { commands: TARGETS * pending, seconds: seconds - sum.ms / 1_000 };
+      const drained = await ask<Drained>(child, order);
+      sum.commands += drained.commands;
+      sum.ms += drained.ms;
+      sum.client += drained.clientUs;
+      sum.server += processorUsBelow([child.pid!]) - us;
+      sum.wal += (await server.walPosition(url)) - wal;
+    }
+    return {
+      rate: (sum.commands * 1_000) / sum.ms,
+      wal: sum.wal / sum.commands,
+      server: sum.server / sum.commands,
+      client: sum.client / sum.commands,
+    };
+  } finally {
+    await stopChild(child);
+  }
+}
+
+/** Commands a second over a thousand targets: by isolation, by declaration, by how many of each are pending; they take turns. */
 export async function commands(server: BenchServer, runs: number, quick: boolean): Promise<CommandFigures[]> {
   const stores = await Promise.all(
-    ISOLATIONS.map(async (isolation, at) => {
+    VARIANTS.map(async (variant, at) => {
       const url = await server.database(`commands_${at}`, { ours: true });
       await server.run(url, TABLE);
-      return { isolation, url, db: await connect({ url }) };
+      return { ...variant, url, db: await connect({ url }) };
     }),
   );
   const found: CommandFigures[] = [];
   for (const pending of [1, 10, 50]) {
-    const waves = pending === 1 ? (quick ? 1 : 5) : 1;
-    const samples = stores.map((): { rate: number; wal: number; server: number; client: number }[] => []);
+    const samples = stores.map((): Sample[] => []);
     for (let run = 0; run < runs; run++)
       for (let i = 0; i < stores.length; i++) {
         const at = (i + run) % stores.length;
-        const { isolation, url, db } = stores[at]!;
-        const targets = quick ? TARGETS / 5 : TARGETS;
-        const child = await startConsumer({ url, isolation, workers: WORKERS });
-        await server.run(url, ...CLEAR);
-        const sum = { ms: 0, wal: 0, server: 0, client: 0 };
-        const send = (each: number) =>
-          queueOf(isolation).sendMany(
-            db,
-            Array.from({ length: targets * each }, (_, n) => ({
-              target: `t${(n % targets) + 1}`,
-              command: 'add' as const,
-            })),
-            { author: 'bench' },
-          );
-        // Connections and plans are warm then.
-        await send(1);
-        await ask<Drained>(child, { commands: targets, marks: [] } satisfies Order);
-        for (let wave = 0; wave < waves; wave++) {
-          await send(pending);
-          await server.run(url, 'VACUUM (ANALYZE)');
-          const wal = await server.walPosition(url);
-          const us = processorUsBelow([child.pid!]);
-          const order: Order = { commands: targets * pending, marks: [] };
-          const drained = await ask<Drained>(child, order);
-          sum.ms += drained.ms;
-          sum.client += drained.clientUs;
-          sum.server += processorUsBelow([child.pid!]) - us;
-          sum.wal += (await server.walPosition(url)) - wal;
-        }
-        await stopChild(child);
-        const count = waves * targets * pending;
-        samples[at]!.push({
-          rate: (count * 1_000) / sum.ms,
-          wal: sum.wal / count,
-          server: sum.server / count,
-          client: sum.client / count,
-        });
+        samples[at]!.push(await measureOnce(server, stores[at]!, pending, quick ? 2 : 5));
       }
-    for (const [at, { isolation }] of stores.entries()) {
-      const of = (key: 'rate' | 'wal' | 'server' | 'client') => figure(samples[at]!.map((one) => one[key]));
+    for (const [at, { isolation, keepsState }] of stores.entries()) {
+      const of = (key: keyof Sample) => figure(samples[at]!.map((one) => one[key]));
       found.push({
         isolation,
+        keepsState,
         pending,
         rate: of('rate'),
         walBytes: of('wal'),
         ...(samples[at]![0]!.server > 0 ? { serverUs: of('server'), clientUs: of('client') } : {}),
       });
       console.log(
-        `  ${isolation}, ${pending} pending: ${of('rate').median}/s, ${of('wal').median} bytes of WAL, ${of('server').median} us server, ${of('client').median} us client`,
+        `  ${isolation}, state ${keepsState ? 'kept' : 'read'}, ${pending} pending: ${of('rate').median}/s, ${of('wal').median} bytes of WAL, ${of('server').median} us server, ${of('client').median} us client`,
       );
     }
   }
@@ -113,7 +139,7 @@ export async function drain(server: BenchServer, count: number): Promise<DrainFi
   const isolation = 'read committed';
   const url = await server.database('drain', { ours: true });
   const each = Math.ceil(count / TARGETS);
-  const kind = queueOf(isolation).kind;
+  const kind = queueOf(isolation, true).kind;
   await server.run(
     url,
     TABLE,
@@ -125,7 +151,7 @@ export async function drain(server: BenchServer, count: number): Promise<DrainFi
     'VACUUM (ANALYZE)',
     'CHECKPOINT',
   );
-  const child = await startConsumer({ url, isolation, workers: WORKERS });
+  const child = await startConsumer({ url, isolation, keepsState: true, workers: WORKERS });
   const order: Order = { commands: each * TARGETS, marks: [0.1, 1] };
   const { ms, rss } = await ask<Drained>(child, order);
   await stopChild(child);

@@ -5,27 +5,30 @@ import { handlers, type Isolation, queueOf } from './queue.ts';
 export interface Consumer {
   readonly url: string;
   readonly isolation: Isolation;
+  readonly keepsState: boolean;
   readonly workers: number;
 }
 
-/** How many to carry out, and the parts of them at which to look at the memory. */
+/** How many to carry out, how long at most, and the parts of them at which to look at the memory. */
 export interface Order {
   readonly commands: number;
-  readonly marks: readonly number[];
+  readonly seconds?: number;
+  readonly marks?: readonly number[];
 }
 
 export interface Drained {
+  readonly commands: number;
   readonly ms: number;
   readonly clientUs: number;
   /** Largest resident memory in bytes until each mark. */
   readonly rss: readonly number[];
 }
 
-const { url, isolation, workers } = JSON.parse(process.argv[2]!) as Consumer;
-const queue = queueOf(isolation);
+const { url, isolation, keepsState, workers } = JSON.parse(process.argv[2]!) as Consumer;
+const queue = queueOf(isolation, keepsState);
 const db = await connect({ url });
 
-async function drain({ commands, marks }: Order): Promise<Drained> {
+async function drain({ commands, seconds, marks = [] }: Order): Promise<Drained> {
   let left = commands;
   let peak = 0;
   const rss: number[] = [];
@@ -34,6 +37,7 @@ async function drain({ commands, marks }: Order): Promise<Drained> {
   };
   const timer = setInterval(look, 50);
   const done = Promise.withResolvers<void>();
+  const late = seconds === undefined ? undefined : setTimeout(done.resolve, seconds * 1_000);
   const cpu = process.cpuUsage();
   const started = performance.now();
   const loop = runControlLoop(db, {
@@ -53,10 +57,12 @@ async function drain({ commands, marks }: Order): Promise<Drained> {
   });
   await done.promise;
   const ms = performance.now() - started;
+  const carriedOut = commands - left;
   const { user, system } = process.cpuUsage(cpu);
   clearInterval(timer);
+  clearTimeout(late);
   await loop.stop();
-  return { ms, clientUs: user + system, rss };
+  return { commands: carriedOut, ms, clientUs: user + system, rss };
 }
 
 process.on('disconnect', () => process.exit());

@@ -1,6 +1,7 @@
 /** Commands as small as they can be: one UPDATE of a row of their target. */
-import { sql } from '../../src/index.ts';
+
 import { defineCommands } from '../../src/commands/index.ts';
+import { sql } from '../../src/index.ts';
 
 export const TARGETS = 1_000;
 export const TABLE = `CREATE TABLE machine (name TEXT PRIMARY KEY, state TEXT NOT NULL, n INT8 NOT NULL);
@@ -9,7 +10,8 @@ export const TABLE = `CREATE TABLE machine (name TEXT PRIMARY KEY, state TEXT NO
 export const ISOLATIONS = ['serializable', 'read committed'] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
-export const queueOf = (isolation: Isolation) =>
+/** `keepsState`: as the declaration says it. */
+export const queueOf = (isolation: Isolation, keepsState: boolean) =>
   defineCommands({
     name: 'bench',
     isolation,
@@ -18,7 +20,7 @@ export const queueOf = (isolation: Isolation) =>
       const { rows } = await on.execute(sql`SELECT state FROM machine WHERE name = ${target}`);
       return rows[0]?.[0] as 'on' | 'off' | undefined;
     },
-    commands: { add: { apply: ['on'] } },
+    commands: { add: { apply: ['on'], keepsState } },
   });
 
 export const handlers: Parameters<ReturnType<typeof queueOf>['loop']>[0] = {

@@ -130,7 +130,9 @@ export async function stepCounts(server: BenchServer): Promise<StepCounts[]> {
         statements: Number((statements / steps).toPrecision(3)),
         roundTrips: Number((roundTrips / steps).toPrecision(3)),
       });
-      console.log(`  ${system.name}: ${statements / steps} statements, ${roundTrips / steps} round trips a step`);
+      console.log(
+        `  ${system.name}: ${statements / steps} statements, ${roundTrips / steps} round trips a step`,
+      );
     } finally {
       await stopChild(child);
     }

@@ -52,11 +52,18 @@ export class OperationWork<Operation extends string = string> {
     if (state !== 'OK' && state !== 'WARNING')
       throw invalidOption('state', 'a finished operation is OK or WARNING; error() makes it FAILED');
     const kinds = this.#pipeline.kindsOf(enable);
-    return this.work.finish(async (tx) => {
-      const { value } = await this.#settle(tx, state, message, body);
-      await this.#pipeline.makeReady(tx, this.target, kinds);
-      return value;
-    }) as Promise<T>;
+    const { work, target } = this;
+    return work.session.finishLast(
+      [work],
+      async (tx) => {
+        const settled = this.#settle(tx, state, message, body);
+        if (body) await settled;
+        const [{ value }] = await Promise.all([settled, this.#pipeline.makeReady(tx, target, kinds)]);
+        return value;
+      },
+      // Its own statements lock the rows that they go by, and nobody deletes a target whose work is held.
+      body ? 'serializable' : 'read committed',
+    );
   }
 
   /** Ends it as FAILED with the message: nobody takes it before it is enabled. Otherwise like `finish`. */

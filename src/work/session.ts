@@ -242,7 +242,10 @@ export class Session implements Executor {
     return this.#end(works, NOTHING, change);
   }
 
-  /** @internal The same with a body, which is proved to begin with and ends the works in the message of its COMMIT. */
+  /**
+   * @internal The same with a body, which is proved to begin with and ends the works in the message of its COMMIT. Inside of
+   * another transaction it is as `finish`, at that one's isolation.
+   */
   finishLast<T>(
     works: readonly Work[],
     body: TransactionBody<T>,
@@ -348,7 +351,8 @@ export class Session implements Executor {
     if (typeof change === 'object' && isInside) this.#host.refuseInside('a finish by query');
     const names = { [KIND]: batch.kind, [COMPONENT]: this.component };
     return inSpan(`${VERBS[ending.event]} ${batch.kind}`, names, async () => {
-      if (typeof change === 'function') return endInTransaction(this.#ender, batch, ending, change, how);
+      if (typeof change === 'function')
+        return endInTransaction(this.#ender, batch, ending, change, isInside ? undefined : how);
       if (isInside) return endInTransaction(this.#ender, batch, ending);
       const plain = ending.event === 'finished' ? plainFinish(batch.kind) : undefined;
       return this.#endings.end(batch, ending, change ?? plain);

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { checkOptions, invalidOption, tell } from '../base/index.ts';
+import { checkOptions, invalidOption, jsonOf, tell } from '../base/index.ts';
 import type { Backoff, Work } from '../work/index.ts';
 import { type ChildView, childOf, lookAtChild } from './children.ts';
 import { DEFAULT_ATTEMPTS, type Graph, type Json, type TransitionDefinition } from './definition.ts';
@@ -422,6 +422,7 @@ export class Engine {
     const result = await this.#within('action', () => action(context));
     if (result !== undefined && (typeof result !== 'object' || result === null || Array.isArray(result)))
       throw invalidOption(`actions.${id}`, 'expected a JSON object, or nothing, from the action');
+    if (result !== undefined) jsonOf(`actions.${id}`, result);
     return result as Json | undefined;
   }
 

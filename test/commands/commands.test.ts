@@ -21,7 +21,7 @@ import {
   sql,
   type Transaction,
 } from '../../src/index.ts';
-import { cut, startFaultProxy } from '../../src/testing/index.ts';
+import { cut, dropReply, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, testEngine } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 
@@ -50,6 +50,7 @@ const leases = defineCommands({
       collapses: true,
     },
     release: { apply: ['active'], wait: ['pending'], overtakes: true, supersedes: ['pause'] },
+    touch: { apply: ['active'], wait: ['pending'], keepsState: true },
   },
 });
 
@@ -66,6 +67,9 @@ const handlers: Handlers = {
   },
   pause: async (tx, { target }) => {
     await note(tx, target, 'pause');
+  },
+  touch: async (tx, { target }) => {
+    await note(tx, target, 'touch');
   },
   resize: async (tx, { target, args }) => {
     await note(tx, target, `resize ${args.size.slice(0, 10)}`);
@@ -593,6 +597,7 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
         extend: { answer: 'waits', reason: 'the target is pending' },
         pause: { answer: 'pending', reason: undefined },
         resize: { answer: 'waits', reason: 'the target is pending' },
+        touch: { answer: 'waits', reason: 'the target is pending' },
         release: { answer: 'waits', reason: 'the target is pending' },
       });
       await rows(db, "UPDATE lease SET state = 'released' WHERE name = 'ask'");
@@ -673,7 +678,7 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
     test('a program without the declaration finds the queue as its consumers have declared it', async () => {
       expect(await findQueue(db, 'nothing')).toBeUndefined();
       const found = (await findQueue(db, 'lease'))!;
-      expect(found.commands.toSorted()).toEqual(['extend', 'pause', 'release', 'resize']);
+      expect(found.commands.toSorted()).toEqual(['extend', 'pause', 'release', 'resize', 'touch']);
       await expect(found.send(db, 'a', 'extend', { minutes: 'x' }, by)).rejects.toThrow('args.minutes: ');
       await expect(found.send(db, 'a', 'stop', {}, by)).rejects.toThrow('"stop" is not one of lease');
       await lease('found');
@@ -696,27 +701,74 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
       expect((await all('old')).map(({ sequence }) => sequence)).toEqual([2n]);
     });
 
-    test('fifty commands of a target are one transaction; a command costs what its handler and the look at the state cost', async () => {
+    test('a command is four round trips with its claim; fifty of a target are one transaction, each a look at the state and what its handler does', async () => {
       await using proxy = await startFaultProxy({ url });
       await using counted = await connect({ url: proxy.url, driver });
       await using worker = await counted.startSession({ component: 'counted', intervalMs: 600_000 });
-      const consumed = async (commands: number) => {
-        await lease(`count${commands}`);
-        const pauses = Array.from({ length: commands }, () => ({
-          target: `count${commands}`,
-          command: 'pause' as const,
-        }));
-        await leases.sendMany(db, pauses, by);
+      const consumed = async (command: 'pause' | 'touch', commands: number) => {
+        const target = `${command}${commands}`;
+        await lease(target);
+        await leases.sendMany(
+          db,
+          Array.from({ length: commands }, () => ({ target, command })),
+          by,
+        );
         return proxy.measure(async () => {
           const [work] = await worker.claim(leases.source);
           expect((await leases.consume(work!, handlers)).length).toBe(commands);
         });
       };
-      await consumed(2);
-      const [one, fifty] = [await consumed(1), await consumed(50)];
-      expect(fifty.statements - one.statements).toBe(2 * 49);
-      expect(fifty.roundTrips - one.roundTrips).toBe(2 * 49);
-      expect(one.roundTrips).toBeLessThanOrEqual(9);
+      await consumed('pause', 2);
+      const [one, fifty] = [await consumed('pause', 1), await consumed('pause', 50)];
+      // The claim; BEGIN with what is pending and the state; the handler; the marks and the end with COMMIT.
+      expect(one.roundTrips).toBe(4);
+      expect([fifty.statements - one.statements, fifty.roundTrips - one.roundTrips]).toEqual([98, 98]);
+      // One that keeps the state: only what its handler does.
+      const kept = await consumed('touch', 50);
+      expect([kept.statements - one.statements, kept.roundTrips - one.roundTrips]).toEqual([49, 49]);
+    });
+
+    test('the effect, the mark, the end and its history are of one transaction', async () => {
+      await lease('whole');
+      await leases.send(db, 'whole', 'pause', {}, by);
+      await drain();
+      const writer = testEngine() === 'postgresql' ? 'xmin' : 'crdb_internal_mvcc_timestamp';
+      const found = await rows(
+        db,
+        `SELECT ${writer}::TEXT FROM effect WHERE lease = 'whole'
+         UNION ALL SELECT ${writer}::TEXT FROM holdfast.command WHERE target = 'whole'
+         UNION ALL SELECT ${writer}::TEXT FROM holdfast.command_target WHERE target = 'whole'
+         UNION ALL SELECT ${writer}::TEXT FROM holdfast.work WHERE target = 'whole'
+         UNION ALL SELECT ${writer}::TEXT FROM holdfast.ended_work WHERE target = 'whole'`,
+      );
+      expect(found.length).toBe(5);
+      expect(new Set(found.flat()).size).toBe(1);
+    });
+
+    test('a commit whose answer is lost is looked up: what was carried out is given, once', async () => {
+      await using proxy = await startFaultProxy({ url });
+      await using through = await connect({ url: proxy.url, driver });
+      await using worker = await through.startSession({ component: 'lost', intervalMs: 600_000 });
+      const consumed = async (target: string) => {
+        await lease(target);
+        await leases.send(db, target, 'pause', {}, by);
+        const [work] = await worker.claim(leases.source);
+        return leases.consume(work!, handlers);
+      };
+      await consumed('found');
+      let marking: number | undefined;
+      const lost = proxy.inject({
+        direction: 'to-server',
+        at: ({ sql: text, connection }) => {
+          if (text?.includes('INSERT INTO effect')) marking = connection;
+          return connection === marking && /^(COMMIT|RELEASE SAVEPOINT cockroach)/.test(text ?? '');
+        },
+        action: dropReply(),
+      });
+      expect(await consumed('lost')).toMatchObject([{ command: 'pause', state: 'consumed' }]);
+      await lost.struck;
+      expect([await effects('lost'), await states('lost')]).toEqual([['pause'], ['pause consumed']]);
+      expect(worker.held).toEqual([]);
     });
 
     test.each([

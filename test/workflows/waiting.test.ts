@@ -9,7 +9,7 @@ import {
   WorkflowNotFoundError,
   workflowsFace,
 } from '../../src/workflows/index.ts';
-import { createTestDatabase, DRIVERS, waitFor } from '../support/database.ts';
+import { createTestDatabase, DRIVERS, testEngine, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
 import { breaks, kill } from './support.ts';
 
@@ -492,10 +492,13 @@ describe.each(DRIVERS)('waiting workflows on %s', (driver) => {
     };
     for (let warm = 0; warm < 8; warm++) await run(`warm${warm}`);
     // A read; the first intent; three times "done k, in flight k + 1"; the last "done", with the release.
-    expect((await run('counted')).roundTrips).toBe(1 + 1 + 3 + 1);
+    const counted = await run('counted');
+    expect([counted.roundTrips, counted.statements]).toEqual([1 + 1 + 3 + 1, 1 + 1 + 3 + 1]);
     const thousand = Array.from({ length: 1_000 }, (_, n) => ({ target: `c${n}` }));
-    // One statement, with BEGIN before it; COMMIT.
-    const { roundTrips } = await proxy.measure(() => chain.startMany(through, thousand));
-    expect(roundTrips).toBe(2);
+    // One statement, with BEGIN before it; COMMIT, with an announcement.
+    const { roundTrips, statements } = await proxy.measure(() => chain.startMany(through, thousand));
+    const few = await proxy.measure(() => chain.startMany(through, [{ target: 'few' }]));
+    expect([roundTrips, statements]).toEqual([2, few.statements]);
+    expect(few.statements).toBe(testEngine() === 'postgresql' ? 4 : 6);
   });
 });
