@@ -71,15 +71,16 @@ async function measureOnce(
     await server.run(url, ...CLEAR);
     // Connections and plans are warm then.
     await send(1);
-    await ask<Drained>(child, { commands: TARGETS, seconds } satisfies Order);
+    await ask<Drained>(child, { commands: TARGETS, seconds: 2 } satisfies Order);
     const sum = { commands: 0, ms: 0, wal: 0, server: 0, client: 0 };
-    while (sum.ms < seconds * 900) {
+    while (sum.ms < seconds * 900 || sum.commands === 0) {
       await server.run(url, ...CLEAR.slice(0, 1));
       await send(pending);
       await server.run(url, ...CLEAR.slice(1));
       const wal = await server.walPosition(url);
       const us = processorUsBelow([child.pid!]);
-      const order: Order = { commands: TARGETS * pending, seconds: seconds - sum.ms / 1_000 };
+      const left = Math.max(0.1 * seconds, seconds - sum.ms / 1_000);
+      const order: Order = { commands: TARGETS * pending, seconds: left };
       const drained = await ask<Drained>(child, order);
       sum.commands += drained.commands;
       sum.ms += drained.ms;

@@ -43,6 +43,8 @@ async function drain({ commands, seconds, marks = [] }: Order): Promise<Drained>
   const loop = runControlLoop(db, {
     source: queue.source,
     parallelism: workers,
+    // Other programs may keep a machine from its heartbeats for seconds.
+    intervalMs: 60_000,
     handle: async (work) => {
       const outcomes = await queue.consume(work, handlers);
       left -= outcomes.length;

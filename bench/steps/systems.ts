@@ -40,6 +40,8 @@ const holdfast: StepSystem = {
     await db.execute({ text: 'VACUUM (ANALYZE)', values: [] });
     const loop = chain.runLoop(db, {
       parallelism: workers,
+      // Other programs may keep a machine from its heartbeats for seconds.
+      intervalMs: 60_000,
       actions: Object.fromEntries(ids.map((id, n) => [id, async () => ({ n })])),
       onError: (error, during) => console.error(`holdfast, ${during}:`, error),
     });

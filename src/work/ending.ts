@@ -7,7 +7,7 @@ import {
   MisuseError,
 } from '../base/index.ts';
 import { planAsForClaims } from '../database/index.ts';
-import { endedKeys, heldKeys, holdWork, releaseWork } from '../queries/work.ts';
+import { endedKeys, heldKeys, holdWork, releaseWork, sealWork } from '../queries/work.ts';
 import type { BoundChange, BoundClaim, ChangedKeys, Executor, Statement } from '../query/index.ts';
 import {
   isPart,
@@ -117,12 +117,19 @@ export interface HowInTransaction {
   readonly isolation?: TransactOptions['isolation'] | undefined;
 }
 
-const holdAll = (tx: Transaction, { works, keys: { sessionId } }: Batch): Promise<unknown> =>
-  Promise.all(
-    works.flatMap((work) =>
-      work.keys.map(({ kind, target, token }) => holdWork(tx, { kind, target, token, sessionId })),
-    ),
-  );
+/**
+ * Proves works to begin with. On PostgreSQL it locks their rows, as an end that comes first does: whoever else locks them
+ * before what the body writes would come to a deadlock with it. On CockroachDB claims would wait for the locks.
+ */
+function proveAll(
+  tx: Transaction,
+  { works, keys: { sessionId } }: Batch,
+  system: GuardedExecutor['system'],
+): Promise<unknown> {
+  const prove = system === 'postgresql' ? sealWork : holdWork;
+  const keys = works.flatMap((work) => work.keys);
+  return Promise.all(keys.map(({ kind, target, token }) => prove(tx, { kind, target, token, sessionId })));
+}
 
 /**
  * Ends works in a transaction: the release, and what `body` does, all or nothing. Inside of an outer transaction it is
@@ -137,6 +144,7 @@ export async function endInTransaction<T>(
   { last = false, isolation }: HowInTransaction = {},
 ): Promise<T> {
   const { works, kind } = batch;
+  const { system } = ender.executor;
   let value: T | undefined;
   let returned = false;
   let joined = false;
@@ -155,11 +163,11 @@ export async function endInTransaction<T>(
         const release = releaseOf(batch, ending);
         const translate = (error: unknown) =>
           refusalIn(error) === 'lease-lost' ? leaseLost(batch) : undefined;
-        if (last && ender.executor.system === 'postgresql')
+        if (last && system === 'postgresql')
           seal(tx, { owner: batch, statement: planAsForClaims, translate });
         if (last) seal(tx, { owner: works[0]!, statement: release, translate });
         // Without awaiting it: the body's first statement leaves in the same message.
-        const proof = last ? holdAll(tx, batch) : tx.execute(plannedEachTime(release));
+        const proof = last ? proveAll(tx, batch, system) : tx.execute(plannedEachTime(release));
         const proved = proof.catch((error: unknown) => {
           throw translate(error) ?? error;
         });
