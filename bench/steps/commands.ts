@@ -1,4 +1,3 @@
-import { connect, type Database } from '../../src/index.ts';
 import { ask, startChild, stopChild } from '../support/child.ts';
 import { type Figure, figure } from '../support/measure.ts';
 import { processorUsBelow } from '../support/processors.ts';
@@ -29,11 +28,21 @@ export interface DrainFigures {
 }
 
 const WORKERS = 8;
-const CLEAR = [
-  'TRUNCATE holdfast.command, holdfast.command_target, holdfast.work, holdfast.ended_work',
-  'VACUUM (ANALYZE)',
-  'CHECKPOINT',
-];
+/** Takes away what is there, and sends so many to each target; as sending does, but in two statements. */
+async function fill(server: BenchServer, url: string, each: number): Promise<void> {
+  const { kind } = queueOf('serializable', false);
+  await server.run(
+    url,
+    'TRUNCATE holdfast.command, holdfast.command_target, holdfast.work, holdfast.ended_work',
+    `INSERT INTO holdfast.command (queue, target, sequence, command, args, author, overtakes, awaited)
+     SELECT '${kind}', 't' || t, s, 'add', '{}', 'bench', false, false
+     FROM generate_series(1, ${each}) AS b (s), generate_series(1, ${TARGETS}) AS a (t)`,
+    `INSERT INTO holdfast.command_target (queue, target, last_sequence, due_at)
+     SELECT '${kind}', 't' || t, ${each}, now() FROM generate_series(1, ${TARGETS}) AS a (t)`,
+    'VACUUM (ANALYZE)',
+    'CHECKPOINT',
+  );
+}
 
 const startConsumer = (consumer: Consumer) => startChild(new URL('./consumer.ts', import.meta.url), consumer);
 
@@ -52,31 +61,18 @@ interface Sample {
 /** Fills the queue and has it carried out until the time is over; what is pending of each target runs out and is sent again. */
 async function measureOnce(
   server: BenchServer,
-  { url, db, isolation, keepsState }: (typeof VARIANTS)[number] & { url: string; db: Database },
+  { url, isolation, keepsState }: (typeof VARIANTS)[number] & { readonly url: string },
   pending: number,
   seconds: number,
 ): Promise<Sample> {
   const child = await startConsumer({ url, isolation, keepsState, workers: WORKERS });
-  const queue = queueOf(isolation, keepsState);
-  const send = (each: number) =>
-    queue.sendMany(
-      db,
-      Array.from({ length: TARGETS * each }, (_, n) => ({
-        target: `t${(n % TARGETS) + 1}`,
-        command: 'add' as const,
-      })),
-      { author: 'bench' },
-    );
   try {
-    await server.run(url, ...CLEAR);
     // Connections and plans are warm then.
-    await send(1);
+    await fill(server, url, 1);
     await ask<Drained>(child, { commands: TARGETS, seconds: 2 } satisfies Order);
     const sum = { commands: 0, ms: 0, wal: 0, server: 0, client: 0 };
     while (sum.ms < seconds * 900 || sum.commands === 0) {
-      await server.run(url, ...CLEAR.slice(0, 1));
-      await send(pending);
-      await server.run(url, ...CLEAR.slice(1));
+      await fill(server, url, pending);
       const wal = await server.walPosition(url);
       const us = processorUsBelow([child.pid!]);
       const left = Math.max(0.1 * seconds, seconds - sum.ms / 1_000);
@@ -105,7 +101,7 @@ export async function commands(server: BenchServer, runs: number, quick: boolean
     VARIANTS.map(async (variant, at) => {
       const url = await server.database(`commands_${at}`, { ours: true });
       await server.run(url, TABLE);
-      return { ...variant, url, db: await connect({ url }) };
+      return { ...variant, url };
     }),
   );
   const found: CommandFigures[] = [];
@@ -131,7 +127,6 @@ export async function commands(server: BenchServer, runs: number, quick: boolean
       );
     }
   }
-  for (const { db } of stores) await db.close();
   return found;
 }
 
@@ -140,18 +135,8 @@ export async function drain(server: BenchServer, count: number): Promise<DrainFi
   const isolation = 'read committed';
   const url = await server.database('drain', { ours: true });
   const each = Math.ceil(count / TARGETS);
-  const kind = queueOf(isolation, true).kind;
-  await server.run(
-    url,
-    TABLE,
-    `INSERT INTO holdfast.command (queue, target, sequence, command, args, author, overtakes, awaited)
-     SELECT '${kind}', 't' || t, s, 'add', '{}', 'bench', false, false
-     FROM generate_series(1, ${TARGETS}) AS a (t), generate_series(1, ${each}) AS b (s)`,
-    `INSERT INTO holdfast.command_target (queue, target, last_sequence, due_at)
-     SELECT '${kind}', 't' || t, ${each}, now() FROM generate_series(1, ${TARGETS}) AS a (t)`,
-    'VACUUM (ANALYZE)',
-    'CHECKPOINT',
-  );
+  await server.run(url, TABLE);
+  await fill(server, url, each);
   const child = await startConsumer({ url, isolation, keepsState: true, workers: WORKERS });
   const order: Order = { commands: each * TARGETS, marks: [0.1, 1] };
   const { ms, rss } = await ask<Drained>(child, order);

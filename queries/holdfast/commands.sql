@@ -96,10 +96,15 @@ WHERE queue = @queue AND target = ANY(@targets::TEXT[]) AND due_at > now();
 UPDATE holdfast.command SET state = 'canceled', reason = @reason::TEXT, ended_at = now(), not_before = NULL
 WHERE queue = @queue AND target = @target AND sequence = @sequence AND state = 'pending';
 
--- name: RejectPending :execrows
--- Rejects all that is pending of a target, which is gone: by the partial index; after LockTarget in the same transaction.
-UPDATE holdfast.command SET state = 'rejected', reason = @reason::TEXT, ended_at = now(), not_before = NULL
-WHERE queue = @queue AND target = @target AND state = 'pending';
+-- name: RejectPending :exec
+-- Rejects all that is pending of a target, which is gone, so that nothing is due: by the partial index, and by primary key;
+-- after LockTarget in the same transaction.
+WITH rejected AS (
+  UPDATE holdfast.command SET state = 'rejected', reason = @reason::TEXT, ended_at = now(), not_before = NULL
+  WHERE queue = @queue AND target = @target AND state = 'pending'
+  RETURNING sequence
+)
+UPDATE holdfast.command_target SET due_at = NULL WHERE queue = @queue AND target = @target;
 
 -- name: ListCommands :many
 -- A page of a queue's commands, in the order of their keys: from the primary key, filtered. Null filters nothing.

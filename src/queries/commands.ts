@@ -310,13 +310,20 @@ export interface RejectPendingParams {
   readonly target: string;
 }
 
-/** Rejects all that is pending of a target, which is gone: by the partial index; after LockTarget in the same transaction. */
-export const rejectPending = execRows<RejectPendingParams>({
+/**
+ * Rejects all that is pending of a target, which is gone, so that nothing is due: by the partial index, and by primary key;
+ * after LockTarget in the same transaction.
+ */
+export const rejectPending = exec<RejectPendingParams>({
   name: 'RejectPending',
-  text: `UPDATE holdfast.command SET state = 'rejected', reason = $1::TEXT, ended_at = now(), not_before = NULL
-WHERE queue = $2 AND target = $3 AND state = 'pending'`,
+  text: `WITH rejected AS (
+  UPDATE holdfast.command SET state = 'rejected', reason = $1::TEXT, ended_at = now(), not_before = NULL
+  WHERE queue = $2 AND target = $3 AND state = 'pending'
+  RETURNING sequence
+)
+UPDATE holdfast.command_target SET due_at = NULL WHERE queue = $2 AND target = $3`,
   operation: 'UPDATE',
-  collection: 'holdfast.command',
+  collection: 'holdfast.command_target',
   params: [
     ['reason', text, 'null'],
     ['queue', text],

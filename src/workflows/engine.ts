@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkOptions, invalidOption, jsonOf, tell } from '../base/index.ts';
 import type { Backoff, Work } from '../work/index.ts';
+import type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './action.ts';
 import { type ChildView, childOf, lookAtChild } from './children.ts';
 import { DEFAULT_ATTEMPTS, type Graph, type Json, type TransitionDefinition } from './definition.ts';
 import {
@@ -11,61 +11,8 @@ import {
 } from './errors.ts';
 import type { InFlight, InstanceRecord } from './record.ts';
 import { dueTransition, type Trigger } from './triggers.ts';
+import { Turns } from './turns.ts';
 import type { Change, Event, Writes } from './writes.ts';
-
-/** What an action is given. */
-export interface ActionContext<Args = Json> {
-  readonly target: string;
-  readonly transition: string;
-  readonly args: Args;
-  /** Of the state that is left. */
-  readonly variables: Json;
-  /** The same each time this intent is run again: give it to systems that must not do it twice. */
-  readonly key: string;
-  /** 1 for the first time. */
-  readonly attempt: number;
-  /** Aborts when the work is lost, when the instance is canceled, and when the worker is to stop. */
-  readonly signal: AbortSignal;
-  /** Fencing token of the work. */
-  readonly token: bigint;
-  /** The child that has ended, of a transition that has one. */
-  readonly child?: ChildView;
-}
-
-/**
- * What a transition does outside of the database, at least once. What it returns goes into the variables. Throws
- * TransitionError when it cannot be done; all else leaves the transition in flight.
- */
-// biome-ignore lint/suspicious/noConfusingVoidType: an action may have no return at all
-export type Action<Args = Json> = (context: ActionContext<Args>) => Promise<Json | void> | Json | void;
-
-/** What a hook before synchronize sees. */
-export interface Snapshot {
-  readonly target: string;
-  readonly version: number;
-  readonly state: string | null;
-  readonly variables: Json;
-  readonly inFlight: InFlight | undefined;
-  readonly stuck: string | undefined;
-  readonly isCanceled: boolean;
-}
-
-/** A change of state that has been committed. */
-export interface Transitioned {
-  readonly target: string;
-  readonly transition: string;
-  readonly from: string | null;
-  readonly to: string;
-  readonly variables: Json;
-}
-
-/** Gives an instance of an older version what it has in this one; what is left out stays as it is. */
-export type Migrate = (instance: Snapshot) => {
-  readonly state?: string | null;
-  readonly variables?: Json;
-  /** Null: nothing is in flight any more. */
-  readonly inFlight?: { readonly transition: string; readonly args?: Json } | null;
-};
 
 export interface EngineOptions {
   readonly work: Work;
@@ -83,18 +30,6 @@ export interface EngineOptions {
 /** The child of a transition is still under way. */
 const WAITS = Symbol('waits');
 
-/** An action, a hook or a body of `alone` that the calling code runs inside of; what an action has left behind is over. */
-interface Inside {
-  readonly engine: Engine;
-  readonly what: 'action' | 'alone';
-  readonly outer: Inside | undefined;
-  isOver: boolean;
-  /** What is called inside of it, one after the other. */
-  turn: Promise<unknown>;
-}
-
-const inside = new AsyncLocalStorage<Inside>();
-
 /**
  * One instance that this process holds, and what becomes of it. The record is changed by nobody else meanwhile, so it is
  * read once, and each write names its revision.
@@ -107,13 +42,17 @@ const inside = new AsyncLocalStorage<Inside>();
 export class Engine {
   readonly #options: EngineOptions;
   readonly #graph: Graph;
+  readonly #turns: Turns;
   readonly #cancel = new AbortController();
   #record: InstanceRecord | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#graph = options.graph;
+    this.#turns = new Turns(() => {
+      const transition = this.#record?.inFlight?.transition ?? 'synchronize';
+      return new TransitionInFlightError(this.#name, this.work.target, transition);
+    });
   }
 
   get work(): Work {
@@ -161,41 +100,14 @@ export class Engine {
     this.#cancel.abort(new TransitionError(`canceled${reason === undefined ? '' : `: ${reason}`}`));
   }
 
-  /** One after the other, in the order of the calls; those inside of `alone` before those outside. */
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    let within = inside.getStore();
-    while (within && (within.engine !== this || within.isOver)) within = within.outer;
-    // It would wait for itself.
-    if (within?.what === 'action') {
-      const transition = this.#record?.inFlight?.transition ?? 'synchronize';
-      return Promise.reject(new TransitionInFlightError(this.#name, this.work.target, transition));
-    }
-    const before = within ? within.turn : this.#turn;
-    const mine = before.then(act);
-    const settled = mine.catch(() => {});
-    if (within) within.turn = settled;
-    else this.#turn = settled;
-    return mine;
-  }
-
   /** Runs `body` with no other fire in between. */
   alone<T>(body: () => Promise<T> | T): Promise<T> {
-    return this.#inTurn(() => this.#within('alone', body));
-  }
-
-  async #within<T>(what: 'action' | 'alone', body: () => Promise<T> | T): Promise<T> {
-    const outer = inside.getStore();
-    const mine: Inside = { engine: this, what, outer, isOver: false, turn: Promise.resolve() };
-    try {
-      return await inside.run(mine, async () => body());
-    } finally {
-      mine.isOver = true;
-    }
+    return this.#turns.take(() => this.#turns.within('alone', body));
   }
 
   /** False: an action said that it cannot be done. */
   fire(id: string, args: Json = {}, from?: string | null): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { state } = this.#now;
       this.#assertReady();
       const transition = this.#graph.transition(id);
@@ -210,21 +122,21 @@ export class Engine {
   }
 
   fireAlias(alias: string, args?: Json): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#assertReady();
       const id = this.#graph
         .from(this.#now.state)
         .find((one) => this.#graph.transition(one)!.alias === alias);
       if (id === undefined) throw this.#invalid(`no transition with the alias ${alias} leaves it`);
-      return this.#within('alone', () => this.fire(id, args));
+      return this.#turns.within('alone', () => this.fire(id, args));
     });
   }
 
   transitionTo(state: string, args?: Json): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#assertReady();
       const id = this.#graph.from(this.#now.state).find((one) => this.#graph.transition(one)!.to === state);
-      return id === undefined ? false : this.#within('alone', () => this.fire(id, args));
+      return id === undefined ? false : this.#turns.within('alone', () => this.fire(id, args));
     });
   }
 
@@ -233,11 +145,11 @@ export class Engine {
    * is due. True: nothing is in flight, and no action said that it cannot be done.
    */
   synchronize(release = false): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       await this.load();
       if (this.#now.hasEnded) return this.#rest(release);
       if (!(await this.#isOfThisVersion())) return false;
-      await this.#within('action', () => this.#options.beforeSynchronize?.(this.snapshot));
+      await this.#turns.within('action', () => this.#options.beforeSynchronize?.(this.snapshot));
       if (this.#isCancelDue) return this.#carryCancelOut(release);
       const { inFlight, stuck } = this.#now;
       if (stuck !== undefined) {
@@ -252,7 +164,7 @@ export class Engine {
 
   /** Gives it back; what it waits for is written down. */
   end(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (!this.work.ended) await this.#rest(true);
     });
   }
@@ -419,7 +331,7 @@ export class Engine {
       token: work.token,
       ...(child && { child }),
     };
-    const result = await this.#within('action', () => action(context));
+    const result = await this.#turns.within('action', () => action(context));
     if (result !== undefined && (typeof result !== 'object' || result === null || Array.isArray(result)))
       throw invalidOption(`actions.${id}`, 'expected a JSON object, or nothing, from the action');
     if (result !== undefined) jsonOf(`actions.${id}`, result);
@@ -628,7 +540,7 @@ export class Engine {
     const migrate = this.#options.migrate?.[now.version];
     if (!migrate)
       throw invalidOption('work', `${this.work.target} is of version ${now.version}, and this is ${version}`);
-    const given = await this.#within('action', () => migrate(this.snapshot));
+    const given = await this.#turns.within('action', () => migrate(this.snapshot));
     const state = given.state === undefined ? now.state : given.state;
     if (state !== null && !this.#graph.definition.states.includes(state))
       throw invalidOption(

@@ -1,5 +1,6 @@
 /** Holdfast's workflows: a state machine for each target, with what is in flight written down before it begins. */
 export type { Transacts } from '../client/index.ts';
+export type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './action.ts';
 export type { ChildView } from './children.ts';
 export type {
   Child,
@@ -10,7 +11,6 @@ export type {
   WorkflowDefinition,
 } from './definition.ts';
 export { type DiagramFormat, type Drawn, diagram } from './diagram.ts';
-export type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './engine.ts';
 export {
   InvalidWorkflowTransitionError,
   TransitionError,

@@ -28,6 +28,7 @@ import {
   type Source,
   type Work,
 } from '../work/index.ts';
+import type { Action, Migrate, Snapshot, Transitioned } from './action.ts';
 import { Cancels } from './cancels.ts';
 import {
   checkDefinition,
@@ -37,15 +38,7 @@ import {
   type TransitionDefinition,
 } from './definition.ts';
 import { type DiagramFormat, diagram } from './diagram.ts';
-import {
-  type Action,
-  Engine,
-  type EngineOptions,
-  type Migrate,
-  messageOf,
-  type Snapshot,
-  type Transitioned,
-} from './engine.ts';
+import { Engine, type EngineOptions, messageOf } from './engine.ts';
 import { WorkflowNotFoundError, WorkflowStartConflictError } from './errors.ts';
 import { WorkflowInstance } from './instance.ts';
 import {

@@ -464,6 +464,9 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
       });
       expect(outcome).toMatchObject([{ state: 'pending', reason: expect.stringContaining('23505') }]);
       await db.transact((tx) => leases.destroyed(tx, 'dup'));
+      expect(await rows(db, "SELECT due_at FROM holdfast.command_target WHERE target = 'dup'")).toEqual([
+        [null],
+      ]);
     });
 
     test('a handler may reject what it finds impossible', async () => {
@@ -755,7 +758,7 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
         const [work] = await worker.claim(leases.source);
         return leases.consume(work!, handlers);
       };
-      await consumed('found');
+      await consumed('answered');
       let marking: number | undefined;
       const lost = proxy.inject({
         direction: 'to-server',
@@ -765,9 +768,12 @@ describe.each(DRIVERS)('commands on %s', (driver) => {
         },
         action: dropReply(),
       });
-      expect(await consumed('lost')).toMatchObject([{ command: 'pause', state: 'consumed' }]);
+      expect(await consumed('unanswered')).toMatchObject([{ command: 'pause', state: 'consumed' }]);
       await lost.struck;
-      expect([await effects('lost'), await states('lost')]).toEqual([['pause'], ['pause consumed']]);
+      expect([await effects('unanswered'), await states('unanswered')]).toEqual([
+        ['pause'],
+        ['pause consumed'],
+      ]);
       expect(worker.held).toEqual([]);
     });
 
