@@ -470,6 +470,26 @@ describe.each(DRIVERS)('waiting workflows on %s', (driver) => {
     expect(all).toEqual(['s2']);
   });
 
+  test.each([{ n: 1n }, { text: 'a\0b' }, 'text'])(
+    'what an action returns must be what the database keeps as JSON: told by the action’s name, and in flight still (%o)',
+    async (result) => {
+      const flow = defineWorkflow({
+        name: 'returned',
+        version: 1,
+        states: ['done'],
+        transitions: { go: { from: null, to: 'done', automatic: true } },
+      });
+      const target = `r${typeof result}${Object.keys(result)[0]}`;
+      await flow.start(db, target);
+      await using worker = await db.startSession({ component: 'returned', intervalMs: 600_000 });
+      const [work] = await worker.claim(flow.source());
+      await expect(flow.run(work!, { go: () => result as never })).rejects.toThrow('actions.go: ');
+      expect((await flow.status(db, target))!.inFlight).toMatchObject({ transition: 'go', attempt: 1 });
+      await flow.run(work!, { go: () => ({ n: 1 }) });
+      expect(await flow.status(db, target)).toMatchObject({ state: 'done', variables: { n: 1 } });
+    },
+  );
+
   test('a step is one statement and one round trip, and so is a start of a thousand', async () => {
     const chain = defineWorkflow({
       name: 'chain',
