@@ -118,7 +118,7 @@ export interface HowInTransaction {
 }
 
 /**
- * Proves works to begin with. On PostgreSQL it locks their rows, as an end that comes first does: whoever else locks them
+ * Proves works to begin with. On PostgreSQL it locks their rows, as an end that comes first does: anybody else who locks them
  * before what the body writes would come to a deadlock with it. On CockroachDB claims would wait for the locks.
  */
 function proveAll(
