@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, runControlLoop, sql } from '../../src/index.ts';
 import { carryOut, datasets, NEXT } from './pipeline.ts';
 
-const [, , run, folder] = process.argv as [string, string, string, string];
+const [, , run, folder, interval] = process.argv as [string, string, string, string, string];
 
 await using db = await connect();
 const loops = datasets.operations.map((operation) =>
   runControlLoop(db, {
     source: datasets.source(operation),
     component: operation,
-    intervalMs: 1_000, // dead this long after the last heartbeat
+    intervalMs: Number(interval), // dead this long after the last heartbeat
     handle: async (work) => {
       const name = work.target.slice(run.length + 1);
       const found = await carryOut(operation, folder, name);

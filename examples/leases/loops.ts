@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly host: Host;
   /** Resources that the host bears. */
   readonly most: number;
+  /** A worker is dead this long after its last heartbeat. Default 1,000. */
+  readonly intervalMs?: number;
   /** Called between what a handler does on the host and its record, with the kind of work. */
   readonly between?: (kind: string) => Promise<void> | void;
   readonly onError?: ControlLoopOptions['onError'];
@@ -113,7 +115,7 @@ export function handlersOf(db: Database, { host, most, between = () => {} }: Wor
 
 /** Starts them all. */
 export function runLoops(db: Database, options: WorkerOptions): ControlLoop[] {
-  const { host, most, onError } = options;
+  const { host, most, intervalMs = 1_000, onError } = options;
   const here = { host: host.name };
   const sources = {
     'lease:allocate': [pendingLeases(host.name, most), 1],
@@ -131,9 +133,9 @@ export function runLoops(db: Database, options: WorkerOptions): ControlLoop[] {
       source: sources[kind][0],
       parallelism: sources[kind][1],
       handle: handlers[kind],
-      intervalMs: 1_000, // dead this long after the last heartbeat
+      intervalMs,
       // They are told of nearly everything; time alone makes a lease expire.
-      pollIntervalMs: kind === EXPIRE ? 500 : 2_000,
+      pollIntervalMs: kind === EXPIRE ? Math.ceil(intervalMs / 2) : intervalMs * 2,
       backoff: { initialMs: 1_000, maximumMs: 1_000, exponent: 1 },
       ...(onError ? { onError } : {}),
     }),

@@ -75,4 +75,4 @@ export const consumeLease = (work: Work) => leases.consume(work, leaseHandlers(w
 export const consumeResource = (work: Work) => resources.consume(work, resourceHandlers(work));
 
 /** Reads by a statement of its own, which is tried again where it meets a writer. */
-export const reading = (db: Database) => db.guardedWithin(10_000);
+export const reading = (db: Database) => db.guardedWithin(60_000);

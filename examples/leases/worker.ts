@@ -1,5 +1,5 @@
 /**
- * A worker process: `node worker.ts HOST ROOT OWNER MOST [KIND]`, until it is told to stop, is killed, or its parent is gone.
+ * A worker process: `node worker.ts HOST ROOT OWNER MOST INTERVAL [KIND]`, until it is told to stop, is killed, or its parent is gone.
  * It kills itself before it records the first effect of work of that kind.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +7,8 @@ import { connect } from '../../src/index.ts';
 import { Host } from './host.ts';
 import { runLoops } from './loops.ts';
 
-const [, , name, root, owner, most, dieAt] = process.argv as [
+const [, , name, root, owner, most, interval, dieAt] = process.argv as [
+  string,
   string,
   string,
   string,
@@ -22,6 +23,7 @@ await using db = await connect();
 const loops = runLoops(db, {
   host: new Host(name, root, Number(owner)),
   most: Number(most),
+  intervalMs: Number(interval),
   between: async (kind) => {
     if (kind === dieAt) process.kill(process.pid, 'SIGKILL');
     // So that some are killed in the middle.

@@ -19,15 +19,17 @@ const { values } = parseArgs({
     units: { type: 'string', default: '24' },
     workers: { type: 'string', default: '4' },
     kills: { type: 'string', default: '10' },
+    'interval-ms': { type: 'string', default: '1000' },
   },
 });
-const [count, workers, kills] = [values.units, values.workers, values.kills].map(Number) as [
-  number,
-  number,
-  number,
-];
-if (![count, workers, kills].every((value) => Number.isInteger(value) && value > 0)) {
-  console.error('demo:upgrade: --units, --workers and --kills are whole numbers from 1');
+const [count, workers, kills, intervalMs] = [
+  values.units,
+  values.workers,
+  values.kills,
+  values['interval-ms'],
+].map(Number) as [number, number, number, number];
+if (![count, workers, kills, intervalMs].every((value) => Number.isInteger(value) && value > 0)) {
+  console.error('demo:upgrade: --units, --workers, --kills and --interval-ms are whole numbers from 1');
   process.exit(2);
 }
 
@@ -40,7 +42,7 @@ let stopping = false;
 let killed = 0;
 
 function startWorker(url: string): void {
-  const child = fork(new URL('worker.ts', import.meta.url), [run, folder], {
+  const child = fork(new URL('worker.ts', import.meta.url), [run, folder, String(intervalMs)], {
     env: { ...process.env, DATABASE_URL: url, HOLDFAST_DATABASE_URL: '' },
   });
   children.add(child);

@@ -4,11 +4,11 @@ import { connect } from '../../src/index.ts';
 import { charmsOf, failOnce, startExecutor, writeCharm } from './machine.ts';
 import { relation, unit } from './workflows.ts';
 
-const [, , run, root] = process.argv as [string, string, string, string];
+const [, , run, root, interval] = process.argv as [string, string, string, string, string];
 
 await using db = await connect();
 const rest = {
-  intervalMs: 1_000, // dead this long after the last heartbeat
+  intervalMs: Number(interval), // dead this long after the last heartbeat
   parallelism: 4,
   pollIntervalMs: 200,
   onError: (error: unknown, during: string) => process.send?.({ during, message: (error as Error).message }),

@@ -39,6 +39,6 @@ test('tarballs go through every operation exactly once a generation, while worke
 test('a wrong option is refused in one line', async () => {
   await expect(demo('--kills', 'many')).rejects.toMatchObject({
     code: 2,
-    stderr: 'demo:datasets: --datasets, --workers and --kills are whole numbers from 1\n',
+    stderr: 'demo:datasets: --datasets, --workers, --kills and --interval-ms are whole numbers from 1\n',
   });
 });

@@ -59,6 +59,6 @@ test('an interrupted demo leaves no folder and no process', async () => {
 test('a wrong option is refused in one line', async () => {
   await expect(demo('--kills', 'many')).rejects.toMatchObject({
     code: 2,
-    stderr: 'demo:leases: --clients, --workers, --kills and --seed are whole numbers from 1\n',
+    stderr: 'demo:leases: --clients, --workers, --kills, --seed and --interval-ms are whole numbers from 1\n',
   });
 });

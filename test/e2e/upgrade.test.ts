@@ -39,6 +39,6 @@ test('units are upgraded while workers are killed, each transition with one outc
 test('a wrong option is refused in one line', async () => {
   await expect(demo('--kills', 'many')).rejects.toMatchObject({
     code: 2,
-    stderr: 'demo:upgrade: --units, --workers and --kills are whole numbers from 1\n',
+    stderr: 'demo:upgrade: --units, --workers, --kills and --interval-ms are whole numbers from 1\n',
   });
 });

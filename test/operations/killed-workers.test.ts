@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ControlLoop, connect, type Database, runControlLoop } from '../../src/index.ts';
-import { definePipeline } from '../../src/operations/index.ts';
+import { connect, type Database } from '../../src/index.ts';
 import { createTestDatabase, SUITE_DRIVERS, seededRandom, waitFor } from '../support/database.ts';
 import { rows } from '../support/sql.ts';
+import { allOk, createObservations, finished, onceEach, PIPELINES, runStages } from './support/stages.ts';
 
-const STAGES = ['upload', 'index', 'tool-index'] as const;
 const TARGETS = 40;
 const KILLS = 12;
 
@@ -13,49 +12,16 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
   beforeAll(async () => {
     const { url } = await createTestDatabase();
     db = await connect({ url, driver, announcements: { pollIntervalMs: 20 } });
-    await rows(
-      db,
-      `CREATE TABLE observation (pipeline TEXT, target TEXT, operation TEXT, generation INT8,
-        PRIMARY KEY (pipeline, target, operation, generation))`,
-    );
+    await createObservations(db);
   });
   afterAll(() => db?.close());
 
   test('two pipelines whose workers die again and again end all OK, each stage once a generation', async () => {
     const random = seededRandom('operations: workers that die');
-    const pipelines = ['red', 'blue'].map((name) => definePipeline({ name, operations: STAGES }));
-    const loops = pipelines.flatMap((pipeline) =>
-      STAGES.flatMap((stage, at): ControlLoop[] => {
-        const following = STAGES.slice(at + 1, at + 2);
-        const loop = runControlLoop(db, {
-          source: pipeline.source(stage),
-          component: `${pipeline.name} ${stage}`,
-          intervalMs: 60_000,
-          parallelism: 4,
-          pollIntervalMs: 50,
-          handle: async (work) => {
-            await pipeline.of(work).finish({ enable: following }, async (tx, generation) => {
-              await rows(
-                tx,
-                'INSERT INTO observation VALUES ($1, $2, $3, $4)',
-                pipeline.name,
-                work.target,
-                stage,
-                String(generation),
-              );
-            });
-          },
-        });
-        return [loop];
-      }),
-    );
-    for (const pipeline of pipelines)
+    const loops = runStages(db, { intervalMs: 60_000, pollIntervalMs: 50 });
+    for (const pipeline of PIPELINES)
       for (let n = 0; n < TARGETS; n++) await pipeline.enable(db, `t${n}`, ['upload']);
-    const allOk = async () => {
-      for (const pipeline of pipelines)
-        for await (const { state } of pipeline.list(db)) if (state !== 'OK') return false;
-      return true;
-    };
+    const all = onceEach(TARGETS);
     let kills = 0;
     await waitFor(
       async () => {
@@ -67,14 +33,12 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
           await rows(db, past, sessionId);
           kills++;
         }
-        const [[count]] = (await rows(db, 'SELECT count(*) FROM observation')) as [[string]];
-        return kills === KILLS && Number(count) === 2 * TARGETS * STAGES.length && (await allOk());
+        return kills === KILLS && (await finished(db)).length === all.length && (await allOk(db));
       },
       { timeoutMs: 120_000 },
     );
     await Promise.all(loops.map((loop) => loop.stop()));
-    const generations = await rows(db, 'SELECT DISTINCT generation FROM observation');
-    expect(generations).toEqual([['1']]);
+    expect(await finished(db)).toEqual(all);
     expect(await rows(db, 'SELECT 1 FROM holdfast.work WHERE holder IS NOT NULL')).toEqual([]);
   });
 });

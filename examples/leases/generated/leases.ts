@@ -58,9 +58,9 @@ SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM noted) THEN '1'
 });
 
 export interface WriteLeaseParams {
+  readonly name: string;
   readonly kind: string;
   readonly token: bigint;
-  readonly name: string;
   readonly phase: string;
   readonly resource: string | null;
   readonly ttlMs: bigint | null;
@@ -80,36 +80,36 @@ export const writeLease = one<WriteLeaseParams, WriteLeaseRow>({
   text: `WITH found AS (
   SELECT l.phase, p.writer, EXISTS (
     SELECT 1 FROM holdfast.work AS w
-    WHERE w.target = l.name AND w.kind = $1 AND w.token = $2 AND (w.holder IS NOT NULL OR EXISTS (
+    WHERE w.target = $1 AND w.kind = $2 AND w.token = $3 AND (w.holder IS NOT NULL OR EXISTS (
       SELECT 1 FROM holdfast.ended_work AS e
       WHERE e.target = w.target AND e.kind = w.kind AND e.token = w.token AND e.event = 'finished' AND e.ended_at >= now()))
   ) AS is_held
   FROM leases.lease AS l JOIN leases.phase AS p ON p.object = 'lease' AND p.phase = l.phase
-  WHERE l.name = $3
+  WHERE l.name = $1
 ), written AS (
   UPDATE leases.lease AS l
   SET phase = $4, phase_at = CASE WHEN l.phase = $4 THEN l.phase_at ELSE now() END,
     resource = COALESCE($5::TEXT, l.resource),
     expires_at = COALESCE(now() + $6::INT8 * INTERVAL '1 millisecond', l.expires_at)
-  WHERE l.name = $3 AND EXISTS (SELECT 1 FROM found AS f WHERE f.writer = $1 AND f.is_held)
+  WHERE l.name = $1 AND EXISTS (SELECT 1 FROM found AS f WHERE f.writer = $2 AND f.is_held)
   RETURNING l.name
 ), noted AS (
   INSERT INTO leases.change (object, name, phase, writer, target, token)
-  SELECT 'lease', w.name, $4::TEXT, $1::TEXT, w.name, $2::INT8
+  SELECT 'lease', w.name, $4::TEXT, $2::TEXT, w.name, $3::INT8
   FROM written AS w WHERE NOT EXISTS (SELECT 1 FROM found AS f WHERE f.phase = $4)
   RETURNING name
 )
 SELECT CAST(COALESCE((
-  SELECT CASE WHEN f.writer <> $1 THEN 'lease ' || $3::TEXT || ' is ' || f.phase || ': ' || f.writer || ' writes it, not ' || $1::TEXT
-    WHEN NOT f.is_held THEN 'lease ' || $3::TEXT || ' is not held by ' || $1::TEXT || ' with token ' || $2::INT8::TEXT
+  SELECT CASE WHEN f.writer <> $2 THEN 'lease ' || $1::TEXT || ' is ' || f.phase || ': ' || f.writer || ' writes it, not ' || $2::TEXT
+    WHEN NOT f.is_held THEN 'lease ' || $1::TEXT || ' is not held by ' || $2::TEXT || ' with token ' || $3::INT8::TEXT
     ELSE '1' END
-  FROM found AS f), 'there is no lease ' || $3::TEXT) AS INT8) AS written`,
+  FROM found AS f), 'there is no lease ' || $1::TEXT) AS INT8) AS written`,
   operation: 'SELECT',
   collection: 'holdfast.work',
   params: [
+    ['name', text],
     ['kind', text],
     ['token', int8],
-    ['name', text],
     ['phase', text],
     ['resource', text, 'null'],
     ['ttlMs', int8, 'null'],

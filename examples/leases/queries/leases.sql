@@ -24,7 +24,7 @@ SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM noted) THEN '1'
 WITH found AS (
   SELECT l.phase, p.writer, EXISTS (
     SELECT 1 FROM holdfast.work AS w
-    WHERE w.target = l.name AND w.kind = @kind AND w.token = @token AND (w.holder IS NOT NULL OR EXISTS (
+    WHERE w.target = @name AND w.kind = @kind AND w.token = @token AND (w.holder IS NOT NULL OR EXISTS (
       SELECT 1 FROM holdfast.ended_work AS e
       WHERE e.target = w.target AND e.kind = w.kind AND e.token = w.token AND e.event = 'finished' AND e.ended_at >= now()))
   ) AS is_held
