@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tar from 'tar';
 import { Bars } from '../../src/cli/support/bars.ts';
-import { connect, type Database, sql } from '../../src/index.ts';
+import { connect, type Database, migrate, sql } from '../../src/index.ts';
 import { createTables, datasets, type Operation } from './pipeline.ts';
 
 const { values } = parseArgs({
@@ -151,6 +151,7 @@ try {
   const names = await pack();
   console.log(`${names.length} datasets in ${folder}`);
   await using db = await connect();
+  await migrate(db.url);
   await createTables(db);
   for (let i = 0; i < workers; i++) startWorker(db.url);
   for (const name of names) await datasets.enable(db, idOf(name), ['upload']);

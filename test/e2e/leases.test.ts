@@ -1,40 +1,30 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { processesNaming } from '../../examples/leases/host.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyTestDatabase, type TestDatabase } from '../support/database.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-const run = promisify(execFile);
-const main = fileURLToPath(new URL('../../examples/leases/main.ts', import.meta.url));
+import { Demo } from './support/demo.ts';
 
 let database: TestDatabase;
 let temporary: string;
+let demo: Demo;
 beforeEach(async () => {
-  database = await createTestDatabase();
+  database = await createEmptyTestDatabase();
   temporary = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+  demo = new Demo('leases', database, temporary);
 });
 afterEach(async () => {
   await rm(temporary, { recursive: true, force: true });
   await database.drop();
 });
 
-const env = () => ({
-  ...process.env,
-  TMPDIR: temporary,
-  DATABASE_URL: database.url,
-  HOLDFAST_DATABASE_URL: '',
-});
-const demo = (...args: string[]) => run(process.execPath, [main, ...args], { env: env() });
-
 test('each lease is released once and destroyed once, while workers are killed, twice in a row', async () => {
   for (let i = 0; i < 2; i++) {
-    const { stdout } = await demo('--clients', '20', '--workers', '3', '--kills', '4');
+    const { stdout } = await demo.run('--clients', '20', '--workers', '3', '--kills', '4');
     expect(stdout).toMatch(
       /\d workers were killed; each lease of 20 clients was released once and destroyed once, and nothing is left\n$/,
     );
@@ -44,8 +34,8 @@ test('each lease is released once and destroyed once, while workers are killed, 
 });
 
 test('an interrupted demo leaves no folder and no process', async () => {
-  const child = spawn(process.execPath, [main, '--clients', '20'], {
-    env: env(),
+  const child = spawn(process.execPath, [demo.main, '--clients', '20'], {
+    env: demo.env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -57,7 +47,7 @@ test('an interrupted demo leaves no folder and no process', async () => {
 });
 
 test('a wrong option is refused in one line', async () => {
-  await expect(demo('--kills', 'many')).rejects.toMatchObject({
+  await expect(demo.run('--kills', 'many')).rejects.toMatchObject({
     code: 2,
     stderr: 'demo:leases: --clients, --workers, --kills, --seed and --interval-ms are whole numbers from 1\n',
   });
