@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { CompileResults } from './compile/results.ts';
 import { page } from './page.ts';
 import type { Results } from './results.ts';
-import type { SyncResults } from './sync/results.ts';
 import type { StepResults } from './steps/results.ts';
+import type { SyncResults } from './sync/results.ts';
 import type { TelemetryResults } from './telemetry/results.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
