@@ -125,35 +125,38 @@ SET message = excluded.message, done = excluded.done, total = excluded.total, st
 
 -- name: FindDeclared :many
 -- Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
--- last time, with all its files in the store where @complete. By primary key; nothing is locked.
+-- last time, with all its files in the store where @complete. By primary key; nothing is locked. A subquery for each, not a
+-- join: without statistics of its tables PostgreSQL would read all that the repository holds.
 SELECT g.ord AS "ord!"
 FROM unnest(@ords::INT8[], @key_ids::UUID[], @declared::UUID[]) AS g (ord, key_id, declared)
-LEFT JOIN holdfast.repository_content AS h
-  ON h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL
-WHERE h.declared IS DISTINCT FROM g.declared
-  OR (@complete::BOOL AND EXISTS (
-    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = h.content_id AND f.sha256 IS NULL));
+WHERE g.declared IS DISTINCT FROM (
+    SELECT h.declared FROM holdfast.repository_content AS h
+    WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL)
+  OR (@complete::BOOL AND 0 < (
+    SELECT count(*) FROM holdfast.repository_content AS h
+    JOIN holdfast.content_artifact AS f ON f.content_id = h.content_id AND f.sha256 IS NULL
+    WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL));
 
 -- name: NoteDeclared :exec
 -- What was declared last of contents that the repository holds (parallel arrays): by primary key.
 UPDATE holdfast.repository_content AS h SET declared = g.declared
 FROM unnest(@key_ids::UUID[], @content_ids::UUID[], @declared::UUID[]) AS g (key_id, content_id, declared)
-WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL
-  AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared;
+WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.key_id = ANY(@key_ids::UUID[])
+  AND h.version_removed IS NULL AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared;
 
 -- name: FindContent :many
--- What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, and what the
--- repository holds under its natural key. Gives no row for content that the repository holds as it was declared, with all
--- its files where @complete. Content, repository and files by primary key; nothing is locked.
-SELECT g.ord AS "ord!", c.fingerprint AS stored, h.content_id AS held
-FROM unnest(@ords::INT8[], @content_ids::UUID[], @key_ids::UUID[], @fingerprints::UUID[])
-  AS g (ord, content_id, key_id, fingerprint)
-LEFT JOIN holdfast.content AS c ON c.content_id = g.content_id
-LEFT JOIN holdfast.repository_content AS h
-  ON h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL
-WHERE c.fingerprint IS DISTINCT FROM g.fingerprint OR h.content_id IS DISTINCT FROM g.content_id
-  OR (@complete::BOOL AND EXISTS (
-    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL));
+-- What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, what the
+-- repository holds under its natural key, and, with @complete, how many
+-- of its files are not in the store. By primary key, a subquery for
+-- each as in FindDeclared; nothing is locked.
+SELECT g.ord AS "ord!",
+  (SELECT c.fingerprint FROM holdfast.content AS c WHERE c.content_id = g.content_id) AS stored,
+  (SELECT h.content_id FROM holdfast.repository_content AS h
+    WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL) AS held,
+  CASE WHEN @complete::BOOL THEN (
+    SELECT count(*) FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL)
+  ELSE 0 END AS "unfetched!"
+FROM unnest(@ords::INT8[], @content_ids::UUID[], @key_ids::UUID[]) AS g (ord, content_id, key_id);
 
 -- name: HeldContent :many
 -- What a repository holds under natural keys: by primary key.
@@ -216,9 +219,9 @@ WHERE f.content_id = g.content_id AND f.path = g.path AND f.sha256 IS NULL;
 -- Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key.
 SELECT g.ord AS "ord!"
 FROM unnest(@ords::INT8[], @content_ids::UUID[], @paths::TEXT[], @fingerprints::UUID[]) AS g (ord, content_id, path, fingerprint)
-LEFT JOIN holdfast.remote_artifact AS r
-  ON r.remote_id = @remote_id AND r.content_id = g.content_id AND r.path = g.path
-WHERE r.fingerprint IS DISTINCT FROM g.fingerprint;
+WHERE g.fingerprint IS DISTINCT FROM (
+  SELECT r.fingerprint FROM holdfast.remote_artifact AS r
+  WHERE r.remote_id = @remote_id AND r.content_id = g.content_id AND r.path = g.path);
 
 -- name: SaveRemoteArtifacts :exec
 -- Where a remote has files of contents that exist (parallel arrays): by primary key, in its order.
@@ -287,7 +290,8 @@ UPDATE holdfast.artifact SET state = 'stored' WHERE sha256 = ANY(@sha256s::TEXT[
 UPDATE holdfast.repository_content AS h
 SET version_removed = CASE WHEN h.content_id <> g.content_id THEN @number::INT8 END
 FROM unnest(@key_ids::UUID[], @content_ids::UUID[]) AS g (key_id, content_id)
-WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_added < @number::INT8
+WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.key_id = ANY(@key_ids::UUID[])
+  AND h.version_added < @number::INT8
   AND ((h.version_removed IS NULL AND h.content_id <> g.content_id)
     OR (h.version_removed = @number::INT8 AND h.content_id = g.content_id))
 RETURNING h.key_id, h.version_removed IS NULL AS "is_held!";
@@ -297,8 +301,8 @@ RETURNING h.key_id, h.version_removed IS NULL AS "is_held!";
 INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
 SELECT @repository_id::UUID, g.key_id, @number::INT8, g.content_id, NULLIF(g.declared, '')::UUID
 FROM unnest(@key_ids::UUID[], @content_ids::UUID[], @declared::TEXT[]) AS g (key_id, content_id, declared)
-WHERE NOT EXISTS (
-  SELECT 1 FROM holdfast.repository_content AS b
+WHERE 0 = (
+  SELECT count(*) FROM holdfast.repository_content AS b
   WHERE b.repository_id = @repository_id AND b.key_id = g.key_id AND b.version_added < @number::INT8
     AND b.version_removed IS NULL)
 ORDER BY g.key_id

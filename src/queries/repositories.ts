@@ -489,19 +489,22 @@ export interface FindDeclaredRow {
 
 /**
  * Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
- * last time, with all its files in the store where @complete. By primary key; nothing is locked.
+ * last time, with all its files in the store where @complete. By primary key; nothing is locked. A subquery for each, not a
+ * join: without statistics of its tables PostgreSQL would read all that the repository holds.
  */
 export const findDeclared = many<FindDeclaredParams, FindDeclaredRow>({
   name: 'FindDeclared',
   text: `SELECT g.ord AS ord
 FROM unnest($1::INT8[], $2::UUID[], $3::UUID[]) AS g (ord, key_id, declared)
-LEFT JOIN holdfast.repository_content AS h
-  ON h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL
-WHERE h.declared IS DISTINCT FROM g.declared
-  OR ($5::BOOL AND EXISTS (
-    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = h.content_id AND f.sha256 IS NULL))`,
+WHERE g.declared IS DISTINCT FROM (
+    SELECT h.declared FROM holdfast.repository_content AS h
+    WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL)
+  OR ($5::BOOL AND 0 < (
+    SELECT count(*) FROM holdfast.repository_content AS h
+    JOIN holdfast.content_artifact AS f ON f.content_id = h.content_id AND f.sha256 IS NULL
+    WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL))`,
   operation: 'SELECT',
-  collection: 'g.declared',
+  collection: 'holdfast.repository_content',
   params: [
     ['ords', arrayOf(int8)],
     ['keyIds', arrayOf(uuid)],
@@ -524,8 +527,8 @@ export const noteDeclared = exec<NoteDeclaredParams>({
   name: 'NoteDeclared',
   text: `UPDATE holdfast.repository_content AS h SET declared = g.declared
 FROM unnest($1::UUID[], $2::UUID[], $3::UUID[]) AS g (key_id, content_id, declared)
-WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL
-  AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared`,
+WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.key_id = ANY($1::UUID[])
+  AND h.version_removed IS NULL AND h.content_id = g.content_id AND h.declared IS DISTINCT FROM g.declared`,
   operation: 'UPDATE',
   collection: 'holdfast.repository_content',
   params: [
@@ -538,50 +541,50 @@ WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_removed IS NULL
 });
 
 export interface FindContentParams {
+  readonly repositoryId: string;
+  readonly complete: boolean;
   readonly ords: readonly bigint[];
   readonly contentIds: readonly string[];
   readonly keyIds: readonly string[];
-  readonly fingerprints: readonly string[];
-  readonly repositoryId: string;
-  readonly complete: boolean;
 }
 
 export interface FindContentRow {
   readonly ord: bigint;
   readonly stored: string | null;
   readonly held: string | null;
+  readonly unfetched: bigint;
 }
 
 /**
- * What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, and what the
- * repository holds under its natural key. Gives no row for content that the repository holds as it was declared, with all
- * its files where @complete. Content, repository and files by primary key; nothing is locked.
+ * What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, what the
+ * repository holds under its natural key, and, with @complete, how many
+ * of its files are not in the store. By primary key, a subquery for
+ * each as in FindDeclared; nothing is locked.
  */
 export const findContent = many<FindContentParams, FindContentRow>({
   name: 'FindContent',
-  text: `SELECT g.ord AS ord, c.fingerprint AS stored, h.content_id AS held
-FROM unnest($1::INT8[], $2::UUID[], $3::UUID[], $4::UUID[])
-  AS g (ord, content_id, key_id, fingerprint)
-LEFT JOIN holdfast.content AS c ON c.content_id = g.content_id
-LEFT JOIN holdfast.repository_content AS h
-  ON h.repository_id = $5 AND h.key_id = g.key_id AND h.version_removed IS NULL
-WHERE c.fingerprint IS DISTINCT FROM g.fingerprint OR h.content_id IS DISTINCT FROM g.content_id
-  OR ($6::BOOL AND EXISTS (
-    SELECT 1 FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL))`,
+  text: `SELECT g.ord AS ord,
+  (SELECT c.fingerprint FROM holdfast.content AS c WHERE c.content_id = g.content_id) AS stored,
+  (SELECT h.content_id FROM holdfast.repository_content AS h
+    WHERE h.repository_id = $1 AND h.key_id = g.key_id AND h.version_removed IS NULL) AS held,
+  CASE WHEN $2::BOOL THEN (
+    SELECT count(*) FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL)
+  ELSE 0 END AS unfetched
+FROM unnest($3::INT8[], $4::UUID[], $5::UUID[]) AS g (ord, content_id, key_id)`,
   operation: 'SELECT',
-  collection: 'g.fingerprint',
+  collection: 'holdfast.content',
   params: [
+    ['repositoryId', uuid],
+    ['complete', bool],
     ['ords', arrayOf(int8)],
     ['contentIds', arrayOf(uuid)],
     ['keyIds', arrayOf(uuid)],
-    ['fingerprints', arrayOf(uuid)],
-    ['repositoryId', uuid],
-    ['complete', bool],
   ],
   columns: [
     ['ord', int8],
     ['stored', uuid, 'null'],
     ['held', uuid, 'null'],
+    ['unfetched', int8],
   ],
 });
 
@@ -811,11 +814,11 @@ export const changedRemoteArtifacts = many<ChangedRemoteArtifactsParams, Changed
   name: 'ChangedRemoteArtifacts',
   text: `SELECT g.ord AS ord
 FROM unnest($1::INT8[], $2::UUID[], $3::TEXT[], $4::UUID[]) AS g (ord, content_id, path, fingerprint)
-LEFT JOIN holdfast.remote_artifact AS r
-  ON r.remote_id = $5 AND r.content_id = g.content_id AND r.path = g.path
-WHERE r.fingerprint IS DISTINCT FROM g.fingerprint`,
+WHERE g.fingerprint IS DISTINCT FROM (
+  SELECT r.fingerprint FROM holdfast.remote_artifact AS r
+  WHERE r.remote_id = $5 AND r.content_id = g.content_id AND r.path = g.path)`,
   operation: 'SELECT',
-  collection: 'g.fingerprint',
+  collection: 'holdfast.remote_artifact',
   params: [
     ['ords', arrayOf(int8)],
     ['contentIds', arrayOf(uuid)],
@@ -1048,7 +1051,8 @@ export const addHeld = many<AddHeldParams, AddHeldRow>({
   text: `UPDATE holdfast.repository_content AS h
 SET version_removed = CASE WHEN h.content_id <> g.content_id THEN $1::INT8 END
 FROM unnest($2::UUID[], $3::UUID[]) AS g (key_id, content_id)
-WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.version_added < $1::INT8
+WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.key_id = ANY($2::UUID[])
+  AND h.version_added < $1::INT8
   AND ((h.version_removed IS NULL AND h.content_id <> g.content_id)
     OR (h.version_removed = $1::INT8 AND h.content_id = g.content_id))
 RETURNING h.key_id, h.version_removed IS NULL AS is_held`,
@@ -1080,8 +1084,8 @@ export const addNew = execRows<AddNewParams>({
   text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
 SELECT $1::UUID, g.key_id, $2::INT8, g.content_id, NULLIF(g.declared, '')::UUID
 FROM unnest($3::UUID[], $4::UUID[], $5::TEXT[]) AS g (key_id, content_id, declared)
-WHERE NOT EXISTS (
-  SELECT 1 FROM holdfast.repository_content AS b
+WHERE 0 = (
+  SELECT count(*) FROM holdfast.repository_content AS b
   WHERE b.repository_id = $1 AND b.key_id = g.key_id AND b.version_added < $2::INT8
     AND b.version_removed IS NULL)
 ORDER BY g.key_id

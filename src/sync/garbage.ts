@@ -11,6 +11,7 @@ import {
 } from '../queries/repositories.ts';
 import type { Executor } from '../query/index.ts';
 import type { TransactionBody, TransactOptions } from '../transact/index.ts';
+import { plannedEachTime } from './planned.ts';
 import { REPOSITORY_KIND } from './repository-work.ts';
 import { discardVersion, NO_ID } from './version.ts';
 
@@ -64,14 +65,19 @@ export async function collectGarbage(
   let contents = 0;
   for (let after: string | null = NO_ID; after !== null; ) {
     const from: string = after;
-    const found = await host.transact((tx) => deleteOrphanedContent(tx, { ...grace, after: from }), WRITES);
+    const found = await host.transact(
+      (tx) => deleteOrphanedContent(plannedEachTime(tx), { ...grace, after: from }),
+      WRITES,
+    );
     contents += Number(found.contents);
     after = found.upto;
   }
   if (!store) return { versions, contents, artifacts: 0, downloads: 0 };
   for (let after: string | null = ''; after !== null; ) {
     const from: string = after;
-    after = (await host.transact((tx) => doomArtifacts(tx, { ...grace, after: from }), WRITES)).upto;
+    after = (
+      await host.transact((tx) => doomArtifacts(plannedEachTime(tx), { ...grace, after: from }), WRITES)
+    ).upto;
   }
   const artifacts = await deleteDoomed(host, store, page);
   return { versions, contents, artifacts, downloads: await store.sweepDownloads(graceMs) };

@@ -190,15 +190,9 @@ async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
     ords: open.map((_, ord) => BigInt(ord)),
     contentIds: open.map((item) => (item.isComplete ? item.standing.contentId : item.keyId)),
     keyIds: open.map((item) => item.keyId),
-    fingerprints: open.map((item) => (item.isComplete ? item.standing.fingerprint : item.keyId)),
     complete: run.policy === 'immediate',
   });
-  for (const item of open) {
-    item.isHeld = true;
-    item.exists = true;
-    item.lookedUp = item.isComplete ? item.standing : undefined;
-  }
-  for (const { ord, stored, held } of rows) {
+  for (const { ord, stored, held, unfetched } of rows) {
     const item = open[Number(ord)]!;
     if (!item.isComplete) {
       // Its metadata is known to be complete in the database: content never changes.
@@ -211,10 +205,10 @@ async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
       continue;
     }
     const { contentId, fingerprint } = item.standing;
+    item.lookedUp = item.standing;
     item.exists = stored === fingerprint;
-    // The row says so when some of its files are not in the store.
-    item.isHeld = false;
     item.isInRepository = item.exists && held === contentId;
+    item.isHeld = item.isInRepository && unfetched === 0n;
   }
 }
 

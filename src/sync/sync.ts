@@ -16,6 +16,7 @@ import type { Work } from '../work/index.ts';
 import { digestId } from './canonical.ts';
 import type { ContentType, NaturalKey } from './content-type.ts';
 import { DeclaredContent, type ItemFailure, type StoredContent } from './declared.ts';
+import { plannedEachTime } from './planned.ts';
 import { Progress, type StepProgress } from './progress.ts';
 import type { Repository } from './repository.ts';
 import { type Changer, withRepository } from './repository-work.ts';
@@ -197,9 +198,9 @@ class Change {
     const run = new Run({
       version,
       // One round trip each, which the session fences; nothing that others write meanwhile makes one fail.
-      reads: {
+      reads: plannedEachTime({
         execute: (statement) => session.execute(statement, { isolation: 'read committed', idempotent: true }),
-      },
+      }),
       remoteId,
       policy,
       store,

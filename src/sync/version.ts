@@ -17,8 +17,9 @@ import {
   restoreRemoved,
 } from '../queries/repositories.ts';
 import type { Executor } from '../query/index.ts';
-import type { Transaction, TransactionBody, TransactOptions } from '../transact/index.ts';
+import type { TransactionBody, TransactOptions } from '../transact/index.ts';
 import type { Work } from '../work/index.ts';
+import { plannedEachTime } from './planned.ts';
 
 /** @internal Smaller than every other. */
 export const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -57,7 +58,8 @@ export async function discardVersion(
   let found = false;
   while (after !== null) {
     const from: string = after;
-    after = await transact(async (tx) => {
+    after = await transact(async (transaction) => {
+      const tx = plannedEachTime(transaction);
       if (!(await lockOpenVersion(tx, { repositoryId, number, token }))) return null;
       found = true;
       const { upto } = await endOfPage(tx, { repositoryId, after: from, page: PAGE });
@@ -170,15 +172,16 @@ export class OpenVersion {
   /** What repeating writes again finds written: an ambiguous commit does no harm. */
   async #write<T extends { removed: number; added: number }>(
     name: string,
-    body: (tx: Transaction) => Promise<T>,
+    body: (tx: Executor) => Promise<T>,
   ): Promise<T> {
     this.#written++;
     return this.transact(body, name);
   }
 
   /** A transaction that proves the work, and that may be carried out twice. */
-  transact<T>(body: (tx: Transaction) => Promise<T>, name: string): Promise<T> {
-    return this.work.transact(body, { name, isolation: 'read committed', idempotent: true });
+  transact<T>(body: (tx: Executor) => Promise<T>, name: string): Promise<T> {
+    const options = { name, isolation: 'read committed', idempotent: true } as const;
+    return this.work.transact((tx) => body(plannedEachTime(tx)), options);
   }
 
   /**
@@ -191,7 +194,8 @@ export class OpenVersion {
     const { repositoryId, number } = this;
     const { token } = this.work;
     return this.work.transact(
-      async (tx) => {
+      async (transaction) => {
+        const tx = plannedEachTime(transaction);
         const counted = await countChanges(tx, { repositoryId, number });
         const changed = counted.added + counted.removed > 0n;
         const version = changed ? number : number - 1n;
