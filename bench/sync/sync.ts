@@ -69,6 +69,7 @@ async function measure(server: BenchServer, items: number, files: string): Promi
       const url = await server.database(`sync_${name}_${items}_${number}`, { ours: true });
       await using db = await connect({ url });
       await createRepository(db, 'bench');
+      await createRepository(db, 'warm');
       return url;
     };
     const take = async (url: string, phase: Phase) => {

@@ -17,13 +17,14 @@ import type { Executor } from '../query/index.ts';
 
 /** Fetches files that are on demand: each once, however many ask for it in this process. */
 export class OnDemand {
-  readonly #on: Database;
+  /** Its statements are right whatever runs beside them, and are retried. */
+  readonly #on: Executor;
   readonly #store: ArtifactStore;
   readonly #downloader: Downloader;
   readonly #underWay = new Map<string, Promise<string>>();
 
   constructor(on: Database, store: ArtifactStore, downloader: Downloader) {
-    this.#on = on;
+    this.#on = reading(on);
     this.#store = store;
     this.#downloader = downloader;
   }
@@ -44,11 +45,11 @@ export class OnDemand {
 
   async #fetch(contentId: string, path: string, describe: string): Promise<string> {
     // Another one may have had it meanwhile. Bytes that the store has lost are fetched again, if they are the same.
-    const files = await artifactsOf(reading(this.#on), { contentIds: [contentId] });
+    const files = await artifactsOf(this.#on, { contentIds: [contentId] });
     const known = files.find((one) => one.path === path);
     const digest = known?.sha256 ?? undefined;
     if (digest !== undefined && known?.state === 'stored' && (await this.#store.has(digest))) return digest;
-    const remotes = await remotesOfFile(reading(this.#on), { contentId, path });
+    const remotes = await remotesOfFile(this.#on, { contentId, path });
     if (remotes.length === 0) throw new ArtifactMissingError(digest ?? describe);
     const sha256 = await storeFile(this.#on, this.#store, this.#downloader, {
       remotes,

@@ -84,7 +84,7 @@ async function mend(
   if (!repair || remotes.length === 0)
     return { ...damaged, isRepaired: false, error: repair ? new ArtifactMissingError(sha256) : undefined };
   try {
-    await storeFile(on, store, downloader, { remotes, digests: { sha256 }, describe: files[0]! });
+    await storeFile(reading(on), store, downloader, { remotes, digests: { sha256 }, describe: files[0]! });
     return { ...damaged, isRepaired: true, error: undefined };
   } catch (error) {
     return { ...damaged, isRepaired: false, error };

@@ -25,7 +25,8 @@ export class FakeClock implements Disposable {
   #elapsedMs = 0;
 
   constructor() {
-    this.#monotonicStart = this.#realNow();
+    // A whole number, so that what is due after so many milliseconds is due then, and not a rounding error later.
+    this.#monotonicStart = Math.ceil(this.#realNow());
     this.#wallStart = this.#realDate();
     performance.now = () => this.#monotonicStart + this.#elapsedMs;
     Date.now = () => this.#wallStart + this.#elapsedMs;
