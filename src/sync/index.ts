@@ -4,29 +4,50 @@ export {
   ArtifactMissingError,
   type ArtifactStore,
   ArtifactStoreError,
+  type ByteRange,
+  type DigestAlgorithm,
   DigestMismatchError,
   type Digests,
   DownloadError,
+  type DownloadedFile,
   Downloader,
   type DownloaderOptions,
+  type DownloadFailure,
+  type DownloadPlace,
+  type DownloadRequest,
   directoryStore,
+  type Fetched,
+  type ListedArtifact,
+  type LocalFile,
   openStore,
   parseIntegrity,
+  type RemoteError,
   SizeMismatchError,
+  type StoredArtifact,
+  type StoreFailure,
+  type TextRequest,
 } from '../artifacts/index.ts';
 export {
+  type Answer,
+  type BatchAnswer,
+  type BatchOptions,
   batched,
   type ConcurrentOptions,
   concurrently,
   each,
   Future,
   FutureError,
+  type FutureReason,
   GatherLimitError,
   gather,
   Pipeline,
   type PipelineProfile,
+  type RunOptions,
+  type Source,
   type Stage,
   type StageContext,
+  type StageOptions,
+  type StageProfile,
   settle,
   stage,
 } from '../pipeline/index.ts';
@@ -56,7 +77,7 @@ export {
 } from './errors.ts';
 export { type RepositoriesFaceOptions, repositoriesFace } from './face.ts';
 export { OnDemand } from './fetch.ts';
-export { type Collected, type CollectOptions, collectGarbage } from './garbage.ts';
+export { type Collected, type CollectOptions, type CollectorHost, collectGarbage } from './garbage.ts';
 export { perItem } from './per-item.ts';
 export {
   type PluginContext,

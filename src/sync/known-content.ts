@@ -1,5 +1,5 @@
 import { findArtifacts, findContent, findDeclared, touchContent } from '../queries/repositories.ts';
-import type { DeclaredArtifact, DeclaredContent } from './declared.ts';
+import type { DeclaredContent } from './declared.ts';
 import { ContentConflictError } from './errors.ts';
 import { openFile } from './files.ts';
 import type { Run } from './run.ts';
