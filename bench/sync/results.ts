@@ -34,7 +34,7 @@ export interface SizeFigures {
   /** Again, with one item in a hundred another one. */
   readonly change: PhaseFigures;
   /** Rows of content, files, remotes and repositories that it wrote. */
-  readonly changeRows: Figure;
+  readonly changeRows?: Figure | undefined;
   /** Everything goes. */
   readonly removal: PhaseFigures;
   /** The same rows by one UPDATE for 5,000. */
