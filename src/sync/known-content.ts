@@ -34,6 +34,7 @@ export async function queryArtifacts(run: Run, items: readonly Item[]): Promise<
 
 /** What the repository holds, and was declared so the last time. */
 async function findUnchanged(run: Run, items: readonly Item[]): Promise<void> {
+  if (run.version.isFirst) return;
   const open: Item[] = [];
   const declared: string[] = [];
   for (const item of items) {

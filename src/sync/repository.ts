@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { checkOptions, checkText, invalidOption, jsonOf, nameSchema } from '../base/index.ts';
-import { type Database, reading } from '../client/index.ts';
+import { reading } from '../client/index.ts';
 import {
   artifactsOf,
   contentsByName,
@@ -293,5 +293,3 @@ export async function* diff(
     after = rows.at(-1)!.keyId;
   }
 }
-
-export type { Database };

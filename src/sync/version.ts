@@ -89,8 +89,6 @@ export class OpenVersion {
   readonly work: Work;
   readonly repositoryId: string;
   readonly number: bigint;
-  /** How many rows were written so far. */
-  #written = 0;
 
   private constructor(work: Work, repositoryId: string, number: bigint) {
     this.work = work;
@@ -118,8 +116,9 @@ export class OpenVersion {
     return new OpenVersion(work, repositoryId, number);
   }
 
-  get hasWritten(): boolean {
-    return this.#written > 0;
+  /** The repository held nothing before. */
+  get isFirst(): boolean {
+    return this.number === 1n;
   }
 
   /** The repository holds them from this version on. Under one natural key it holds one content. */
@@ -133,15 +132,15 @@ export class OpenVersion {
       contentIds: members.map(({ contentId }) => contentId),
       declared: members.map(({ declared = '' }) => declared),
     };
-    return this.#write('add content', async (tx) => {
-      const [held, added] = await Promise.all([addHeld(tx, change), addNew(tx, change)]);
+    return this.transact(async (tx) => {
+      const [held, added] = await Promise.all([this.isFirst ? [] : addHeld(tx, change), addNew(tx, change)]);
       const again = held.filter(({ isHeld }) => isHeld).map(({ keyId }) => keyId);
       const dropped = again.length === 0 ? 0 : await removeAdded(tx, { repositoryId, number, keyIds: again });
       return {
         added: added + again.length,
         removed: held.length - again.length + dropped,
       };
-    });
+    }, 'add content');
   }
 
   /** Writes down what was declared of contents that the repository holds. */
@@ -163,22 +162,13 @@ export class OpenVersion {
   /** The repository does not hold anything under these natural keys from this version on. */
   remove(keyIds: readonly string[]): Promise<{ readonly removed: number }> {
     const change = { repositoryId: this.repositoryId, number: this.number, keyIds: [...keyIds] };
-    return this.#write('remove content', async (tx) => {
+    return this.transact(async (tx) => {
       const [added, held] = await Promise.all([removeAdded(tx, change), removeHeld(tx, change)]);
-      return { added: 0, removed: added + held };
-    });
+      return { removed: added + held };
+    }, 'remove content');
   }
 
-  /** What repeating writes again finds written: an ambiguous commit does no harm. */
-  async #write<T extends { removed: number; added: number }>(
-    name: string,
-    body: (tx: Executor) => Promise<T>,
-  ): Promise<T> {
-    this.#written++;
-    return this.transact(body, name);
-  }
-
-  /** A transaction that proves the work, and that may be carried out twice. */
+  /** A transaction that proves the work, and that may be carried out twice: what repeating it writes is written already. */
   transact<T>(body: (tx: Executor) => Promise<T>, name: string): Promise<T> {
     const options = { name, isolation: 'read committed', idempotent: true } as const;
     return this.work.transact((tx) => body(plannedEachTime(tx)), options);
@@ -227,8 +217,3 @@ export class OpenVersion {
     );
   }
 }
-
-/** @internal Contents held under natural keys, by the key's digest. */
-export type Held = ReadonlyMap<string, string>;
-
-export type { Executor };
