@@ -220,12 +220,13 @@ class Change {
       signal: AbortSignal.any(ends),
     });
     if (this.#wanted.mirror) await this.#removeUndeclared(run);
-    if (this.#wanted.first) await this.#dropRemotes(run);
     for (const { code, message } of this.#progress.steps) this.#progress.step(code, message).end();
     await this.#progress.stop();
     await this.#progress.write(version);
     const { skipped } = run;
     const done = await version.complete(skipped.length === 0 ? 'completed' : 'partial');
+    // Not before: a version that is discarded leaves the one before with all that was known of its content.
+    if (this.#wanted.first) await this.#dropRemotes(run);
     return { ...done, skipped, steps: this.#progress.steps, profile };
   }
 

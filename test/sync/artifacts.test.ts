@@ -250,6 +250,33 @@ describe.each(SUITE_DRIVERS)('artifacts of a sync on %s', (driver) => {
     expect(remotes).toEqual([[repository], [second]]);
   });
 
+  test('are still known where they can be had when a sync that declares them no more ends before its version is complete', async () => {
+    await run(serve('a', 'b'), { policy: 'on demand' });
+    const crash = new Error('before the end');
+    const failed = run(serve('a'), {
+      policy: 'on demand',
+      onProgress: ({ code, state }) => {
+        if (code === 'removed' && state === 'completed') throw crash;
+      },
+    });
+    await expect(failed).rejects.toBe(crash);
+    const found = await rows(
+      db,
+      `SELECT r.path FROM holdfast.remote_artifact AS r JOIN holdfast.remote AS m USING (remote_id)
+      JOIN holdfast.repository AS p USING (repository_id) WHERE p.name = $1 ORDER BY path`,
+      repository,
+    );
+    expect(found).toEqual([['a'], ['b']]);
+    await run(serve('a'), { policy: 'on demand' });
+    const left = await rows(
+      db,
+      `SELECT r.path FROM holdfast.remote_artifact AS r JOIN holdfast.remote AS m USING (remote_id)
+      JOIN holdfast.repository AS p USING (repository_id) WHERE p.name = $1`,
+      repository,
+    );
+    expect(left).toEqual([['a']]);
+  });
+
   describe('that nobody needs', () => {
     /** Three hours ago syncs began that are under way, two hours ago everything was used last. */
     const age = () =>
