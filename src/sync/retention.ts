@@ -57,10 +57,7 @@ export async function prune(work: Work, repository: Repository): Promise<void> {
   const versions = await listVersions(work.session, { repositoryId });
   for (const { number, protected: reason } of versions.slice(retain).reverse())
     if (reason === null)
-      await work.transact((tx) => squash(tx, repository, number), {
-        name: 'delete version',
-        idempotent: false,
-      });
+      await work.transact((tx) => squash(tx, repository, number), { name: 'delete version' });
 }
 
 /**

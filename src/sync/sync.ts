@@ -170,9 +170,7 @@ class Change {
     const downloader = this.#options.downloader ?? (this.#options.store ? new Downloader() : undefined);
     try {
       this.#progress.begin(version);
-      const result = await this.#fill(version, downloader);
-      await prune(this.#work, this.#repository);
-      return result;
+      return await this.#fill(version, downloader);
     } catch (error) {
       await this.#progress.stop();
       const isCanceled = this.#options.signal?.aborted && this.#options.signal.reason === error;
@@ -225,8 +223,7 @@ class Change {
     await this.#progress.write(version);
     const { skipped } = run;
     const done = await version.complete(skipped.length === 0 ? 'completed' : 'partial');
-    // Not before: a version that is discarded leaves the one before with all that was known of its content.
-    if (this.#wanted.first) await this.#dropRemotes(run);
+    await this.#tidyUp(run);
     return { ...done, skipped, steps: this.#progress.steps, profile };
   }
 
@@ -280,6 +277,19 @@ class Change {
     if (keyIds.length === 0) return;
     const { removed } = await run.version.remove(keyIds);
     this.#progress.step('removed', 'Content removed').add(removed);
+  }
+
+  /**
+   * Behind the completion, not before: a version that is discarded leaves the one before with all that was known of its
+   * content. The version is there whatever becomes of this, and the next sync does what is left.
+   */
+  async #tidyUp(run: Run): Promise<void> {
+    try {
+      if (this.#wanted.first) await this.#dropRemotes(run);
+      await prune(this.#work, this.#repository);
+    } catch (error) {
+      process.emitWarning(`${this.#repository.name}: tidying up behind a sync failed: ${causeOf(error)}`);
+    }
   }
 
   /** What this remote said before of content that it declares no more. One statement that reads, where there is none. */

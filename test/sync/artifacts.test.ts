@@ -277,6 +277,37 @@ describe.each(SUITE_DRIVERS)('artifacts of a sync on %s', (driver) => {
     expect(left).toEqual([['a']]);
   });
 
+  test('of a complete version stay with it when tidying up behind it fails, and the next sync does the rest', async () => {
+    const on = { policy: 'on demand', mirror: false } as const;
+    await run(serve('a', 'b'), on);
+    const known = async () =>
+      (
+        await rows(
+          db,
+          `SELECT r.path FROM holdfast.remote_artifact AS r JOIN holdfast.remote AS m USING (remote_id)
+          JOIN holdfast.repository AS p USING (repository_id) WHERE p.name = $1 ORDER BY path`,
+          repository,
+        )
+      ).flat();
+    await rows(
+      db,
+      'ALTER TABLE holdfast.repository_content ADD CONSTRAINT no_forgetting CHECK (declared IS NOT NULL) NOT VALID',
+    );
+    const warnings: string[] = [];
+    const listen = ({ message }: Error) => warnings.push(message);
+    process.on('warning', listen);
+    try {
+      expect(await run(serve('a', 'c'), on)).toMatchObject({ changed: true, version: 2 });
+      expect(await known()).toEqual(['a', 'b', 'c']);
+    } finally {
+      await rows(db, 'ALTER TABLE holdfast.repository_content DROP CONSTRAINT no_forgetting');
+      process.off('warning', listen);
+    }
+    expect(warnings.join()).toContain('tidying up behind a sync failed');
+    expect((await run(serve('a', 'c'), on)).changed).toBe(false);
+    expect(await known()).toEqual(['a', 'c']);
+  });
+
   describe('that nobody needs', () => {
     /** Three hours ago syncs began that are under way, two hours ago everything was used last. */
     const age = () =>
