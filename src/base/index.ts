@@ -6,6 +6,7 @@ export {
   type SqlPiece,
   type SqlPieceKind,
   type SqlStatement,
+  StatementEnds,
   splitStatements,
   sqlPieceAt,
   sqlPieces,
@@ -20,3 +21,4 @@ export {
   unlessAborted,
   within,
 } from './time.ts';
+export { utf8Text } from './utf8.ts';

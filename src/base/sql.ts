@@ -15,12 +15,15 @@ export interface SqlPiece {
   readonly unclosed?: string | undefined;
 }
 
-const SPACE = /\s+/y;
+const SPACE = /[ \t\n\r\f\v]+/y;
 const LINE_COMMENT = /--[^\n\r]*/y;
 const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
 const NUMBER = /\$\d+|0[xXoObB][0-9a-fA-F_]+|(?:\d[\d_]*\.?(?!\.)[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/y;
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 const COMMENT_EDGE = /\/\*|\*\//g;
+const QUOTE_OR_BACKSLASH = /['\\]/g;
+/** Between two quotes it makes one string of them; the second part has the escapes of the first. */
+const CONTINUATION = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*(?=')/y;
 
 function lengthOf(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
@@ -45,10 +48,12 @@ export function sqlPieceAt(text: string, start: number): SqlPiece {
     return { kind: 'comment', start, end: start + lengthOf(LINE_COMMENT, text, start) };
   if (first === '/' && next === '*')
     return ending('comment', text, start, commentEnd(text, start), 'comment');
-  if (first === "'") return ending('string', text, start, quoteEnd(text, start, "'", false), 'string');
-  if (next === "'" && /[eEbBxX]/.test(first))
-    return ending('string', text, start, quoteEnd(text, start + 1, "'", !/[xX]/.test(first)), 'string');
-  if (first === '"') return ending('quoted', text, start, quoteEnd(text, start, '"', false), 'quoted name');
+  if (first === "'") return ending('string', text, start, quoteEnd(text, start, "'"), 'string');
+  if (next === "'" && /[eEbB]/.test(first))
+    return ending('string', text, start, escapedEnd(text, start + 1), 'string');
+  if (next === "'" && /[xX]/.test(first))
+    return ending('string', text, start, quoteEnd(text, start + 1, "'"), 'string');
+  if (first === '"') return ending('quoted', text, start, quoteEnd(text, start, '"'), 'quoted name');
   const tag = first === '$' ? lengthOf(DOLLAR_TAG, text, start) : 0;
   if (tag > 0) {
     const close = text.indexOf(text.slice(start, start + tag), start + tag);
@@ -64,16 +69,25 @@ function ending(kind: SqlPieceKind, text: string, start: number, end: number, wh
 }
 
 /** End of what the quote at `open` begins, or -1; a doubled quote is one inside. */
-function quoteEnd(text: string, open: number, quote: string, backslash: boolean): number {
-  let backslashAt = backslash ? text.indexOf('\\', open) : -1;
-  for (let at = open + 1; ; ) {
-    const close = text.indexOf(quote, at);
-    if (close < 0) return -1;
-    if (backslashAt >= 0 && backslashAt < at) backslashAt = text.indexOf('\\', at);
-    if (backslashAt >= 0 && backslashAt < close) at = backslashAt + 2;
-    else if (text[close + 1] !== quote) return close + 1;
-    else at = close + 2;
+function quoteEnd(text: string, open: number, quote: string): number {
+  let close = text.indexOf(quote, open + 1);
+  while (close >= 0 && text[close + 1] === quote) close = text.indexOf(quote, close + 2);
+  return close < 0 ? -1 : close + 1;
+}
+
+/** The same where a backslash takes the next character's meaning, with the parts of it on further lines. */
+function escapedEnd(text: string, open: number): number {
+  QUOTE_OR_BACKSLASH.lastIndex = open + 1;
+  while (QUOTE_OR_BACKSLASH.test(text)) {
+    const at = QUOTE_OR_BACKSLASH.lastIndex;
+    if (text[at - 1] === '\\' || text[at] === "'") QUOTE_OR_BACKSLASH.lastIndex = at + 1;
+    else {
+      const more = lengthOf(CONTINUATION, text, at);
+      if (more === 0) return at;
+      QUOTE_OR_BACKSLASH.lastIndex = at + more + 1;
+    }
   }
+  return -1;
 }
 
 /** Block comments nest. */
@@ -100,6 +114,58 @@ export function* sqlWords(text: string): Generator<string, void, undefined> {
   }
 }
 
+const ROUTINE = /^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)\b/;
+const RULE = /^CREATE (?:OR REPLACE )?RULE\b/;
+
+/**
+ * Tells the semicolons that end a statement from those inside of one: between BEGIN ATOMIC and END, and between the
+ * parentheses of CREATE RULE. Takes every piece that is neither space nor comment, in order.
+ */
+export class StatementEnds {
+  /** The first pieces of the statement, or of the one at hand in a body. */
+  #head: string[] = [];
+  #parentheses = 0;
+  /** Bodies of routines that are open. */
+  #bodies = 0;
+  #before = '';
+
+  /** Whether this piece is a semicolon that ends the statement. */
+  isEnd(piece: string): boolean {
+    if (piece === ';') return this.#semicolon();
+    if (piece === '(') this.#parentheses++;
+    if (piece === ')') this.#parentheses--;
+    const word = piece.length > 16 ? '' : piece.toUpperCase();
+    if (this.#beginsBody(word)) {
+      this.#bodies++;
+      this.#begin();
+    } else if (this.#bodies > 0 && word === 'END' && /^(?:;|ATOMIC)$/.test(this.#before)) this.#bodies--;
+    else if (this.#head.length < 4) this.#head.push(word);
+    this.#before = word;
+    return false;
+  }
+
+  #semicolon(): boolean {
+    this.#before = ';';
+    if (this.#parentheses > 0 && RULE.test(this.#head.join(' '))) return false;
+    this.#begin();
+    return this.#bodies === 0;
+  }
+
+  #beginsBody(word: string): boolean {
+    return (
+      word === 'ATOMIC' &&
+      this.#before === 'BEGIN' &&
+      this.#parentheses === 0 &&
+      ROUTINE.test(this.#head.join(' '))
+    );
+  }
+
+  #begin(): void {
+    this.#head = [];
+    this.#parentheses = 0;
+  }
+}
+
 /** One statement of a text with several. */
 export interface SqlStatement {
   /** Without its semicolon and without comments around it. */
@@ -108,7 +174,7 @@ export interface SqlStatement {
   readonly line: number;
 }
 
-/** Splits a text at its semicolons. Line endings become `\n`, and a byte order mark is left out. */
+/** Splits a text where its statements end. Line endings become `\n`, and a byte order mark is left out. */
 export function splitStatements(sql: string): readonly SqlStatement[] {
   const source = sql.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
   const statements: SqlStatement[] = [];
@@ -116,6 +182,7 @@ export function splitStatements(sql: string): readonly SqlStatement[] {
   let counted = 0;
   let first = -1;
   let last = 0;
+  const ends = new StatementEnds();
   const finish = () => {
     if (first < 0) return;
     for (let at = source.indexOf('\n', counted); at >= 0 && at < first; at = source.indexOf('\n', at + 1)) {
@@ -127,7 +194,8 @@ export function splitStatements(sql: string): readonly SqlStatement[] {
   };
   for (const { kind, start, end } of sqlPieces(source)) {
     if (kind === 'space' || kind === 'comment') continue;
-    if (kind === 'other' && source[start] === ';') finish();
+    const isEnd = ends.isEnd(source.slice(start, end));
+    if (isEnd) finish();
     else {
       if (first < 0) first = start;
       last = end;

@@ -1,11 +1,11 @@
 import { DatabaseError, MigrationError } from '../base/index.ts';
-import { assertIndexValid, builtIndex, dropInvalidIndex } from './built-index.ts';
+import { concurrentIndex } from './concurrent-index.ts';
 import type { MigrationConnection, MigrationTarget } from './connection.ts';
-import { alreadyDone, assertIdempotent } from './idempotence.ts';
+import { assertIdempotent, mayBeDone, wasDone } from './idempotence.ts';
 import { lockLost, type MigrationLock } from './lock.ts';
-import type { Script } from './migration-set.ts';
 import type { Step } from './plan.ts';
-import { contention, retryOn } from './retry.ts';
+import { contention, retryOn, sqlState } from './retry.ts';
+import type { Script } from './script.ts';
 import { recordApplied, recordFailure, recordProgress, removeRecord } from './store.ts';
 
 export interface ApplyContext {
@@ -25,9 +25,10 @@ const lockTimeoutMs = 5_000;
  * asks for it, statement by statement with the progress recorded, so that the next run goes on from there.
  */
 export async function apply(context: ApplyContext, direction: 'up' | 'down', step: Step): Promise<void> {
-  const isPartial = step.record !== undefined && step.record.finishedAt === undefined;
-  const inOneTransaction =
-    context.books.engine === 'postgresql' && step.migration.transactional && !isPartial;
+  const { migration, record } = step;
+  const isPartial = record !== undefined && record.finishedAt === undefined;
+  const isOutside = migration.up.isOutsideTransaction || scriptOf(step, direction).isOutsideTransaction;
+  const inOneTransaction = context.books.engine === 'postgresql' && !isOutside && !isPartial;
   const connection = await context.target.open();
   try {
     if (inOneTransaction) await retryOn(contention, () => applyAtOnce(context, connection, direction, step));
@@ -50,16 +51,22 @@ async function applyAtOnce(
   await run(connection, 'BEGIN ISOLATION LEVEL READ COMMITTED');
   try {
     await run(connection, `SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-    for (let index = 0; index < script.statements.length; index += 1) {
+    for (const { text, line } of script.statements) {
       signal?.throwIfAborted();
       lock.assertHeld();
-      await runStatement(connection, script, index);
+      await runStatement(connection, text, `${script.file}:${line}`);
     }
-    // A file may have taken a role that must not see the bookkeeping.
-    await run(connection, 'RESET SESSION AUTHORIZATION');
-    await run(connection, 'RESET ROLE');
-    if (direction === 'up') await recordApplied(connection, migration);
-    else await removeRecord(connection, migration, lock.holder);
+    // As the file has set things; what is deferred would fail at the commit, where nobody knows whose it is.
+    await runStatement(connection, 'SET CONSTRAINTS ALL IMMEDIATE', script.file);
+    // Whatever it has set concerns neither the record nor who gets this connection from a pooler.
+    for (const text of ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'])
+      await runStatement(connection, text, script.file);
+    try {
+      if (direction === 'up') await recordApplied(connection, migration);
+      else await removeRecord(connection, migration, lock.holder);
+    } catch (error) {
+      throw failed(error, script.file);
+    }
     await lock.assertHeldAtCommit(connection);
     await run(connection, 'COMMIT');
   } catch (error) {
@@ -89,21 +96,21 @@ async function applyStepwise(
   for (let index = 0; index < script.statements.length; index += 1) {
     signal?.throwIfAborted();
     lock.assertHeld();
+    const { text, line } = script.statements[index]!;
+    const place = `${script.file}:${line}`;
     if (index < first) {
       // What the statements that are done have set, the rest of them counts on.
-      if (settles.test(script.statements[index]!.text)) await runStatement(connection, script, index);
+      if (settles.test(text)) await runStatement(connection, text, place);
       continue;
     }
-    const isInDoubt = isTurned || (isResumed && index === first && record.error === undefined);
+    const isInDoubt = isResumed && index === first && record.error === undefined;
     try {
-      await retryOn(contention, () => runWhole(connection, script, index));
+      await retryOn(contention, () => runWhole(connection, text, place));
     } catch (error) {
-      const code =
-        error instanceof MigrationError && error.cause instanceof DatabaseError && error.cause.code;
-      if (!(isInDoubt && code && alreadyDone.has(code))) {
-        if (error instanceof MigrationError) {
+      const code = sqlState(error) ?? '';
+      if (!(isTurned && mayBeDone(code)) && !(isInDoubt && wasDone(text, code))) {
+        if (error instanceof MigrationError && !isUnknown.has(code))
           await recordFailure(books, migration, error.message).catch(() => {});
-        }
         throw error;
       }
     }
@@ -113,33 +120,53 @@ async function applyStepwise(
   if (!(await retryOn(contention, () => removeRecord(books, migration, lock.holder)))) throw lockLost();
 }
 
+/** CockroachDB: statement completion unknown, and a schema change that failed in part. */
+const isUnknown: ReadonlySet<string> = new Set(['40003', 'XXA00']);
+
 const settles = /^(SET|RESET)\b|^SELECT\s+(pg_catalog\.)?set_config\s*\(/i;
 
 /** Runs a statement outside of a transaction; an index that it builds is valid then. */
-async function runWhole(connection: MigrationConnection, script: Script, index: number): Promise<void> {
-  const { text, line } = script.statements[index]!;
-  const built = connection.engine === 'postgresql' ? builtIndex(text) : undefined;
-  if (built !== undefined) await dropInvalidIndex(connection, built);
-  await runStatement(connection, script, index);
-  if (built !== undefined) await assertIndexValid(connection, built, `${script.file}:${line}`);
+async function runWhole(connection: MigrationConnection, text: string, place: string): Promise<void> {
+  const index = connection.engine === 'postgresql' ? concurrentIndex(text) : undefined;
+  const say = index && 'what this left invalid is built anew by the next run';
+  await index?.prepare(connection).catch((error) => {
+    throw failed(error, place, say);
+  });
+  await runStatement(connection, text, place, say);
+  await index?.verify(connection, place);
 }
 
 function scriptOf({ migration }: Step, direction: 'up' | 'down'): Script {
   return direction === 'up' ? migration.up : migration.down!;
 }
 
-async function runStatement(connection: MigrationConnection, script: Script, index: number): Promise<void> {
-  const { text, line } = script.statements[index]!;
+/** What the server refuses inside of a transaction: ACTIVE SQL TRANSACTION, UNSAFE NEW ENUM VALUE USAGE. */
+const wantNoTransaction: ReadonlySet<string> = new Set(['25001', '55P04']);
+
+async function runStatement(
+  connection: MigrationConnection,
+  text: string,
+  place: string,
+  say?: string,
+): Promise<void> {
   try {
     await run(connection, text);
   } catch (error) {
-    if (!(error instanceof DatabaseError) || contention.has(error.code)) throw error;
-    throw new MigrationError(
-      'statement-failed',
-      `${script.file}:${line}: ${error.message} (SQLSTATE ${error.code})`,
-      { cause: error },
-    );
+    throw failed(error, place, say);
   }
+}
+
+/** The error with the place of its statement; what is none of the server's stays as it is. */
+function failed(error: unknown, place: string, say?: string): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  const advice = wantNoTransaction.has(error.code)
+    ? 'put -- holdfast: no-transaction at the head of the file'
+    : (say ?? error.hint);
+  return new MigrationError(
+    'statement-failed',
+    `${place}: ${error.message} (SQLSTATE ${error.code})${advice ? `: ${advice}` : ''}`,
+    { cause: error },
+  );
 }
 
 async function run(connection: MigrationConnection, text: string): Promise<void> {

@@ -1,21 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import {
-  invalidOption,
-  MigrationError,
-  type SqlStatement,
-  splitStatements,
-  sqlWords,
-} from '../base/index.ts';
+import { invalidOption, utf8Text } from '../base/index.ts';
 import { holdfastFiles } from './holdfast-files.ts';
-
-/** The statements of one file. */
-export interface Script {
-  /** For messages. */
-  readonly file: string;
-  readonly statements: readonly SqlStatement[];
-}
+import { invalidFile, Script } from './script.ts';
 
 /** One numbered change of the schema. */
 export interface Migration {
@@ -25,11 +12,6 @@ export interface Migration {
   readonly up: Script;
   /** Undefined when it cannot be taken back. */
   readonly down: Script | undefined;
-  /**
-   * False when the up file says `-- holdfast: no-transaction`: on PostgreSQL it then runs statement by
-   * statement, as every migration does on CockroachDB (CREATE INDEX CONCURRENTLY wants that).
-   */
-  readonly transactional: boolean;
 }
 
 /** The migrations of one owner, by number. */
@@ -44,7 +26,6 @@ export interface MigrationSet {
 export const OWN_SET = 'holdfast';
 
 const fileName = /^(\d{4,})_([a-z0-9_]+)\.(up|down)\.sql$/;
-const noTransaction = /^--\s*holdfast:\s*no-transaction\s*$/m;
 
 /**
  * Reads a set: Holdfast's own, by its name, or a folder of `NNNN_name.up.sql` and `NNNN_name.down.sql`,
@@ -65,9 +46,16 @@ export async function readMigrationSet(nameOrFolder: string): Promise<MigrationS
     });
   });
   const paths = names.filter((each) => each.endsWith('.sql')).map((each) => join(folder, each));
-  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
-  if (paths.length === 0) throw invalid(folder, 'there are no migrations in it');
+  const texts = await Promise.all(paths.map(readText));
+  if (paths.length === 0) throw invalidFile(folder, 'there are no migrations in it');
   return setOf(name, undefined, new Map(paths.map((path, i) => [path, texts[i]!])));
+}
+
+/** @throws MigrationError `invalid-file` naming the first line that is not UTF-8. */
+async function readText(path: string): Promise<string> {
+  const read = utf8Text(await readFile(path));
+  if ('text' in read) return read.text;
+  throw invalidFile(`${path}:${read.invalidLine}`, 'this line is not in UTF-8: save the file in UTF-8');
 }
 
 /** The set of files by path. */
@@ -78,77 +66,35 @@ function setOf(name: string, schema: string | undefined, files: ReadonlyMap<stri
     const [, digits, , direction] = fileName.exec(basename(path)) ?? [];
     const number = Number(digits);
     if (direction === undefined || number === 0) {
-      throw invalid(path, 'name it NNNN_name.up.sql or NNNN_name.down.sql, counted from 0001');
+      throw invalidFile(path, 'name it NNNN_name.up.sql or NNNN_name.down.sql, counted from 0001');
     }
     const found = direction === 'up' ? ups : downs;
     const other = found.get(number);
-    if (other !== undefined) throw invalid(path, `${basename(other)} has the same number: renumber one`);
+    if (other !== undefined) throw invalidFile(path, `${basename(other)} has the same number: renumber one`);
     found.set(number, path);
   }
   for (const [number, path] of downs) {
     const up = ups.get(number);
     if (up === undefined || up.replace(/up\.sql$/, '') !== path.replace(/down\.sql$/, '')) {
-      throw invalid(path, 'there is no up file of the same number and name');
+      throw invalidFile(path, 'there is no up file of the same number and name');
     }
   }
   const migrations = [...ups]
     .sort(([a], [b]) => a - b)
     .map(([number, path]): Migration => {
       const downPath = downs.get(number);
-      const text = withoutMark(files.get(path)!);
       return {
         set: name,
         number,
         name: basename(path).replace(/^\d+_|\.up\.sql$/g, ''),
-        up: script(path, text),
-        down: downPath === undefined ? undefined : script(downPath, withoutMark(files.get(downPath)!)),
-        transactional: !noTransaction.test(text),
+        up: new Script(path, files.get(path)!),
+        down: downPath === undefined ? undefined : new Script(downPath, files.get(downPath)!),
       };
     });
   return { name, schema, migrations };
 }
 
-/** Some editors begin a file with a byte order mark. */
-const withoutMark = (text: string) => text.replace(/^\uFEFF/, '');
-
-function script(file: string, text: string): Script {
-  const statements = splitStatements(text);
-  for (const { text: statement, line } of statements) {
-    if (/^(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE)\b/i.test(statement)) {
-      throw invalid(`${file}:${line}`, 'a migration has no transaction statements: the runner adds them');
-    }
-    const command = /^\\\w*/.exec(statement)?.[0];
-    if (command !== undefined) {
-      throw invalid(`${file}:${line}`, `${command} is a command of psql, not SQL: leave the line out`);
-    }
-    if (/^COPY\b/i.test(statement) && [...sqlWords(statement)].includes('STDIN')) {
-      throw invalid(`${file}:${line}`, 'COPY FROM STDIN needs psql: write INSERT (pg_dump --inserts does)');
-    }
-  }
-  return { file, statements };
-}
-
-function invalid(file: string, message: string): MigrationError {
-  return new MigrationError('invalid-file', `${file}: ${message}`);
-}
-
 /** `0002_work`, as in the file name. */
 export function label({ number, name }: { readonly number: number; readonly name: string }): string {
   return `${String(number).padStart(4, '0')}_${name}`;
-}
-
-const checksums = new WeakMap<Script, readonly string[]>();
-
-/** Of the first `count` statements; comments, blank lines and line endings do not count. */
-export function checksum(script: Script, count: number = script.statements.length): string {
-  let known = checksums.get(script);
-  if (known === undefined) {
-    const hash = createHash('sha256');
-    known = [
-      hash.copy().digest('hex'),
-      ...script.statements.map(({ text }) => hash.update(text).update('\0').copy().digest('hex')),
-    ];
-    checksums.set(script, known);
-  }
-  return known[count]!;
 }

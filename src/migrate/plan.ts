@@ -1,5 +1,5 @@
 import { invalidOption, MigrationError, SchemaVersionError } from '../base/index.ts';
-import { checksum, label, type Migration, type MigrationSet } from './migration-set.ts';
+import { label, type Migration, type MigrationSet } from './migration-set.ts';
 import type { MigrationRecord } from './store.ts';
 
 /** A migration to run, and what is known of an earlier try that did not end. */
@@ -13,7 +13,7 @@ export interface Step {
  * files, or that was made from other ones.
  *
  * @throws SchemaVersionError `ahead`
- * @throws MigrationError `edited`, `out-of-order`
+ * @throws MigrationError `edited`, `out-of-order`, or `invalid-file` for one that is to run
  */
 export function planUp(set: MigrationSet, records: readonly MigrationRecord[], to?: number): readonly Step[] {
   const ours = recordsOf(set, records);
@@ -39,16 +39,19 @@ export function planUp(set: MigrationSet, records: readonly MigrationRecord[], t
       `${late.up.file} is new but numbered before ${label(last!)}, which is applied: give it a later number`,
     );
   }
-  return pending
-    .filter(({ number }) => to === undefined || number <= to)
-    .map((migration) => ({ migration, record: ours.find(({ number }) => number === migration.number) }));
+  const wanted = pending.filter(({ number }) => to === undefined || number <= to);
+  for (const { up } of wanted) up.assertValid();
+  return wanted.map((migration) => ({
+    migration,
+    record: ours.find(({ number }) => number === migration.number),
+  }));
 }
 
 /**
  * Which migrations `down` is to take back, the newest first, so that `to` is the newest that stays.
  *
  * @throws SchemaVersionError `ahead`
- * @throws MigrationError `edited`, or `invalid-file` where there is no down file
+ * @throws MigrationError `edited`, or `invalid-file` where there is no down file, or none that can run
  */
 export function planDown(
   set: MigrationSet,
@@ -73,6 +76,8 @@ export function planDown(
           `${migration.up.file} has no down file: it cannot be taken back`,
         );
       }
+      migration.up.assertValid();
+      migration.down.assertValid();
       return { migration, record };
     });
 }
@@ -99,9 +104,10 @@ function assertUnchanged(set: MigrationSet, records: readonly MigrationRecord[])
     }
     if (record.direction !== 'up') continue;
     const { up } = migration;
+    if (record.proof === up.proof(record.checksum)) continue;
     if (
       record.statementsDone > up.statements.length ||
-      record.checksum !== checksum(up, record.statementsDone) ||
+      record.checksum !== up.checksum(record.statementsDone) ||
       (record.finishedAt !== undefined && record.statementsDone !== up.statements.length)
     ) {
       const state = record.finishedAt === undefined ? 'half applied' : 'applied';

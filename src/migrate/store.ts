@@ -1,6 +1,6 @@
 import { DatabaseError } from '../base/index.ts';
 import type { Executor, RawResult } from '../query/index.ts';
-import { checksum, type Migration } from './migration-set.ts';
+import type { Migration } from './migration-set.ts';
 import { contention, retryOn } from './retry.ts';
 
 // The bookkeeping. Its statements run before any schema is there and against schemas of any age, so they
@@ -16,6 +16,8 @@ export interface MigrationRecord {
   /** Of the statements done. */
   readonly checksum: string;
   readonly statementsDone: number;
+  /** By which a file that is all applied is known without being split; undefined when it is not, or of an old release. */
+  readonly proof: string | undefined;
   readonly startedAt: string;
   /** Undefined while under way, or interrupted. */
   readonly finishedAt: string | undefined;
@@ -35,6 +37,7 @@ const creation = [
     started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     finished_at TIMESTAMPTZ,
     error TEXT,
+    proof TEXT,
     PRIMARY KEY (set_name, number)
   )`,
   `CREATE TABLE IF NOT EXISTS holdfast.migration_lock (
@@ -45,12 +48,20 @@ const creation = [
 ];
 
 // IF NOT EXISTS does not keep two sessions of PostgreSQL from making the same thing at once.
-const creationRaces = new Set([...contention, '23505', '42P06', '42P07', '42710', 'XX000']);
+const creationRaces = new Set([...contention, '23505', '42701', '42P06', '42P07', '42710', 'XX000']);
 
 const missing = new Set(['42P01', '3F000']);
+const missingColumn = '42703';
 
 export async function createBookkeeping(executor: Executor): Promise<void> {
   for (const text of creation) await createOnce(executor, text);
+  // Databases of the releases before have a table without it.
+  await executor
+    .execute({ text: 'SELECT proof FROM holdfast.migration LIMIT 0', values: [] })
+    .catch((error) => {
+      if (!(error instanceof DatabaseError && error.code === missingColumn)) throw error;
+      return createOnce(executor, 'ALTER TABLE holdfast.migration ADD COLUMN IF NOT EXISTS proof TEXT');
+    });
 }
 
 export function createSchema(executor: Executor, schema: string): Promise<void> {
@@ -63,14 +74,19 @@ async function createOnce(executor: Executor, text: string): Promise<void> {
 
 /** All records, or undefined when the database has no bookkeeping. */
 export async function readRecords(executor: Executor): Promise<readonly MigrationRecord[] | undefined> {
-  try {
-    const { rows } = await retryOn(contention, () =>
+  const read = (proof: string) =>
+    retryOn(contention, () =>
       executor.execute({
-        text: `SELECT set_name, number, name, direction, checksum, statements_done, started_at, finished_at, error
+        text: `SELECT set_name, number, name, direction, checksum, statements_done, started_at, finished_at, error, ${proof}
           FROM holdfast.migration ORDER BY set_name, number`,
         values: [],
       }),
     );
+  try {
+    const { rows } = await read('proof').catch((error) => {
+      if (!(error instanceof DatabaseError && error.code === missingColumn)) throw error;
+      return read('NULL');
+    });
     return rows.map(toRecord);
   } catch (error) {
     if (error instanceof DatabaseError && missing.has(error.code)) return undefined;
@@ -79,7 +95,7 @@ export async function readRecords(executor: Executor): Promise<readonly Migratio
 }
 
 function toRecord(row: RawResult['rows'][number]): MigrationRecord {
-  const [set, number, name, direction, sum, done, startedAt, finishedAt, error] = row;
+  const [set, number, name, direction, sum, done, startedAt, finishedAt, error, proof] = row;
   return {
     set: set!,
     number: Number(number),
@@ -90,21 +106,24 @@ function toRecord(row: RawResult['rows'][number]): MigrationRecord {
     startedAt: startedAt!,
     finishedAt: finishedAt ?? undefined,
     error: error ?? undefined,
+    proof: proof ?? undefined,
   };
 }
 
 /** Inside the migration's own transaction: it is applied. */
 export async function recordApplied(executor: Executor, migration: Migration): Promise<void> {
+  const checksum = migration.up.checksum()!;
   await executor.execute({
     text: `INSERT INTO holdfast.migration
-        (set_name, number, name, direction, checksum, statements_done, finished_at)
-      VALUES ($1, $2, $3, 'up', $4, $5, clock_timestamp())`,
+        (set_name, number, name, direction, checksum, statements_done, proof, finished_at)
+      VALUES ($1, $2, $3, 'up', $4, $5, $6, clock_timestamp())`,
     values: [
       migration.set,
       String(migration.number),
       migration.name,
-      checksum(migration.up),
+      checksum,
       String(migration.up.statements.length),
+      migration.up.proof(checksum),
     ],
   });
 }
@@ -136,18 +155,20 @@ export async function recordProgress(
 ): Promise<boolean> {
   const script = direction === 'up' ? migration.up : migration.down!;
   const isApplied = direction === 'up' && done === script.statements.length;
+  const checksum = script.checksum(done)!;
   const { rows } = await retryOn(contention, () =>
     executor.execute({
       text: `INSERT INTO holdfast.migration
-          (set_name, number, name, direction, checksum, statements_done, finished_at)
-        SELECT $1::TEXT, $2::INT8, $3::TEXT, $4::TEXT, $5::TEXT, $6::INT8,
-          CASE WHEN $7::BOOL THEN clock_timestamp() END
-        WHERE ${isHeldBy('$8')}
+          (set_name, number, name, direction, checksum, statements_done, proof, finished_at)
+        SELECT $1::TEXT, $2::INT8, $3::TEXT, $4::TEXT, $5::TEXT, $6::INT8, $7::TEXT,
+          CASE WHEN $8::BOOL THEN clock_timestamp() END
+        WHERE ${isHeldBy('$9')}
         ON CONFLICT (set_name, number) DO UPDATE SET
           name = excluded.name,
           direction = excluded.direction,
           checksum = excluded.checksum,
           statements_done = excluded.statements_done,
+          proof = excluded.proof,
           finished_at = excluded.finished_at,
           error = NULL
         RETURNING number`,
@@ -156,8 +177,9 @@ export async function recordProgress(
         String(migration.number),
         migration.name,
         direction,
-        checksum(script, done),
+        checksum,
         String(done),
+        isApplied ? script.proof(checksum) : null,
         String(isApplied),
         holder,
       ],

@@ -7,7 +7,7 @@ import { urlTarget } from '../../src/migrate/url-target.ts';
 
 /** A folder of migrations, called `app`, removed at the end. */
 export async function migrationFolder(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<AsyncDisposable & { readonly path: string }> {
   const root = await mkdtemp(join(tmpdir(), 'holdfast-migrations-'));
   const path = join(root, 'app');

@@ -1,3 +1,4 @@
+import { StatementEnds } from '../../base/index.ts';
 import { type Diagnostic, SourceError } from '../diagnostic.ts';
 import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
 import type { SourceFile } from './source-file.ts';
@@ -117,12 +118,13 @@ function annotation(file: SourceFile, token: Token) {
   return undefined;
 }
 
-/** Splits at top-level semicolons; comments stay with what follows them. */
+/** Splits where statements end; comments stay with what follows them. */
 export function splitStatements(tokens: readonly Token[]): Token[][] {
   const statements: Token[][] = [];
   let current: Token[] = [];
+  const ends = new StatementEnds();
   for (const token of tokens) {
-    if (token.text === ';' && token.kind === 'punct') {
+    if (isCode(token) && ends.isEnd(token.text)) {
       statements.push(current);
       current = [];
     } else current.push(token);
