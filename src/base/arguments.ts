@@ -5,6 +5,14 @@ export function assertFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidOption(name, 'expected a function');
 }
 
+/**
+ * What an object has under a name that somebody else chose. What every object inherits (`constructor`, `toString`) is not
+ * had; what its own class brings is.
+ */
+export function valueNamed<T>(object: { readonly [name: string]: T }, name: string): T | undefined {
+  return name in Object.prototype && !Object.hasOwn(object, name) ? undefined : object[name];
+}
+
 /** A text that PostgreSQL can keep: without zero bytes. */
 export const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\0');
 

@@ -1,4 +1,4 @@
-export { assertFunction, assertStatement, checkText, isText, jsonOf } from './arguments.ts';
+export { assertFunction, assertStatement, checkText, isText, jsonOf, valueNamed } from './arguments.ts';
 export * from './errors/index.ts';
 export { checkOptions, nameSchema } from './options.ts';
 export { Service, type ServiceOptions, type ServiceState, tell } from './service.ts';

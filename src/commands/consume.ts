@@ -8,6 +8,7 @@ import {
   PoolTimeoutError,
   RetriesExhaustedError,
   SessionExpiredError,
+  valueNamed,
 } from '../base/index.ts';
 import { lockTarget, markCommands, pendingCommands } from '../queries/commands.ts';
 import { COMMAND, inSpan, KIND, withRemoteParent } from '../telemetry/index.ts';
@@ -206,7 +207,7 @@ export class Batch {
       const decided = known ?? this.#withoutHandler(row, state);
       if ('args' in decided) {
         this.#marks.set(row, await this.#handle(tx, row, decided.args, state!));
-        mayHaveChanged = this.#host.commands[row.command]!.keepsState !== true;
+        mayHaveChanged = this.#declarationOf(row.command)!.keepsState !== true;
       } else if (decided.state === 'pending') {
         heldMs = Math.min(heldMs, decided.delayMs!);
         if (!known && row.heldMs === null) waiting.push(row);
@@ -227,9 +228,14 @@ export class Batch {
     return isFree || waitsNoMore || heldMs === Infinity ? 0 : heldMs;
   }
 
+  /** Undefined for a command that another release has, or had. */
+  #declarationOf(command: string): CommandDeclaration | undefined {
+    return valueNamed(this.#host.commands, command);
+  }
+
   /** What is decided about it without its handler; or the arguments that the handler is to run with. */
   #withoutHandler(row: Pending, state: string | undefined): Mark | { readonly args: unknown } {
-    const declaration = this.#host.commands[row.command];
+    const declaration = this.#declarationOf(row.command);
     if (row.heldMs !== null) return { state: 'pending', delayMs: Number(row.heldMs) };
     const answer = answerOf(declaration, state);
     if (answer.answer === 'wait') return { state: 'pending', delayMs: WAIT_MS };
@@ -242,7 +248,7 @@ export class Batch {
   #covering({ sequence, command }: Pending, rows: readonly Pending[]): Pending[] {
     return rows.filter((later) => {
       if (later.sequence <= sequence) return false;
-      const declaration = this.#host.commands[later.command];
+      const declaration = this.#declarationOf(later.command);
       return later.command === command
         ? declaration?.collapses === true
         : declaration?.supersedes?.includes(command) === true;
@@ -251,7 +257,7 @@ export class Batch {
 
   #superseded(covering: readonly Pending[], state: string | undefined): Mark | undefined {
     const by = covering.find(
-      ({ command }) => answerOf(this.#host.commands[command], state).answer !== 'reject',
+      ({ command }) => answerOf(this.#declarationOf(command), state).answer !== 'reject',
     );
     return by && { state: 'superseded', reason: `by command ${by.sequence}, ${by.command}` };
   }
@@ -294,7 +300,7 @@ export class Batch {
 
   #markOf({ command, attempts }: Pending, error: unknown): Mark {
     if (error instanceof Stop) return error.mark;
-    const { attempts: most = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF } = this.#host.commands[command]!;
+    const { attempts: most = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF } = this.#declarationOf(command)!;
     const reason = describeFailure(error);
     if (Number(attempts) + 1 >= most) return { state: 'failed', reason, failed: true };
     let seconds = nextBackoffSeconds(backoff, undefined);

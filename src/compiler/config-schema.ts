@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalidOption } from '../base/index.ts';
+import { invalidOption, valueNamed } from '../base/index.ts';
 import type { CompileTarget } from './config.ts';
 
 const typeOverride = z.strictObject({
@@ -61,7 +61,7 @@ export function parseConfig(text: string, name: string): readonly CompileTarget[
     columns: overrides.columns,
     queriesOverrides: overrides.queries,
     overrideFor(query, column, origin) {
-      const byQuery = overrides.queries[query]?.[column];
+      const byQuery = valueNamed(valueNamed(overrides.queries, query) ?? {}, column);
       if (byQuery) return byQuery;
       if (origin === undefined) return undefined;
       return overrides.columns[origin] ?? overrides.columns[origin.replace(/^[^.]*\./, '')];

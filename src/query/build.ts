@@ -1,4 +1,4 @@
-import { HoldfastError, MisuseError } from '../base/index.ts';
+import { HoldfastError, MisuseError, valueNamed } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
@@ -41,7 +41,7 @@ export function encodeParam(
   params: Readonly<Record<string, unknown>>,
 ): string | null {
   const [field, codec, nullable] = definition.params[index]!;
-  const value = params[field];
+  const value = valueNamed(params, field);
   if (value === null || value === undefined) {
     if (nullable) return null;
     throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${definition.name}: parameter ${field} is missing`);

@@ -1,3 +1,4 @@
+import { valueNamed } from '../base/index.ts';
 import type { Codec } from './codec.ts';
 import { arrayText, parseArrayText, parseNestedText, parseRowText, rowText } from './composite-text.ts';
 
@@ -61,7 +62,7 @@ export function compositeOf<T extends object>(
     encode: (value) =>
       rowText(
         fields.map(([name, codec]) => {
-          const item = value[name];
+          const item = valueNamed(value as Readonly<Record<string, unknown>>, name);
           return item === null || item === undefined ? null : codec.encode(item as never);
         }),
       ),

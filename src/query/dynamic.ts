@@ -1,4 +1,4 @@
-import { MisuseError } from '../base/index.ts';
+import { MisuseError, valueNamed } from '../base/index.ts';
 import type { QueryDefinition } from './definition.ts';
 
 /**
@@ -54,7 +54,7 @@ function assemble(
     if (typeof part === 'string' || typeof part === 'number') place(part);
     else if ('when' in part) {
       const fields = part.when.map((i) => definition.params[i]![0]);
-      const given = fields.filter((field) => params[field] !== undefined);
+      const given = fields.filter((field) => valueNamed(params, field) !== undefined);
       if (given.length > 0 && given.length < fields.length)
         throw new MisuseError(
           'HOLDFAST_INVALID_PARAMETER',

@@ -1,3 +1,4 @@
+import { valueNamed } from '../base/index.ts';
 import type { Codec } from './codec.ts';
 
 /** How a value inside a JSON document becomes a JavaScript value. Numbers come with the digits they had. */
@@ -78,7 +79,7 @@ export function jsonObject<T extends object>(
       if (typeof value !== 'object' || value === null) throw new TypeError('not a JSON object');
       const entries = Object.entries<JsonShape<unknown>>(fields).map(([key, shape]) => [
         key,
-        shape.fromJson((value as Record<string, unknown>)[key] ?? null),
+        shape.fromJson(valueNamed(value as Record<string, unknown>, key) ?? null),
       ]);
       return Object.fromEntries(entries) as T;
     },

@@ -1,3 +1,4 @@
+import { valueNamed } from '../base/index.ts';
 import { canonicalJson } from './canonical.ts';
 import type { DeclaredContent } from './declared.ts';
 import { ContentConflictError } from './errors.ts';
@@ -19,12 +20,12 @@ function differenceOf(a: unknown, b: unknown): string {
     typeof value === 'object' && value !== null;
   if (!isObject(a) || !isObject(b)) return `${short(a)} and ${short(b)}`;
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => canonicalJson(a[name]) !== canonicalJson(b[name]),
+    (name) => canonicalJson(valueNamed(a, name)) !== canonicalJson(valueNamed(b, name)),
   );
   if (names.length === 0) return 'the digests or paths of its files differ';
   return names
     .slice(0, 3)
-    .map((name) => `${name} is ${short(a[name])} and ${short(b[name])}`)
+    .map((name) => `${name} is ${short(valueNamed(a, name))} and ${short(valueNamed(b, name))}`)
     .join(', ');
 }
 

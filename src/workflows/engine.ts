@@ -1,4 +1,4 @@
-import { checkOptions, invalidOption, jsonOf, tell } from '../base/index.ts';
+import { checkOptions, invalidOption, jsonOf, tell, valueNamed } from '../base/index.ts';
 import type { Backoff, Work } from '../work/index.ts';
 import type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './action.ts';
 import { type ChildView, childOf, lookAtChild } from './children.ts';
@@ -310,7 +310,7 @@ export class Engine {
       child = await this.#startChild(transition, inFlight);
       if (!child.endedAt) return WAITS;
     }
-    const action = actions[id];
+    const action = valueNamed(actions, id);
     if (!action && child?.isCanceled) throw new TransitionError(`its child ${child.target} was canceled`);
     if (!action) return undefined;
     // The cancel transition itself, and what follows from it, are not canceled.

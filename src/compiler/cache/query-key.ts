@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { valueNamed } from '../../base/index.ts';
 import type { CompileTarget } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { digest } from '../manifest.ts';
@@ -22,7 +23,7 @@ export function queryKey(query: EngineQuery, target: CompileTarget, surroundings
     JSON.stringify(tokens.map((token) => token.text)),
     // A :claim or :finish is wrapped by the runtime.
     query.text,
-    JSON.stringify(target.queriesOverrides[name] ?? {}),
+    JSON.stringify(valueNamed(target.queriesOverrides, name) ?? {}),
   );
 }
 

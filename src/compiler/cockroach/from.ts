@@ -1,3 +1,4 @@
+import { valueNamed } from '../../base/index.ts';
 import { child, children, names, type RawNode, text } from '../lints/raw-tree.ts';
 import { aliased, eref, type FromItem, reference, simpleRange } from './from-item.ts';
 import { isScalar, recordColumns } from './functions.ts';
@@ -76,7 +77,7 @@ function functionItem(resolver: Resolver, raw: RawNode, level: Level, before: re
   const own =
     given.length > 0
       ? given
-      : (recordColumns[name] ??
+      : (valueNamed(recordColumns, name) ??
         (name === 'unnest' && args > 1 ? Array.from({ length: args }, () => name) : undefined) ??
         (isScalar(name) ? [alias || name] : undefined));
   if (!own || raw['coldeflist'] !== undefined)

@@ -1,3 +1,4 @@
+import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogTable } from '../engine/catalog.ts';
 import { isNode, nodesOf, numberOf, type TreeNode, type TreeValue } from '../engine/node-tree.ts';
 import { childNodes } from '../nullability/query-tree.ts';
@@ -117,5 +118,5 @@ const displayNames: Readonly<Record<string, string>> = {
 /** A type as PostgreSQL shows it in plans. */
 function displayName(catalog: Catalog, oid: number): string | undefined {
   const name = catalog.types.get(oid)?.name;
-  return name === undefined ? undefined : (displayNames[name] ?? name);
+  return name === undefined ? undefined : (valueNamed(displayNames, name) ?? name);
 }

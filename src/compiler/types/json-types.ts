@@ -1,3 +1,4 @@
+import { valueNamed } from '../../base/index.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import { isNode, listOf, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
 import { propertyName } from '../names.ts';
@@ -135,7 +136,7 @@ export class JsonTypes {
       return this.#choices.timestamptz === 'Date'
         ? { kind: 'leaf', ts: 'Date', shape: 'jsonDate', zod: 'z.date()' }
         : { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' };
-    return scalar[type.name] ?? any;
+    return valueNamed(scalar, type.name) ?? any;
   }
 }
 

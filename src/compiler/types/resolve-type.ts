@@ -1,3 +1,4 @@
+import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
 import { camelCase, pascalCase } from '../names.ts';
 import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
@@ -94,7 +95,8 @@ export class TypeResolver {
   resolve(oid: number, typmod: number, elementsNotNull = false, dimensions = 1): TypeUse {
     const type = this.#catalog.types.get(oid);
     if (!type) return plain('string', "textual('unknown')", 'z.string()');
-    const override = this.#choices.types[typeName(type)] ?? this.#choices.types[type.name];
+    const override =
+      valueNamed(this.#choices.types, typeName(type)) ?? valueNamed(this.#choices.types, type.name);
     if (override) return this.override(override, type.oid, typmod);
     switch (type.kind) {
       case 'array':
@@ -186,7 +188,7 @@ export class TypeResolver {
       const choice = timestamptzChoices[this.#choices.timestamptz];
       return plain(choice.ts, choice.codec, choice.zod);
     }
-    const known = builtinTypes[type.name];
+    const known = valueNamed(builtinTypes, type.name);
     if (!known) return plain('string', `textual(${literal(typeName(type))})`, 'z.string()');
     const length =
       (type.name === 'varchar' || type.name === 'bpchar') && typmod > 4 ? `.max(${typmod - 4})` : '';
