@@ -266,8 +266,14 @@ const encoded = (definition: WorkQueryDefinition, params: object) => {
   return definition.params.map((_, i) => encodedAt(definition, i, given));
 };
 
-const encodedAt = (definition: WorkQueryDefinition, i: number, given: Readonly<Record<string, unknown>>) =>
+const encodedAt = (definition: WorkQueryDefinition, i: number, given: Readonly<Record<string, unknown>>) => {
+  const field = definition.params[i]![0];
   // An author's own use of it may have made another integer of it; as text they are the same.
-  definition.params[i]![0] === 'wanted'
-    ? int8.encode(given['wanted'] as bigint)
-    : encodeParam(definition as never, i, given);
+  if (field === 'wanted') return int8.encode(given['wanted'] as bigint);
+  // Of a change: as the claim gave them, in the server's text, whatever type the change has them in.
+  if (field === 'targets' && 'keyTargets' in given)
+    return targetList.encode(given['targets'] as readonly string[]);
+  return encodeParam(definition as never, i, given);
+};
+
+const targetList = arrayOf(text);

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
 const durationMs = z.number().positive();
+/** A kind of work may have 200, and what is done to it stands behind it. */
+const LONGEST_NAME = 300;
 
 /** Options of `transact`. Durations are milliseconds. */
 export const transactOptionsSchema = z.strictObject({
   /** Name of the transaction in spans, metrics and errors. Default: the callback's name. */
-  name: z.string().max(200).optional(),
+  name: z.string().max(LONGEST_NAME).optional(),
   /**
    * `serializable`, `repeatable read` (a snapshot; `serializable` on CockroachDB) or `read committed`. Default
    * `serializable`, which is sent explicitly.

@@ -35,12 +35,12 @@ async function expireLock(url: string): Promise<void> {
   );
 }
 
-test.each([1, 2, 3])(
-  'killed after any statement, the next run ends with the same schema: part %i of 3',
+test.each([1, 2, 3, 4, 5, 6])(
+  'killed after any statement, the next run ends with the same schema: part %i of 6',
   async (part) => {
     const { catalog, count } = await undisturbed(['holdfast']);
     const { url } = await createEmptyTestDatabase();
-    for (let at = part; at <= count; at += 3 * stride) {
+    for (let at = part; at <= count; at += 6 * stride) {
       await wipe(url);
       const target = interferedTarget(url, { at, when: 'after', act: 'cut' });
       const outcome = await migrate(target).catch((error: Error) => error);
