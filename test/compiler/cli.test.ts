@@ -45,6 +45,27 @@ describe('compile', () => {
     expect(module).toContain("from 'holdfast/runtime'");
   });
 
+  test('a file that no compile wrote is neither overwritten nor deleted, and then nothing is written', async () => {
+    const own = 'export const mine = 1;\n';
+    await mkdir(path.join(folder, 'out'));
+    await put('out/notes.ts', own);
+    await put('queries/more.sql', queries.replace('GetNote', 'More'));
+    const { code, stderr } = await compiled();
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr:
+        'holdfast: out/notes.ts: would be overwritten, and holdfast compile did not write it: move it, or name another "out"\n',
+    });
+    expect(await readdir(path.join(folder, 'out'))).toEqual(['notes.ts']);
+    await rm(path.join(folder, 'out/notes.ts'));
+    expect((await compiled()).code).toBe(0);
+    // What a compile wrote once is somebody's own since.
+    await put('out/more.ts', own);
+    await rm(path.join(folder, 'queries/more.sql'));
+    expect((await compiled()).code).toBe(0);
+    expect(await readFile(path.join(folder, 'out/more.ts'), 'utf8')).toBe(own);
+  });
+
   // What CockroachDB compiled is not what the embedded PostgreSQL would.
   test.runIf(testEngine() === 'postgresql')('unchanged input is settled without an engine', async () => {
     await compiled();
