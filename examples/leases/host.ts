@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ifAbsent } from '../fleet/src/absent.ts';
 import { commandLineOf } from '../fleet/src/provider/process-table.ts';
 
 const RESIDENT = fileURLToPath(new URL('./resident.ts', import.meta.url));
@@ -127,7 +128,9 @@ export function greeting(port: number): Promise<string | undefined> {
 
 /** Ids of processes in whose command line the text is. */
 export async function processesNaming(text: string): Promise<number[]> {
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
+  const pids = (await readdir('/proc').catch(ifAbsent<string[]>([])))
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
   const lines = await Promise.all(pids.map(commandLineOf));
   return pids.filter((pid, i) => pid !== process.pid && lines[i]!.includes(text));
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, sql } from '../../src/index.ts';
 import { TransitionError } from '../../src/workflows/index.ts';
+import { ifAbsent } from '../fleet/src/absent.ts';
 
 const FILES = ['hooks', 'metadata', 'revision'];
 
@@ -19,7 +20,7 @@ const folderOf = (root: string, target: string) => join(root, target.replaceAll(
 /** The numbers that the files carry: one, unless an upgrade is in the middle. */
 export async function charmsOf(root: string, target: string): Promise<string[]> {
   const folder = folderOf(root, target);
-  const names = await readdir(folder).catch((): string[] => []);
+  const names = await readdir(folder).catch(ifAbsent<string[]>([]));
   const found = await Promise.all(
     FILES.filter((name) => names.includes(name)).map((name) => readFile(join(folder, name), 'utf8')),
   );

@@ -1,6 +1,8 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { heartbeatPath, refusal } from '../../examples/fleet/src/agent-api/protocol.ts';
+import { RateLimit } from '../../examples/fleet/src/agent-api/rate-limit.ts';
+import { createAgentApi } from '../../examples/fleet/src/agent-api/server.ts';
 import { rawPublicKey, signRequest } from '../../examples/fleet/src/agent-api/signature.ts';
 import { type HardwareReport, readHardware, runAgentApi } from '../../examples/fleet/src/index.ts';
 import { markAgentStarted } from '../../examples/fleet/src/queries/agents.ts';
@@ -12,6 +14,7 @@ import {
 } from '../../examples/fleet/src/queries/machines.ts';
 import { knownMachines, markProvided, wantMachines } from '../../examples/fleet/src/queries/provisioning.ts';
 import { connect, type Database } from '../../src/index.ts';
+import { startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { log, Replicas } from './support/fleet.ts';
 
@@ -159,6 +162,73 @@ describe('a request is refused, and changes nothing,', () => {
     });
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: 'missing' });
+  });
+});
+
+describe('strangers', () => {
+  test('cost no transaction, are limited by address, and keep known agents from nothing', async () => {
+    expect((await send({ nonce: 1n })).status).toBe(200);
+    await using proxy = await startFaultProxy({ url: database.url });
+    const asked: string[] = [];
+    proxy.watch(({ sql }) => void (sql && asked.push(sql)));
+    await using own = await connect({ url: proxy.url, pool: { max: 2 } });
+    const rate = { burst: 5, perSecond: 1e-6 };
+    await using app = createAgentApi(own, { strangerRate: { ...rate, burst: 6 }, agentRate: rate });
+    const post = async (nonce: bigint, signer = newKeys(), machine = machineId) => {
+      const path = heartbeatPath(machine);
+      const signed = signRequest(
+        { method: 'POST', path, body: '{}' },
+        signer.privateKey,
+        signer.publicKey,
+        nonce,
+        Date.now(),
+      );
+      const headers = { 'content-type': 'application/json', ...signed };
+      const {
+        statusCode,
+        json,
+        headers: said,
+      } = await app.inject({ method: 'POST', url: path, headers, payload: '{}' });
+      return { status: statusCode, error: json().error, retryAfter: said['retry-after'] };
+    };
+    const accepted = { status: 200, error: undefined };
+    const limited = { status: 429, error: 'limited', retryAfter: '1' };
+    expect(await post(2n, keys)).toMatchObject(accepted);
+    asked.length = 0;
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, (_, i) => post(1n, newKeys(), i % 2 === 0 ? machineId : randomUUID())),
+    );
+    const refusals = answers.filter(({ status }) => status === 401).map(({ error }) => error);
+    expect(refusals.sort()).toEqual(
+      [...Array(3).fill('superseded'), ...Array(2).fill('unknown-machine')].sort(),
+    );
+    expect(answers.filter(({ status }) => status !== 401)).toEqual(Array(295).fill(limited));
+    expect(asked.filter((sql) => /BEGIN|heartbeat/.test(sql))).toEqual([]);
+    expect(asked.length).toBeGreaterThan(0);
+    asked.length = 0;
+    // What a known agent has sent before is refused without the database.
+    expect(await post(2n, keys)).toMatchObject({ status: 409, error: 'replayed' });
+    expect(asked).toEqual([]);
+    for (const nonce of [3n, 4n, 5n]) expect(await post(nonce, keys)).toMatchObject(accepted);
+    expect(await post(6n, keys)).toMatchObject(accepted);
+    expect(await post(7n, keys)).toEqual(limited);
+  });
+
+  test('a bucket fills again with time, and who asked longest ago is forgotten', () => {
+    const limit = new RateLimit({ burst: 2, perSecond: 10 });
+    expect([0, 0, 0, 50, 100, 150, 1_000, 1_000, 1_000].map((at) => limit.take('a', at))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    for (let i = 0; i < 20_000; i++) limit.take(`other ${i}`, 1_000);
+    expect(limit.take('a', 1_000)).toBe(true);
   });
 });
 

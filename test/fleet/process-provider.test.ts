@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -105,6 +105,25 @@ test('what a destroyer left that was killed is no machine, and does not keep it 
   expect(await provider.createMachine({ machineId, name: 'node' })).toEqual(again);
   expect(await provider.listMachines()).toEqual([again]);
   expect(await readdir(directory)).toEqual([providerId]);
+});
+
+test('what cannot be read is an error, and not a machine or an agent that is missing', async () => {
+  const { providerId, directory: machine } = await createMachine();
+  const missing = new ProcessProvider({ directory: join(directory, 'none yet'), agentCommand });
+  expect(await missing.listMachines()).toEqual([]);
+  const file = new ProcessProvider({ directory: join(machine, 'machine.json'), agentCommand });
+  await expect(file.listMachines()).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await expect(listEpochs(join(machine, 'machine.json'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await makeAgentDirectory(machine, 1n);
+  await mkdir(join(machine, 'agents/1/agent.json'));
+  await expect(findAgent(machine, 1n)).rejects.toMatchObject({ code: 'EISDIR' });
+  await rm(join(machine, 'agents'), { recursive: true });
+  await rename(join(machine, 'machine.json'), join(directory, 'kept.json'));
+  await mkdir(join(machine, 'machine.json'));
+  await expect(provider.listMachines()).rejects.toMatchObject({ code: 'EISDIR' });
+  await rm(join(machine, 'machine.json'), { recursive: true });
+  await rename(join(directory, 'kept.json'), join(machine, 'machine.json'));
+  expect(await provider.listMachines()).toEqual([{ providerId, name: 'node' }]);
 });
 
 test('an agent does not learn how to get at the database', async () => {

@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { heartbeatPath } from '../../examples/fleet/src/agent-api/protocol.ts';
+import { rawPublicKey, signRequest } from '../../examples/fleet/src/agent-api/signature.ts';
 import { stall, startFaultProxy } from '../../src/testing/index.ts';
 import { createEmptyTestDatabase, createTestDatabase, waitFor } from '../support/database.ts';
 import { runCli } from '../support/run-cli.ts';
@@ -37,6 +40,34 @@ test('a component answers from its start, is ready only while the database answe
   half.destroy();
   await database.drop();
 }, 60_000);
+
+test('readiness is apart from load: it says 200 while every connection is busy', async () => {
+  const database = await createTestDatabase();
+  await using proxy = await startFaultProxy({ url: database.url });
+  await using api = startComponent('agent-api', ['--listen', '127.0.0.1:0', '--connections', '2'], proxy.url);
+  const { health } = await api.said('started');
+  const { url } = await api.said('listening');
+  const at = ({ sql }: { readonly sql?: string | undefined }) => sql?.includes('agent_public_key') === true;
+  const held = proxy.inject({ direction: 'to-server', at, action: stall(), times: 1_000 });
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const path = heartbeatPath('00000000-0000-4000-8000-000000000001');
+  const signed = signRequest(
+    { method: 'POST', path, body: '{}' },
+    privateKey,
+    rawPublicKey(publicKey),
+    1n,
+    Date.now(),
+  );
+  const headers = { 'content-type': 'application/json', ...signed };
+  const strangers = Array.from({ length: 20 }, () =>
+    fetch(new URL(path, String(url)), { method: 'POST', headers, body: '{}' }).catch(() => undefined),
+  );
+  await held.struck;
+  expect(await status(`${health}/readyz`)).toBe(200);
+  expect(await api.end('SIGKILL')).toBe('SIGKILL');
+  await Promise.all(strangers);
+  await database.drop();
+});
 
 test('an address that is taken is told in one line, and nothing keeps running behind it', async () => {
   const { url } = await createEmptyTestDatabase();

@@ -5,6 +5,7 @@
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifAbsent } from '../src/absent.ts';
 import { killAgents, listEpochs } from '../src/provider/agent-directory.ts';
 
 const directory = process.argv[2] as string;
@@ -13,7 +14,7 @@ let said = '';
 for await (const chunk of process.stdin) said += String(chunk);
 
 const machines = join(directory, 'machines');
-for (const name of await readdir(machines).catch(() => [])) {
+for (const name of await readdir(machines).catch(ifAbsent([]))) {
   const machine = join(machines, name);
   await killAgents(machine, await listEpochs(machine));
 }

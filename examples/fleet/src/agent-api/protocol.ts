@@ -29,7 +29,7 @@ export const heartbeatResponse = z.object({
   installation: z.object({ generation, image: z.string() }).optional(),
 });
 
-/** Why a request was refused. `superseded`: another agent has been started on the machine since. */
+/** Why a request was refused. `superseded`: another agent has been started on the machine since; `limited`: too often. */
 export const refusal = z.object({
   error: z.enum([
     'missing',
@@ -40,6 +40,7 @@ export const refusal = z.object({
     'unknown-machine',
     'superseded',
     'replayed',
+    'limited',
     'body',
     'unavailable',
   ]),

@@ -4,15 +4,21 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import type { Database } from '../../../../src/index.ts';
+import type { Database, Executor } from '../../../../src/index.ts';
 import { getAgentKey, recordHardwareReport, recordHeartbeat } from '../queries/agents.ts';
 import { pendingInstallation, recordInstallation } from '../queries/installation.ts';
+import { KnownAgents } from './known-agents.ts';
 import { type HeartbeatRequest, type HeartbeatResponse, heartbeatRequest, type Refusal } from './protocol.ts';
+import { type Rate, RateLimit } from './rate-limit.ts';
 import { type Signer, verifyRequest } from './signature.ts';
 
 export interface AgentApiOptions {
   /** How far an agent's clock may differ, in milliseconds; also how long a captured request could be used. */
   readonly signatureWindowMs?: number | undefined;
+  /** How often a known agent may send. Default: 100 at once, 50 a second. */
+  readonly agentRate?: Rate | undefined;
+  /** How often those may send from one address who are not known yet. Default: 500 at once, 100 a second. */
+  readonly strangerRate?: Rate | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -30,6 +36,7 @@ const STATUS: Readonly<Record<Refusal['error'], number>> = {
   'unknown-machine': 401,
   superseded: 401,
   replayed: 409,
+  limited: 429,
   body: 400,
   unavailable: 503,
 };
@@ -43,6 +50,7 @@ const MESSAGE: Readonly<Record<Refusal['error'], string>> = {
   'unknown-machine': 'no agent is known on this machine, yet or any more',
   superseded: "another agent's key speaks for this machine",
   replayed: 'the nonce is not higher than the last one',
+  limited: 'too many requests: wait a second',
   body: 'the body is not a heartbeat',
   unavailable: 'the database cannot be used at the moment',
 };
@@ -50,6 +58,9 @@ const MESSAGE: Readonly<Record<Refusal['error'], string>> = {
 /** Builds the server; the caller listens and closes. */
 export function createAgentApi(db: Database, options: AgentApiOptions = {}): FastifyInstance {
   const windowMs = options.signatureWindowMs ?? 60_000;
+  const agents = new KnownAgents();
+  const ofAgents = new RateLimit(options.agentRate ?? { burst: 100, perSecond: 50 });
+  const ofStrangers = new RateLimit(options.strangerRate ?? { burst: 500, perSecond: 100 });
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -90,15 +101,36 @@ export function createAgentApi(db: Database, options: AgentApiOptions = {}): Fas
     );
     if (typeof signer === 'string') return refuse(reply, signer);
     if (!UUID.test(machineId)) return refuse(reply, 'unknown-machine');
+    const agent = `${machineId} ${Buffer.from(signer.publicKey).toString('base64')}`;
+    const lastNonce = agents.lastNonce(agent);
+    const may = lastNonce === undefined ? ofStrangers.take(request.ip) : ofAgents.take(agent);
+    if (!may) return refuse(reply.header('retry-after', '1'), 'limited');
+    if (lastNonce !== undefined && signer.nonce <= lastNonce) return refuse(reply, 'replayed');
     const heartbeat = heartbeatRequest.safeParse(parseJson(body));
     if (!heartbeat.success) {
       const [issue] = heartbeat.error.issues;
       return refuse(reply, 'body', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
     }
+    // Anybody can make a key: it costs no transaction to be told that it is no agent's.
+    const fault = lastNonce === undefined ? await keyFault(db, machineId, signer) : undefined;
+    if (fault !== undefined) return refuse(reply, fault);
     const answer = await accept(db, machineId, signer, heartbeat.data);
+    if (typeof answer !== 'string') agents.accepted(agent, signer.nonce);
+    else if (answer !== 'replayed') agents.forget(agent);
     return typeof answer === 'string' ? refuse(reply, answer) : reply.send(answer);
   });
   return app;
+}
+
+/** Why the key does not speak for the machine; undefined when it does. One read by primary key. */
+async function keyFault(
+  executor: Executor,
+  machineId: string,
+  { publicKey }: Signer,
+): Promise<'unknown-machine' | 'superseded' | undefined> {
+  const known = await getAgentKey(executor, { machineId });
+  if (!known) return 'unknown-machine';
+  return Buffer.from(known.agentPublicKey).equals(publicKey) ? undefined : 'superseded';
 }
 
 /** Files the heartbeat with its reports, all or nothing, and looks up what the agent has to do next. */
@@ -111,11 +143,7 @@ function accept(
   return db.transact(
     async (tx) => {
       const accepted = await recordHeartbeat(tx, { machineId, agentPublicKey: publicKey, nonce });
-      if (!accepted) {
-        const known = await getAgentKey(tx, { machineId });
-        if (!known) return 'unknown-machine';
-        return Buffer.from(known.agentPublicKey).equals(publicKey) ? 'replayed' : 'superseded';
-      }
+      if (!accepted) return (await keyFault(tx, machineId, { publicKey, nonce })) ?? 'replayed';
       const [pending] = await Promise.all([
         installation ? undefined : pendingInstallation(tx, { machineId }),
         hardware && recordHardwareReport(tx, { machineId, report: hardware }),

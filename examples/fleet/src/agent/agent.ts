@@ -102,9 +102,9 @@ export function createAgent(options: AgentOptions): Agent {
     let lastAcceptedMs = performance.now();
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
-      if (options.isWanted && !(await options.isWanted())) return 'unwanted';
       let waitMs = options.heartbeatIntervalMs;
       try {
+        if (options.isWanted && !(await options.isWanted())) return 'unwanted';
         const answer = await send(
           { ...(hardware && { hardware }), ...(installation && { installation }) },
           signal,

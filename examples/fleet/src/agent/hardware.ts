@@ -2,6 +2,7 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { z } from 'zod';
+import { ifAbsent } from '../absent.ts';
 
 /** Text that both databases can keep. */
 export const plainText = (max: number) =>
@@ -60,9 +61,9 @@ export async function readHardware(): Promise<HardwareReport> {
   };
 }
 
-/** Linux lists its block devices; elsewhere, and where that is hidden, the root file system stands in. */
+/** Linux lists its block devices; elsewhere the root file system stands in. */
 async function readDisks(): Promise<HardwareReport['disks']> {
-  const names = await readdir('/sys/block').catch(() => []);
+  const names = await readdir('/sys/block').catch(ifAbsent([]));
   const disks = await Promise.all(
     names.filter((name) => !/^(loop|ram|zram)\d+$/.test(name)).map(readBlockDevice),
   );
@@ -74,7 +75,7 @@ async function readDisks(): Promise<HardwareReport['disks']> {
 
 async function readBlockDevice(name: string): Promise<HardwareReport['disks'][number]> {
   const read = async (file: string) =>
-    cut(await readFile(`/sys/block/${name}/${file}`, 'utf8').catch(() => ''), 200);
+    cut(await readFile(`/sys/block/${name}/${file}`, 'utf8').catch(ifAbsent('')), 200);
   const [sectors, model, rotational] = await Promise.all([
     read('size'),
     read('device/model'),

@@ -14,7 +14,7 @@ import { serveHealth } from './health.ts';
 export interface ServeOptions {
   readonly databaseUrl: string;
   readonly driver?: ConnectOptions['driver'];
-  /** Connections at most. */
+  /** Connections at most, beside one for /readyz. */
   readonly connections: number;
   /** Where /livez and /readyz are served; port 0 takes a free one. */
   readonly health: { readonly host: string; readonly port: number };
@@ -44,21 +44,26 @@ export async function serveComponent(
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
   let db: Database | undefined;
+  // A connection of its own: however busy the others are, it tells whether the database answers.
+  let probe: Database | undefined;
   let component: Component | undefined;
   // Before anything else: who asks while it is still connecting is told that it lives and is not ready.
   const health = await serveHealth(options.health.host, options.health.port, {
     isAlive: () => true,
     isReady: async () =>
-      !stopping.signal.aborted && db !== undefined && component !== undefined && answers(db),
+      !stopping.signal.aborted && probe !== undefined && component !== undefined && answers(probe),
   });
   try {
     log.info({ health: health.url }, 'connecting');
-    db = await connect({
-      url: options.databaseUrl,
-      applicationName: `holdfast-fleet-${name}`,
-      pool: { max: options.connections },
-      ...(options.driver && { driver: options.driver }),
-    });
+    const open = (applicationName: string, max: number) =>
+      connect({
+        url: options.databaseUrl,
+        applicationName,
+        pool: { max },
+        ...(options.driver && { driver: options.driver }),
+      });
+    db = await open(`holdfast-fleet-${name}`, options.connections);
+    probe = await open(`holdfast-fleet-${name}-readyz`, 1);
     await checkSchema(db);
     await checkSchema(db, { set: FLEET_SCHEMA });
     component = await start(db, log);
@@ -70,7 +75,7 @@ export async function serveComponent(
     log.info('stopped');
   } finally {
     await health.close();
-    await db?.close();
+    await Promise.all([db?.close(), probe?.close()]);
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     if (options.stopOnStdinEnd) process.stdin.destroy();
   }

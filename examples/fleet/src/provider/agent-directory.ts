@@ -6,6 +6,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifAbsent } from '../absent.ts';
 import { commandLineOf } from './process-table.ts';
 
 /** What a running agent writes about itself. */
@@ -21,7 +22,7 @@ export const agentDirectory = (machineDirectory: string, epoch: bigint) =>
 
 /** Epochs for which a start was tried, ascending; empty when the machine is gone. */
 export async function listEpochs(machineDirectory: string): Promise<bigint[]> {
-  const names = await readdir(agentsDirectory(machineDirectory)).catch(() => []);
+  const names = await readdir(agentsDirectory(machineDirectory)).catch(ifAbsent([]));
   return names
     .filter((name) => /^\d+$/.test(name))
     .map(BigInt)
@@ -49,7 +50,7 @@ export async function writeAgentRecord(directory: string, record: AgentRecord): 
 /** The agent of an epoch, if it is running now: a recycled process id is not mistaken for it. */
 export async function findAgent(machineDirectory: string, epoch: bigint): Promise<AgentRecord | undefined> {
   const directory = agentDirectory(machineDirectory, epoch);
-  const text = await readFile(join(directory, 'agent.json'), 'utf8').catch(() => undefined);
+  const text = await readFile(join(directory, 'agent.json'), 'utf8').catch(ifAbsent(undefined));
   if (text === undefined) return undefined;
   const record = JSON.parse(text) as AgentRecord;
   // With the space behind it: epoch 1 is not epoch 10.

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ifAbsent } from '../absent.ts';
 import {
   agentDirectory,
   agentsDirectory,
@@ -65,7 +66,7 @@ export class ProcessProvider implements Provider {
   }
 
   async listMachines(): Promise<readonly ProvidedMachine[]> {
-    const ids = await readdir(this.#directory).catch(() => []);
+    const ids = await readdir(this.#directory).catch(ifAbsent([]));
     const machines = ids.filter((id) => id.startsWith('process-')).map((id) => this.#read(id));
     return (await Promise.all(machines)).filter((machine) => machine !== undefined);
   }
@@ -181,7 +182,9 @@ export class ProcessProvider implements Provider {
   }
 
   async #read(providerId: string): Promise<ProvidedMachine | undefined> {
-    const text = await readFile(join(this.#path(providerId), 'machine.json'), 'utf8').catch(() => undefined);
+    const text = await readFile(join(this.#path(providerId), 'machine.json'), 'utf8').catch(
+      ifAbsent(undefined),
+    );
     return text === undefined ? undefined : { providerId, name: (JSON.parse(text) as { name: string }).name };
   }
 

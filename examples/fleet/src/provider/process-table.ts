@@ -8,11 +8,19 @@ import { promisify } from 'node:util';
  */
 export async function commandLineOf(pid: number): Promise<string> {
   if (process.platform === 'linux') {
-    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch((error) => {
+      // It may end between the opening and the reading.
+      if (error.code === 'ENOENT' || error.code === 'ESRCH') return '';
+      throw error;
+    });
     return text.replaceAll('\0', ' ');
   }
-  const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => ({
-    stdout: '',
-  }));
+  const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(
+    (error) => {
+      // That is how it says that there is no such process.
+      if (error.code === 1) return { stdout: '' };
+      throw error;
+    },
+  );
   return stdout.trimEnd();
 }
