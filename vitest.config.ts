@@ -58,7 +58,13 @@ export default defineConfig({
       // `npm run test:e2e`: long scenarios: chaos, whole demos, many machines, many sessions, whole servers.
       {
         extends: true,
-        test: { ...shared, globalSetup, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+        test: {
+          ...shared,
+          testTimeout: 10 * shared.testTimeout,
+          globalSetup,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+        },
       },
     ],
   },

@@ -1,5 +1,6 @@
 export { assertFunction, assertStatement, checkText, isText, jsonOf, valueNamed } from './arguments.ts';
 export * from './errors/index.ts';
+export { ifAbsent } from './files.ts';
 export { checkOptions, nameSchema } from './options.ts';
 export { Service, type ServiceOptions, type ServiceState, tell } from './service.ts';
 export {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ifAbsent } from '../base/index.ts';
 import type { CompileConfig } from './config.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { digest, formatDigest, readManifest, schemaDigest } from './manifest.ts';
@@ -40,7 +41,7 @@ export async function staleness(config: CompileConfig, files: SourceFiles): Prom
     if (!files.queries.some((file) => file.path === known))
       say('query', known, `is gone, what was compiled from it is not: ${rerun}`);
   for (const [name, expected] of Object.entries(manifest.outputs)) {
-    const text = await readFile(path.join(files.out, name), 'utf8').catch(() => undefined);
+    const text = await readFile(path.join(files.out, name), 'utf8').catch(ifAbsent(undefined));
     if (text === undefined) say('missing', `${shown}/${name}`, `is missing: ${rerun}`);
     else if (digest(text) !== expected)
       say(

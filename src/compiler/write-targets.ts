@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { invalidOption } from '../base/index.ts';
+import { ifAbsent, invalidOption } from '../base/index.ts';
 import type { CompiledTarget } from './compile.ts';
 import type { CompileConfig } from './config.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -47,7 +47,7 @@ export async function writeTargets(
     await mkdir(files.out, { recursive: true });
     for (const [name, text] of [...outputs, [manifestName, manifestText(manifest)] as const]) {
       const final = path.join(files.out, name);
-      if ((await readFile(final, 'utf8').catch(() => undefined)) === text) continue;
+      if ((await readFile(final, 'utf8').catch(ifAbsent(undefined))) === text) continue;
       const temporary = `${final}.${process.pid}.tmp`;
       await writeFile(temporary, text);
       pending.push({ temporary, final });
@@ -72,10 +72,7 @@ async function assertOurs(config: CompileConfig, file: string): Promise<void> {
 
 /** Whether it is not there, or was written by a compile. */
 async function isOurs(file: string): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return OURS;
-    throw error;
-  });
+  const text = await readFile(file, 'utf8').catch(ifAbsent(OURS));
   return text.startsWith(OURS);
 }
 

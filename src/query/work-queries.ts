@@ -270,7 +270,7 @@ const encodedAt = (definition: WorkQueryDefinition, i: number, given: Readonly<R
   const field = definition.params[i]![0];
   // An author's own use of it may have made another integer of it; as text they are the same.
   if (field === 'wanted') return int8.encode(given['wanted'] as bigint);
-  // Of a change: as the claim gave them, in the server's text, whatever type the change has them in.
+  // A change gets them as the claim gave them, in the server's text, whatever type it has them in.
   if (field === 'targets' && 'keyTargets' in given)
     return targetList.encode(given['targets'] as readonly string[]);
   return encodeParam(definition as never, i, given);

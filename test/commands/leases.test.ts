@@ -422,13 +422,11 @@ describe.each(DRIVERS)('leases on %s', (driver) => {
       void worker.exited.then((value) => {
         code = value;
       });
-      await waitFor(async () => code ?? ((await end()) && 'ended'), { timeoutMs: 120_000 });
+      await waitFor(async () => code ?? ((await end()) && 'ended'));
       expect(code).toBe('SIGKILL');
       const loops = runLoops(db, { host, most, intervalMs });
       try {
-        await waitFor(async () => (await processesNaming(host.root)).length <= 1 && (await end()), {
-          timeoutMs: 120_000,
-        });
+        await waitFor(async () => (await processesNaming(host.root)).length <= 1 && (await end()));
       } finally {
         await Promise.all(loops.map((loop) => loop.stop()));
       }

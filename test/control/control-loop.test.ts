@@ -99,7 +99,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       backoff: { initialMs: 1_000 },
       onError: (error, during) => errors.push(`${during}: ${(error as Error).message}`),
     });
-    await waitFor(async () => (await open('untold')) === 0, { timeoutMs: 15_000 });
+    await waitFor(async () => (await open('untold')) === 0);
     await loop.stop();
     // The finish, then the first try to fail it.
     expect(refused.strikes).toBe(2);

@@ -44,7 +44,7 @@ async function compileQueries(page: string): Promise<void> {
 
 test('every TypeScript example type-checks', async () => {
   expect(await project.typeCheck()).toBe('');
-}, 60_000);
+});
 
 test('every example that runs shows its output or asserts: it can fail', () => {
   const silent = blocks.filter(
@@ -72,7 +72,7 @@ describe.each(names.filter((page) => ofPage(page).some(isRun)))('%s', (page) => 
       await migrate(database.url, { sets: ['holdfast', join(project.pageFolder(page), 'schema')] });
     // In the page's order, on one database: an example may use what one before it has left.
     ran = await project.runPage(examples, database.url);
-  }, 90_000);
+  });
 
   test.each(examples)('the example at line $line does what it says', (block) => {
     const result = ran.results[examples.indexOf(block)];

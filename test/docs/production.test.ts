@@ -127,7 +127,7 @@ test('a janitor has the rights to sweep and to count', async () => {
     historyIntervalMs: 1,
     onError: (error) => errors.push(error),
   });
-  await expect.poll(freed, { timeout: 20_000 }).toBe(true);
+  await expect.poll(freed, { timeout: 150_000 }).toBe(true);
   // The sweep under way when it is told to stop is done to its end: the markers, the history and the counts as well.
   await janitor.stop();
   expect(errors).toEqual([]);

@@ -93,4 +93,4 @@ test(`the steps of ${page} lead from an empty folder to what the page shows`, as
     } else throw new Error(`${where}: neither a command, nor a file, nor an output`);
   }
   expect(installed).toBe(1);
-}, 90_000);
+});

@@ -71,11 +71,9 @@ const isOurs = async (pid: number) => (await commandLineOf(pid)).includes(main);
 async function nothingIsLeft(pids: readonly number[]): Promise<void> {
   await waitFor(async () => (await readdir(temporary)).every((name) => !name.startsWith('holdfast-demo-')), {
     what: 'the folder to go',
-    timeoutMs: 20_000,
   });
   await waitFor(async () => !(await Promise.all(pids.map(isOurs))).includes(true), {
     what: 'the processes to end',
-    timeoutMs: 20_000,
   });
 }
 
@@ -103,4 +101,4 @@ test('kill -9 by somebody else, of every component that the demo does not kill i
     expect(said).toContain(`${victim} is started again`);
   }
   expect(said.match(/^ {2}ok {6}/gm)).toHaveLength(7);
-}, 120_000);
+});

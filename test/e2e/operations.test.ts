@@ -65,7 +65,7 @@ describe.each(DRIVERS)('%s', (driver) => {
         { timeoutMs: 600_000, intervalMs: 100 },
       );
       await Promise.all(enabling);
-      await waitFor(() => allOk(db), { timeoutMs: 60_000, intervalMs: 200 });
+      await waitFor(() => allOk(db), { intervalMs: 200 });
       expect(kills).toBe(KILLS);
     } finally {
       await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
@@ -87,5 +87,5 @@ describe.each(DRIVERS)('%s', (driver) => {
     const many = await proxy.measure(() => pipeline!.statusMany(counted, names));
     expect(many.value.size).toBe(names.length);
     expect([many.statements, many.roundTrips]).toEqual([one.statements, one.roundTrips]);
-  }, 900_000);
+  });
 });

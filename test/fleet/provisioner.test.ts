@@ -55,7 +55,7 @@ test('provider and database follow the inventory, both ways', async () => {
         const view = await views(db, provider);
         return String(view.database) === String(database_) && String(view.provider) === String(names) && view;
       },
-      { what, timeoutMs: 60_000 },
+      { what },
     );
   const first = await reach('the first three', provided, ['a', 'b', 'c']);
   expect(first.ids.get('a')).toBe(left.providerId);
@@ -76,7 +76,7 @@ test('provider and database follow the inventory, both ways', async () => {
     return counts.some(({ kind, event }) => kind === 'FleetReconcile' && event === 'failed');
   });
   expect((await views(db, provider)).provider).toEqual(['a', 'c', 'd']);
-}, 120_000);
+});
 
 test('a provisioner lost between creating a machine and saying so leaves nothing to be created twice', async () => {
   await using db = await connect({ url: database.url, pool: { max: 1 } });
@@ -117,4 +117,4 @@ test('a provisioner lost between creating a machine and saying so leaves nothing
     const finished = await finishedPerMachine(db, { kind: 'FleetProvision', since: new Date(0) });
     expect(finished.every((row) => row.finished <= 1n)).toBe(true);
   }
-}, 120_000);
+});

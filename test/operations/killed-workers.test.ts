@@ -23,20 +23,17 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       for (let n = 0; n < TARGETS; n++) await pipeline.enable(db, `t${n}`, ['upload']);
     const all = onceEach(TARGETS);
     let kills = 0;
-    await waitFor(
-      async () => {
-        const { sessionId } = random.pick(loops).state;
-        if (sessionId !== undefined && kills < KILLS) {
-          // Its deadline is past, as if nothing had been heard of it: the next claim takes over.
-          const past =
-            "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1";
-          await rows(db, past, sessionId);
-          kills++;
-        }
-        return kills === KILLS && (await finished(db)).length === all.length && (await allOk(db));
-      },
-      { timeoutMs: 120_000 },
-    );
+    await waitFor(async () => {
+      const { sessionId } = random.pick(loops).state;
+      if (sessionId !== undefined && kills < KILLS) {
+        // Its deadline is past, as if nothing had been heard of it: the next claim takes over.
+        const past =
+          "UPDATE holdfast.session_deadline SET deadline = now() - INTERVAL '1 s' WHERE session_id = $1";
+        await rows(db, past, sessionId);
+        kills++;
+      }
+      return kills === KILLS && (await finished(db)).length === all.length && (await allOk(db));
+    });
     await Promise.all(loops.map((loop) => loop.stop()));
     expect(await finished(db)).toEqual(all);
     expect(await rows(db, 'SELECT 1 FROM holdfast.work WHERE holder IS NOT NULL')).toEqual([]);

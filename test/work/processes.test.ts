@@ -29,7 +29,6 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
   const takeOver = async (target: string) => {
     const session = await db.startSession({ component: 'heir' });
     const work = await waitFor((): Promise<Work | undefined> => claimOne(session, 'hold', () => [target]), {
-      timeoutMs: 3 * INTERVAL_MS + 5_000,
       intervalMs: 50,
     });
     return { session, work };

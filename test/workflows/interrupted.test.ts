@@ -149,16 +149,13 @@ describe.each(DRIVERS)('interrupted workflows on %s', (driver) => {
         kills++;
       }
     }
-    await waitFor(
-      async () => {
-        const open = await rows(
-          db,
-          "SELECT 1 FROM holdfast.workflow WHERE workflow = 'dying' AND (state <> 'started' OR state IS NULL OR in_flight IS NOT NULL)",
-        );
-        return open.length === 0;
-      },
-      { timeoutMs: 120_000 },
-    );
+    await waitFor(async () => {
+      const open = await rows(
+        db,
+        "SELECT 1 FROM holdfast.workflow WHERE workflow = 'dying' AND (state <> 'started' OR state IS NULL OR in_flight IS NOT NULL)",
+      );
+      return open.length === 0;
+    });
     await Promise.all(loops.map((loop) => loop.stop()));
     expect(kills).toBeGreaterThan(0);
     expect(await rows(db, INCONSISTENT)).toEqual([]);
@@ -196,7 +193,7 @@ describe.each(DRIVERS)('interrupted workflows on %s', (driver) => {
         })
         .catch((error: unknown) => error),
     );
-    await waitFor(() => begun.size === 250, { timeoutMs: 60_000 });
+    await waitFor(() => begun.size === 250);
     await kill(db, doomed);
     dead.reject(new Error('its worker died'));
     // Who recovers them dies in the middle as well, and every connection with it.
@@ -226,7 +223,6 @@ describe.each(DRIVERS)('interrupted workflows on %s', (driver) => {
       async () =>
         (await rows(db, "SELECT 1 FROM holdfast.workflow WHERE workflow = 'cut' AND ended_at IS NULL"))
           .length === 0,
-      { timeoutMs: 120_000 },
     );
     expect(last.state.running).toBe(true);
     expect(await rows(db, INCONSISTENT)).toEqual([]);

@@ -8,7 +8,7 @@ import { FLEET_SCHEMA } from '../src/schema.ts';
 import { type Board, createPlainBoard, createTerminalBoard } from './board.ts';
 import { checkOutcome, type Outcome } from './checks.ts';
 import { startComponents } from './components.ts';
-import { SETTINGS, STAGE_LIMIT_MS } from './settings.ts';
+import { SETTINGS, START_LIMIT_MS } from './settings.ts';
 import { tellStory } from './story.ts';
 import { printOutcome } from './summary.ts';
 import { Supervisor } from './supervisor.ts';
@@ -96,7 +96,7 @@ async function play(
   try {
     await workshop.warm;
     const { now: since } = await databaseTime(db);
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(STAGE_LIMIT_MS)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
     const machinesDirectory = workshop.machines;
     const count = await startComponents(supervisor, {
       inventory: options.inventory,

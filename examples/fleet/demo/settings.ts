@@ -22,5 +22,8 @@ export const TAKE_OVER_BOUND_MS = SETTINGS.sessionIntervalMs + SETTINGS.pollInte
 /** Between two acts, for the one who watches. */
 export const PAUSE_MS = 800;
 
-/** How long each stage of the story may take before the demo gives up. */
+/** How long the components may take to come up before the demo gives up. */
+export const START_LIMIT_MS = 300_000;
+
+/** How long nothing may go on in a stage of the story before it does. */
 export const STAGE_LIMIT_MS = 60_000;

@@ -9,6 +9,10 @@ export function printOutcome(outcome: Outcome, elapsedMs: number): void {
   console.log('');
   console.log('take-over (promised: the session interval plus one poll)');
   for (const line of takeOverLines(outcome)) console.log(line);
+  if (outcome.takeOvers.some(({ afterMs }) => afterMs > TAKE_OVER_BOUND_MS))
+    console.log(
+      '  later than promised: this host, or its database, is too slow or too busy for these figures',
+    );
   console.log('');
   for (const [name, value] of outcome.figures) console.log(`  ${name.padEnd(18)} ${value}`);
   console.log('');

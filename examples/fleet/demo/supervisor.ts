@@ -85,14 +85,14 @@ export class Supervisor {
     }
   }
 
-  /** SIGKILL. */
-  async kill(child: Child): Promise<void> {
+  /** SIGKILL. Resolves with false when it had nothing left to do: there is no take-over to see then. */
+  async kill(child: Child): Promise<boolean> {
     const { db } = this.#options;
     const { now: at } = await databaseTime(db);
     child.kill();
     const { work } = await this.#record(child, at, true);
-    if (work.length === 0) throw new Error(`${child.name} had finished all its work when it was killed`);
     this.#startAgain(child);
+    return work.length > 0;
   }
 
   async stopAll(graceMs: number): Promise<void> {

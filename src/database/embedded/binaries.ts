@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ConnectError } from '../../base/index.ts';
+import { ConnectError, ifAbsent } from '../../base/index.ts';
 
 /** Where the server's programs, libraries and shared files lie. */
 export interface Binaries {
@@ -52,7 +52,7 @@ export interface LibraryLink {
 
 /** The links that the package's install script makes; missing when scripts were not allowed to run. */
 export async function libraryLinks(root: string): Promise<readonly LibraryLink[]> {
-  const text = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const text = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch(ifAbsent('[]'));
   const links = JSON.parse(text) as { source: string; target: string }[];
   return links.map(({ source, target }) => ({
     link: relative('native', target),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, chmod, cp, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ConnectError } from '../../base/index.ts';
+import { ConnectError, ifAbsent } from '../../base/index.ts';
 import { type Account, canEnter } from './account.ts';
 import { type Binaries, libraryLinks, relocate } from './binaries.ts';
 
@@ -23,7 +23,7 @@ export async function runnableBinaries(
   for (let attempt = 0; attempt < 10; attempt += 1) {
     const suffix = attempt === 0 ? '' : `-${attempt}`;
     const place = join(temporary, `holdfast-postgres-${installed.version}-${owner}${suffix}`);
-    const found = await lstat(place).catch(() => undefined);
+    const found = await lstat(place).catch(ifAbsent(undefined));
     if (found === undefined) await install(installed, place);
     if (!(await isOurs(place, owner))) continue;
     if (!(await isComplete(installed.root, place))) {
@@ -87,7 +87,7 @@ async function openToAll(root: string): Promise<void> {
 }
 
 async function isOurs(place: string, owner: number): Promise<boolean> {
-  const found = await lstat(place).catch(() => undefined);
+  const found = await lstat(place).catch(ifAbsent(undefined));
   return found?.isDirectory() === true && found.uid === owner && (found.mode & 0o022) === 0;
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConnectError, invalidOption, isMisuse } from '../../base/index.ts';
+import { ConnectError, ifAbsent, invalidOption, isMisuse } from '../../base/index.ts';
 import { type Account, canEnter, serverAccount } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { initdbOptions, newPassword, passwordFileName } from './cluster.ts';
@@ -34,7 +34,7 @@ export async function openClusterFolder(dir: string): Promise<ClusterFolder> {
     if (!ours) {
       throw invalidOption('dir', `${dir} has other files in it: name an empty or a new folder`);
     }
-    const version = (await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => majorVersion)).trim();
+    const version = (await readFile(join(data, 'PG_VERSION'), 'utf8').catch(ifAbsent(majorVersion))).trim();
     if (version !== majorVersion) {
       throw invalidOption(
         'dir',

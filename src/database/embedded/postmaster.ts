@@ -1,5 +1,6 @@
 import { readFile, readlink, realpath, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifAbsent } from '../../base/index.ts';
 
 /** What the server writes about itself into its data folder. */
 export interface PostmasterFile {
@@ -10,7 +11,7 @@ export interface PostmasterFile {
 
 /** Reads postmaster.pid; undefined when there is none, or it is not complete yet. */
 export async function readPostmasterFile(data: string): Promise<PostmasterFile | undefined> {
-  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(ifAbsent(''));
   const lines = text.split('\n');
   const processId = Number(lines[0]);
   const port = Number(lines[3]);

@@ -45,16 +45,13 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     await victim.close();
   };
   const recovered = () =>
-    waitFor(
-      async () => {
-        try {
-          return (await rows(db, 'SELECT 1')).length === 1;
-        } catch {
-          return false;
-        }
-      },
-      { timeoutMs: 20_000 },
-    );
+    waitFor(async () => {
+      try {
+        return (await rows(db, 'SELECT 1')).length === 1;
+      } catch {
+        return false;
+      }
+    });
 
   test('a session outlives a database that is back before its interval is over, and its work can be finished', async () => {
     await using session = await db.startSession({ component: 'test', intervalMs: 15_000 });
@@ -129,16 +126,13 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
         Number((await rows(db, "SELECT count(*) FROM job WHERE done AND job_id LIKE 'loop-%'"))[0]![0]) > 0,
     );
     await crash();
-    await waitFor(
-      async () => {
-        try {
-          return (await rows(db, "SELECT 1 FROM job WHERE NOT done AND job_id LIKE 'loop-%'")).length === 0;
-        } catch {
-          return false;
-        }
-      },
-      { timeoutMs: 25_000 },
-    );
+    await waitFor(async () => {
+      try {
+        return (await rows(db, "SELECT 1 FROM job WHERE NOT done AND job_id LIKE 'loop-%'")).length === 0;
+      } catch {
+        return false;
+      }
+    });
     await loop.stop();
     const finished = await rows(
       db,

@@ -57,7 +57,7 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
       }),
     );
     for (const one of running) one.catch(() => {});
-    await waitFor(() => begun === INSTANCES, { timeoutMs: 60_000 });
+    await waitFor(() => begun === INSTANCES);
     await kill(db, doomed);
     let recovered = 0;
     const middle = Promise.withResolvers<void>();
@@ -78,16 +78,13 @@ describe.each(SUITE_DRIVERS)('%s', (driver) => {
     // The death of one backend makes PostgreSQL end all others and recover from its log.
     process.kill(Number(row![0]), 'SIGKILL');
     await victim.close();
-    await waitFor(
-      async () => {
-        try {
-          return (await rows(db, 'SELECT 1 FROM holdfast.workflow WHERE ended_at IS NULL')).length === 0;
-        } catch {
-          return false;
-        }
-      },
-      { timeoutMs: 60_000 },
-    );
+    await waitFor(async () => {
+      try {
+        return (await rows(db, 'SELECT 1 FROM holdfast.workflow WHERE ended_at IS NULL')).length === 0;
+      } catch {
+        return false;
+      }
+    });
     await loop.stop();
     never.reject(new Error('its worker died'));
     await Promise.allSettled(running);

@@ -117,7 +117,8 @@ async function tuneForTests(url: string): Promise<void> {
     for (const setting of [
       "kv.range_merge.queue_interval = '50ms'",
       "jobs.registry.interval.gc = '30s'",
-      "jobs.retention_time = '15s'",
+      // Longer than a schema change takes that somebody still waits for.
+      "jobs.retention_time = '5m'",
       'sql.stats.automatic_collection.enabled = false',
     ]) {
       await client.query(`SET CLUSTER SETTING ${setting}`);
