@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { commandsFace, defineCommands } from '../../src/commands/index.ts';
 import {
   activeWork,
   connect,
@@ -13,6 +14,7 @@ import {
   quarantinedWork,
   runJanitor,
 } from '../../src/index.ts';
+import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import { serveRepositories } from '../../src/serving/index.ts';
 import {
   createRepository,
@@ -25,6 +27,7 @@ import {
   sync,
   unprotectVersion,
 } from '../../src/sync/index.ts';
+import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
@@ -215,6 +218,71 @@ test('a worker has the rights to fill, change and delete repositories, and a jan
     const { rows } = await admin.query('SELECT token, state FROM holdfast.repository_run');
     expect(rows).toEqual([{ token: '1', state: 'failed' }]);
   });
+});
+
+const pipeline = definePipeline({ name: 'data', operations: ['upload', 'index'] });
+const queue = defineCommands({
+  name: 'lease',
+  states: ['on'],
+  state: async () => 'on' as const,
+  commands: { extend: { apply: ['on'] } },
+});
+const unit = defineWorkflow({
+  name: 'unit',
+  version: 1,
+  states: ['up', 'down'],
+  transitions: {
+    start: { from: null, to: 'up', automatic: true },
+    stop: { from: 'up', to: 'down', signal: 'stop' },
+    stay: { from: 'up', to: 'up', after: { ms: 3_600_000 } },
+  },
+});
+
+test('a worker has the rights to carry operations, commands and workflows out, and an operator to see to them', async () => {
+  await using db = await connectAs('worker');
+  await using operator = await connectAs('operator');
+  await using session = await db.startSession({ component: 'faces' });
+
+  await pipeline.enable(db, 'set', ['upload']);
+  const [upload] = await pipeline.take(session, 'upload');
+  await upload!.finish({ enable: ['index'] });
+  const [index] = await pipeline.take(session, 'index');
+  await index!.error('no disk');
+  expect(await pipeline.counts(operator)).toMatchObject(expect.any(Array));
+  expect(await pipeline.rerun(operator, { message: 'no disk' })).toBe(1);
+  await pipeline.delete(session, 'set');
+
+  const by = { author: 'tester' };
+  await queue.send(db, 'lease', 'extend', {}, by);
+  await queue.send(operator, 'lease', 'extend', {}, by);
+  const { sequence } = await queue.send(operator, 'lease', 'extend', {}, by);
+  expect(await queue.cancel(operator, 'lease', sequence, 'not wanted')).toBe(true);
+  const [work] = await session.claim(queue.source);
+  expect(await queue.consume(work!, { extend: async () => {} })).toHaveLength(2);
+  await db.transact((tx) => queue.destroyed(tx, 'lease'));
+
+  await unit.publish(db);
+  await unit.start(db, 'unit');
+  const instance = await unit.hold(session, 'unit', {});
+  await instance!.synchronize();
+  await unit.signal(db, 'unit', 'stop');
+  await instance!.synchronize();
+  expect(instance!.state).toBe('down');
+  expect(await unit.status(operator, 'unit')).toMatchObject({ state: 'down' });
+  await unit.start(operator, 'other');
+  await unit.cancel(operator, 'other', { reason: 'not wanted' });
+
+  await using janitor = await connectAs('janitor');
+  const errors: unknown[] = [];
+  const service = runJanitor(janitor, {
+    countIntervalMs: 1,
+    historyIntervalMs: 1,
+    faces: [operationsFace, commandsFace(), workflowsFace()],
+    onError: (error) => errors.push(error),
+  });
+  await service.sweep();
+  await service.stop();
+  expect(errors).toEqual([]);
 });
 
 test('a reader reads every table and view, and changes none', async () => {
