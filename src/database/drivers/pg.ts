@@ -1,12 +1,15 @@
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
+import { startupParameters } from '../startup.ts';
 import { requestCancel } from './cancel-request.ts';
+import { requireChannelBinding } from './channel-binding.ts';
 import { Closable } from './closable.ts';
-import { connectFailure, statementFailure } from './failures.ts';
+import { connectFailure, connectWithin, statementFailure } from './failures.ts';
 import { type PgAnswer, sendQuery } from './pg-query.ts';
 import { PreparedTexts, statementName } from './prepared.ts';
 import { tlsOptions } from './tls.ts';
@@ -15,7 +18,8 @@ import { tlsOptions } from './tls.ts';
 interface PgInternals {
   readonly processID: number | null;
   readonly secretKey: number | null;
-  readonly connection: { readonly stream: Socket };
+  readonly connection: EventEmitter & { readonly stream: Socket };
+  getStartupConf: () => Record<string, string>;
   /** Of the last ReadyForQuery: I(dle), T(ransaction), E(rror). */
   getTransactionStatus(): string | null;
 }
@@ -28,6 +32,7 @@ class PgConnection extends Closable implements DriverConnection {
   readonly #client: pg.Client & PgInternals;
   readonly #options: DriverOptions;
   readonly #prepared = new PreparedTexts();
+  readonly #parameters = new Map<string, string>();
   #corked = false;
 
   constructor(client: pg.Client, options: DriverOptions) {
@@ -38,6 +43,9 @@ class PgConnection extends Closable implements DriverConnection {
     this.port = options.port;
     client.on('error', (error) => this.markClosed(error));
     client.on('end', () => this.markClosed(new Error('the connection was closed')));
+    this.#client.connection.on('parameterStatus', (said: { parameterName: string; parameterValue: string }) =>
+      this.#parameters.set(said.parameterName, said.parameterValue),
+    );
   }
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
@@ -103,6 +111,10 @@ class PgConnection extends Closable implements DriverConnection {
     return this.#client.processID ?? undefined;
   }
 
+  parameter(name: string): string | undefined {
+    return this.#parameters.get(name);
+  }
+
   onNotification(listener: (payload: string) => void): void {
     this.#client.on('notification', ({ payload = '' }) => listener(payload));
   }
@@ -137,41 +149,53 @@ class PgConnection extends Closable implements DriverConnection {
   }
 }
 
+/** A client of node-postgres that is not connected yet. What it sends at the start is what `options` say, and no more. */
+function pgClient(options: DriverOptions, more: object = {}): pg.Client {
+  const client = new pg.Client({
+    host: options.host,
+    port: options.port,
+    user: options.user,
+    password: options.password ?? '',
+    database: options.database,
+    ssl: tlsOptions(options) ?? false,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    enableChannelBinding: options.requireChannelBinding ?? false,
+    ...more,
+  } as pg.ClientConfig) as pg.Client & PgInternals;
+  // Its own would add what the environment says, such as PGOPTIONS.
+  client.getStartupConf = () => startupParameters(options);
+  if (options.requireChannelBinding) requireChannelBinding(client.connection);
+  return client;
+}
+
+/** A client of node-postgres as it is, for those who speak the protocol themselves. Throws ConnectError. */
+export async function openPgClient(options: DriverOptions): Promise<pg.Client> {
+  const client = pgClient(options);
+  client.on('error', () => {});
+  try {
+    await connectWithin(options.connectTimeoutMs, client.connect());
+    return client;
+  } catch (error) {
+    (client as pg.Client & PgInternals).connection.stream.destroy();
+    throw connectFailure(error, options);
+  }
+}
+
 /** node-postgres (`pg`): one Client a connection, in its pipeline mode. */
 export const pgDriver: Driver = {
   name: 'pg',
   async open(options) {
-    const client = new pg.Client({
-      host: options.host,
-      port: options.port,
-      user: options.user,
-      password: options.password ?? '',
-      database: options.database,
-      application_name: options.applicationName,
-      ...(options.serverOptions && { options: options.serverOptions }),
-      ssl: tlsOptions(options) ?? false,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-      pipeline: true,
-    } as pg.ClientConfig);
+    const client = pgClient(options, { pipeline: true });
     const connection = new PgConnection(client, options);
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const connecting = client.connect();
-      connecting.catch(() => {});
-      const timeout = new Promise<never>((_, reject) => {
-        const late = Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
-        timer = setTimeout(() => reject(late), options.connectTimeoutMs);
-      });
-      await Promise.race([connecting, timeout]);
+      await connectWithin(options.connectTimeoutMs, client.connect());
       if (connection.closed) throw connection.closed;
       connection.guardParser();
       return connection;
     } catch (error) {
       connection.destroy();
       throw connectFailure(error, options);
-    } finally {
-      clearTimeout(timer);
     }
   },
 };
