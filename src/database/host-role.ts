@@ -45,15 +45,27 @@ function reported(connection: DriverConnection): HostRole | undefined {
 }
 
 async function asked(connection: DriverConnection): Promise<HostRole> {
-  const { rows } = await connection.sendSimple(ASK);
-  const [recovering, readOnly] = rows[0] ?? [];
-  return { standby: recovering === 't', readOnly: recovering === 't' || readOnly === 'on' };
+  try {
+    const { rows } = await connection.sendSimple(ASK);
+    const [recovering, readOnly] = rows[0] ?? [];
+    return { standby: recovering === 't', readOnly: recovering === 't' || readOnly === 'on' };
+  } catch (error) {
+    if (error instanceof DatabaseError && isRefusedByStandby(error)) return { standby: true, readOnly: true };
+    throw error;
+  }
 }
 
 /** The server refused to write: the transaction is read-only, or the host is a standby. Nothing was carried out. */
 export const isReadOnlyRefusal = (error: unknown): error is DatabaseError =>
   error instanceof DatabaseError && (error.code === '25006' || isRefusedByStandby(error));
 
-/** A standby refuses BEGIN ISOLATION LEVEL SERIALIZABLE; what stands behind it cannot write there either. */
-export const isRefusedByStandby = (error: DatabaseError): boolean =>
-  error.code === '0A000' && /^check_(transaction_isolation|XactIsoLevel)$/.test(error.routine ?? '');
+const STANDBY_ROUTINES = new Set([
+  'check_transaction_isolation',
+  // Before PostgreSQL 16.
+  'check_XactIsoLevel',
+  'GetSerializableTransactionSnapshot',
+]);
+
+/** A standby refuses SERIALIZABLE, at BEGIN or, where it is the default, in every statement. Messages may be in any language. */
+export const isRefusedByStandby = ({ code, routine = '' }: DatabaseError): boolean =>
+  code === '0A000' && STANDBY_ROUTINES.has(routine);

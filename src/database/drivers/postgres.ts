@@ -222,7 +222,8 @@ export const postgresDriver: Driver = {
       );
     const connection = new PostgresConnection(options);
     try {
-      await connectWithin(options.connectTimeoutMs, connection.sendSimple('SELECT 1'));
+      // It connects with its first statement. One that reads nothing is taken by every host.
+      await connectWithin(options.connectTimeoutMs, connection.sendSimple('SHOW server_version'));
       return connection;
     } catch (error) {
       connection.destroy();

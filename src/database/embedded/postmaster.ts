@@ -15,7 +15,8 @@ export async function readPostmasterFile(data: string): Promise<PostmasterFile |
   const processId = Number(lines[0]);
   const port = Number(lines[3]);
   if (!(processId > 0) || !(port > 0)) return undefined;
-  return { processId, port, ready: lines[7]?.trim() === 'ready' };
+  // A standby that can be read from says so otherwise.
+  return { processId, port, ready: /^(ready|standby)$/.test(lines[7]?.trim() ?? '') };
 }
 
 export function isAlive(processId: number): boolean {
