@@ -31,6 +31,10 @@ function isWireError(error: unknown): error is WireError {
 /** CockroachDB before v22.2 sends only the localizable severity, which postgres.js names apart. */
 const severityOf = (wire: WireError) => wire['severity'] ?? wire['severity_local'];
 
+const HAND_OVER =
+  'a pooler that hands each transaction to another server connection does not follow prepared statements: connect with prepare: false';
+const HINTS: Readonly<Record<string, string>> = { '42P05': HAND_OVER, '26000': HAND_OVER };
+
 const field = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 function toDatabaseError(wire: WireError): DatabaseError {
@@ -39,7 +43,7 @@ function toDatabaseError(wire: WireError): DatabaseError {
     message: wire.message,
     severity: field(severityOf(wire)),
     detail: field(wire['detail']),
-    hint: field(wire['hint']),
+    hint: field(wire['hint']) ?? HINTS[wire.code],
     position: wire['position'] === undefined ? undefined : Number(wire['position']),
     schema: field(wire['schema'] ?? wire['schema_name']),
     table: field(wire['table'] ?? wire['table_name']),
