@@ -4,6 +4,7 @@ import { join } from 'node:path';
 /** What the server writes about itself into its data folder. */
 export interface PostmasterFile {
   readonly processId: number;
+  readonly host: string;
   readonly port: number;
   readonly ready: boolean;
 }
@@ -16,7 +17,12 @@ export async function readPostmasterFile(data: string): Promise<PostmasterFile |
   const port = Number(lines[3]);
   if (!(processId > 0) || !(port > 0)) return undefined;
   // A standby that can be read from says so otherwise.
-  return { processId, port, ready: /^(ready|standby)$/.test(lines[7]?.trim() ?? '') };
+  return {
+    processId,
+    host: lines[5]?.trim() || '127.0.0.1',
+    port,
+    ready: /^(ready|standby)$/.test(lines[7]?.trim() ?? ''),
+  };
 }
 
 export function isAlive(processId: number): boolean {
