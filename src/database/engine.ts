@@ -80,7 +80,7 @@ export async function detectOn(connection: DriverConnection, ms: number): Promis
   };
 }
 
-/** Of a setting in milliseconds, where zero is none. */
+/** Reads a setting in milliseconds, where zero is none. */
 const limitOf = (setting: string | null): number | undefined => Number(setting) || undefined;
 
 /** Throws ConnectionLostError when the server does not answer within `ms`. */

@@ -7,6 +7,9 @@ export const TARGET_SESSION_ATTRS = ['read-write', 'any', 'primary', 'standby', 
 /** Which hosts will do; `read-write` unless the URL says otherwise: one that takes writes. */
 export type TargetSession = (typeof TARGET_SESSION_ATTRS)[number];
 
+/** A connection that can be asked what its host is. */
+export type Asked = Pick<DriverConnection, 'parameter' | 'sendSimple'>;
+
 interface HostRole {
   readonly standby: boolean;
   /** A standby, or writes are off by `default_transaction_read_only`. */
@@ -18,7 +21,7 @@ const ASK =
 
 /** Why the host will not do; undefined where it will. Costs no round trip where the server reports it (14 and newer). */
 export async function unsuitable(
-  connection: DriverConnection,
+  connection: Asked,
   target: TargetSession,
   { ask = false } = {},
 ): Promise<string | undefined> {
@@ -37,14 +40,14 @@ export async function unsuitable(
   }
 }
 
-function reported(connection: DriverConnection): HostRole | undefined {
+function reported(connection: Asked): HostRole | undefined {
   const standby = connection.parameter('in_hot_standby');
   const readOnly = connection.parameter('default_transaction_read_only');
   if (standby === undefined || readOnly === undefined) return undefined;
   return { standby: standby === 'on', readOnly: standby === 'on' || readOnly === 'on' };
 }
 
-async function asked(connection: DriverConnection): Promise<HostRole> {
+async function asked(connection: Asked): Promise<HostRole> {
   try {
     const { rows } = await connection.sendSimple(ASK);
     const [recovering, readOnly] = rows[0] ?? [];

@@ -1,6 +1,8 @@
 import { ConnectError } from '../base/index.ts';
 import type { Address, Host } from './connection-url.ts';
 import type { DriverOptions } from './driver.ts';
+import { connectFailure, connectWithin, nameOf } from './drivers/failures.ts';
+import { type Asked, unsuitable } from './host-role.ts';
 
 export interface HostSettings {
   readonly connectTimeoutMs: number;
@@ -12,9 +14,6 @@ export interface HostSettings {
 
 /** A host that has not answered for so long is joined by the next one. */
 const NEXT_HOST_MS = 1_000;
-
-/** No other host would answer otherwise. */
-const FINAL = new Set(['authentication', 'unknown-database']);
 
 /**
  * Opens something on one of an address's hosts, and remembers what it learned of them. A host that says nothing for a
@@ -48,18 +47,11 @@ export class Hosts {
     this.#left.add(key(host));
   }
 
-  /** It was left before: what it reports may be old. */
-  isDoubtful(host: Host): boolean {
-    return this.#left.has(key(host));
-  }
-
-  /** It will do again. */
-  trust(host: Host): void {
-    this.#left.delete(key(host));
-  }
-
-  /** `open` throws ConnectError. */
-  open<T>(open: (options: DriverOptions) => Promise<T>, close: (surplus: T) => void): Promise<T> {
+  /** Throws ConnectError. */
+  open<T extends Asked & { destroy(): void }>(
+    open: (options: DriverOptions) => Promise<T>,
+    close: (surplus: T) => void,
+  ): Promise<T> {
     const { connectTimeoutMs, againMs } = this.#settings;
     const order = this.#order();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -75,9 +67,9 @@ export class Hosts {
         resolve(value);
       } catch (error) {
         const { reason } = error as Partial<ConnectError>;
-        // What a host says that was reached helps more than what one that was not.
         if (failed || !failure) failure = error;
-        if (reason && FINAL.has(reason)) reject(error);
+        // The same password again may lock a user out. A standby that lags behind may not have a database yet.
+        if (reason === 'authentication') reject(error);
         else if (!failed?.() && trying === 1) reject(failure);
       } finally {
         trying--;
@@ -109,12 +101,12 @@ export class Hosts {
     const first = inOrder ? 0 : this.#next++;
     const turn = hosts.map((_, i) => hosts[(first + i) % hosts.length]!);
     return [
-      ...turn.filter((host) => !this.isDoubtful(host)),
-      ...turn.filter((host) => this.isDoubtful(host)),
+      ...turn.filter((host) => !this.#left.has(key(host))),
+      ...turn.filter((host) => this.#left.has(key(host))),
     ];
   }
 
-  async #openHost<T>(
+  async #openHost<T extends Asked & { destroy(): void }>(
     at: Host,
     connectTimeoutMs: number,
     open: (options: DriverOptions) => Promise<T>,
@@ -134,13 +126,34 @@ export class Hosts {
         connectTimeoutMs: Math.max(1, Math.round(endAt - performance.now())),
       };
       try {
-        return await open(options);
+        const opened = await open(options);
+        await this.#check(opened, options);
+        return opened;
       } catch (error) {
         const reason = error instanceof ConnectError ? error.reason : undefined;
         if (reason === 'settings' && !this.#pinFew) this.#pinFew = true;
         else if (ways.length > 1 && (reason === 'tls' || reason === 'authentication')) ways.shift();
         else throw error;
       }
+    }
+  }
+
+  /** Closes what was opened on a host that will not do. */
+  async #check(opened: Asked & { destroy(): void }, options: DriverOptions): Promise<void> {
+    try {
+      // What one that was left reports of itself may be old.
+      const ask = this.#left.has(key(options));
+      const { targetSession } = this.#address;
+      const why = await connectWithin(options.connectTimeoutMs, unsuitable(opened, targetSession, { ask }));
+      if (why !== undefined) {
+        this.leave(options);
+        const advice = 'target_session_attrs=any in the URL takes it all the same';
+        throw new ConnectError('wrong-role', `${nameOf(options)} ${why}; ${advice}`);
+      }
+      this.#left.delete(key(options));
+    } catch (error) {
+      opened.destroy();
+      throw connectFailure(error, options);
     }
   }
 }

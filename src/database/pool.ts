@@ -9,8 +9,7 @@ import {
 } from '../base/index.ts';
 import { resetState } from './connection-state.ts';
 import type { Address } from './connection-url.ts';
-import type { Driver, DriverConnection, DriverOptions } from './driver.ts';
-import { connectFailure, nameOf } from './drivers/failures.ts';
+import type { Driver, DriverConnection } from './driver.ts';
 import { isReadOnlyRefusal, unsuitable } from './host-role.ts';
 import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
@@ -275,7 +274,7 @@ export class Pool {
       this.#opening++;
       void this.#hosts
         .open(
-          (options) => this.#openOn(options),
+          (options) => this.#driver.open(options),
           (surplus) => void surplus.close(),
         )
         .then(
@@ -296,30 +295,6 @@ export class Pool {
             this.#settle();
           },
         );
-    }
-  }
-
-  /** Throws ConnectError, also when the host is not what the address asks for. */
-  async #openOn(options: DriverOptions): Promise<DriverConnection> {
-    const connection = await this.#driver.open(options);
-    try {
-      const { targetSession } = this.#address;
-      const ask = this.#hosts.isDoubtful(connection);
-      const why = await within(
-        options.connectTimeoutMs,
-        unsuitable(connection, targetSession, { ask }),
-        () => 'did not say whether it takes writes',
-      );
-      if (why === undefined) {
-        this.#hosts.trust(connection);
-        return connection;
-      }
-      this.#hosts.leave(connection);
-      const advice = 'target_session_attrs=any in the URL takes it all the same';
-      throw new ConnectError('wrong-role', `${nameOf(options)} ${why}; ${advice}`);
-    } catch (error) {
-      connection.destroy();
-      throw connectFailure(error, options);
     }
   }
 }

@@ -1,5 +1,9 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect } from '../../src/index.ts';
+import { openEngine } from '../../src/compiler/engine/engine.ts';
+import type { SourceFile } from '../../src/compiler/source/source-file.ts';
+import { connect, migrate } from '../../src/index.ts';
+import { testDatabases } from '../../src/testing/index.ts';
 import { DRIVERS, testEngine, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { type Replicated, startReplicated } from '../support/replicated.ts';
@@ -16,6 +20,15 @@ describe.runIf(testEngine() === 'postgresql')('hosts of a replicated server', ()
   const through = (...urls: readonly string[]) => {
     const hosts = urls.map((url) => new URL(url).host).join(',');
     return urls[0]!.replace(new URL(urls[0]!).host, hosts);
+  };
+
+  /** Waits until the standby has what the primary has. */
+  const caughtUp = async () => {
+    await using primary = await connect(`${servers.primary.url}?target_session_attrs=any`);
+    await using standby = await connect(`${servers.standby.url}?target_session_attrs=any`);
+    const [[written]] = (await rows(primary, 'SELECT pg_current_wal_insert_lsn()')) as [[string]];
+    const replayed = `SELECT pg_last_wal_replay_lsn() >= '${written}'`;
+    await waitFor(async () => (await rows(standby, replayed))[0]![0] === 't');
   };
 
   beforeAll(async () => {
@@ -98,6 +111,43 @@ describe.runIf(testEngine() === 'postgresql')('hosts of a replicated server', ()
     });
   });
 
+  test('one URL is understood by connect, migrate, the compiler and tests: hosts, escapes, parameters', async () => {
+    const { primary, standby } = servers;
+    const admin = await openConnection('pg', primary.url);
+    await admin.send(sql('CREATE ROLE "a b/c" SUPERUSER LOGIN PASSWORD \'p@:/?#%&\''));
+    await caughtUp();
+    const hosts = [standby, primary].map(({ url }) => new URL(url).host).join(',');
+    const parameters =
+      'sslmode=prefer&connect_timeout=20&application_name=every&target_session_attrs=read-write';
+    const url = `postgresql://a%20b%2Fc:p%40%3A%2F%3F%23%25%26@${hosts}/postgres?${parameters}`;
+    for (const driver of DRIVERS) {
+      await using db = await connect({ url, driver });
+      const about = "SELECT current_user, current_database(), current_setting('application_name')";
+      expect(await rows(db, about)).toEqual([['a b/c', 'postgres', 'every']]);
+      expect(await migrate(db)).toEqual([]);
+    }
+    expect(await migrate(url)).toEqual([]);
+    const engine = await openEngine({ url });
+    const text = 'CREATE TABLE compiled (id INT8 PRIMARY KEY);';
+    const { catalog } = await engine.database([{ path: 'schema.sql', text } as SourceFile]);
+    expect(catalog.types.size).toBeGreaterThan(0);
+    await engine.close();
+    await using databases = await testDatabases({ url });
+    await using made = await databases.create();
+    await using db = await connect(made.url);
+    expect(await rows(db, 'SELECT current_user')).toEqual([['a b/c']]);
+    for (const open of [
+      migrate,
+      (at: string) => openEngine({ url: at }),
+      (at: string) => testDatabases({ url: at }),
+    ]) {
+      const refusal = await open('postgresql://u:sesame:5432/d').catch((error: Error) => error);
+      expect(inspect(refusal)).toMatch(/host 1 is not host:port/);
+      expect(inspect(refusal)).not.toContain('sesame');
+    }
+    await admin.close();
+  });
+
   test('a primary that takes no writes any more is left for the one that does, and nothing is ambiguous', async () => {
     const { primary, standby } = servers;
     const url = through(primary.url, standby.url);
@@ -118,11 +168,7 @@ describe.runIf(testEngine() === 'postgresql')('hosts of a replicated server', ()
     await rows(admin, 'ALTER SYSTEM SET default_transaction_read_only = on');
     await rows(admin, 'SELECT pg_reload_conf()');
     await waitFor(async () => (await rows(admin, 'SHOW default_transaction_read_only'))[0]?.[0] === 'on');
-    const [[written]] = (await rows(admin, 'SELECT pg_current_wal_insert_lsn()')) as [[string]];
-    await waitFor(async () => {
-      const [row] = await rows(other, `SELECT pg_last_wal_replay_lsn() >= '${written}'`);
-      return row?.[0] === 't';
-    });
+    await caughtUp();
     await rows(other, 'SELECT pg_promote()');
     for (const { db, session, work } of programs) {
       const write = "INSERT INTO note VALUES ('after') RETURNING inet_server_port()";

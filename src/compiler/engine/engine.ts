@@ -43,7 +43,7 @@ async function connect(url: string, database?: string): Promise<pg.Client> {
     againMs: connectTimeoutMs / 2,
     applicationName: 'holdfast compile',
   });
-  return hosts.open(openPgClient, (surplus) => void surplus.end());
+  return (await hosts.open(openPgClient, (surplus) => void surplus.close())).client;
 }
 
 /** One statement at a time, so that each error has its place. CockroachDB wants DDL so anyway. */

@@ -1,7 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
@@ -48,6 +47,10 @@ class PgConnection extends Closable implements DriverConnection {
     );
   }
 
+  get client(): pg.Client {
+    return this.#client;
+  }
+
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
     const named = this.#options.prepare !== false && (options?.prepare ?? prepare) !== false;
     const name = named && this.#prepared.admits(text) ? statementName(text) : undefined;
@@ -74,9 +77,7 @@ class PgConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      const failure = statementFailure(error);
-      if (failure instanceof ConnectionLostError) this.destroy(failure);
-      throw failure;
+      throw this.lostBy(statementFailure(error));
     }
   }
 
@@ -169,33 +170,28 @@ function pgClient(options: DriverOptions, more: object = {}): pg.Client {
   return client;
 }
 
-/** A client of node-postgres as it is, for those who speak the protocol themselves. Throws ConnectError. */
-export async function openPgClient(options: DriverOptions): Promise<pg.Client> {
-  const client = pgClient(options);
-  client.on('error', () => {});
+async function open(options: DriverOptions, more: object): Promise<PgConnection> {
+  const client = pgClient(options, more);
+  const connection = new PgConnection(client, options);
   try {
     await connectWithin(options.connectTimeoutMs, client.connect());
-    return client;
+    if (connection.closed) throw connection.closed;
+    return connection;
   } catch (error) {
-    (client as pg.Client & PgInternals).connection.stream.destroy();
+    connection.destroy();
     throw connectFailure(error, options);
   }
 }
+
+/** Its `client` is node-postgres as it is, for those who speak the protocol themselves. Throws ConnectError. */
+export const openPgClient = (options: DriverOptions): Promise<PgConnection> => open(options, {});
 
 /** node-postgres (`pg`): one Client a connection, in its pipeline mode. */
 export const pgDriver: Driver = {
   name: 'pg',
   async open(options) {
-    const client = pgClient(options, { pipeline: true });
-    const connection = new PgConnection(client, options);
-    try {
-      await connectWithin(options.connectTimeoutMs, client.connect());
-      if (connection.closed) throw connection.closed;
-      connection.guardParser();
-      return connection;
-    } catch (error) {
-      connection.destroy();
-      throw connectFailure(error, options);
-    }
+    const connection = await open(options, { pipeline: true });
+    connection.guardParser();
+    return connection;
   },
 };

@@ -142,9 +142,7 @@ class PostgresConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      const failure = statementFailure(error);
-      if (failure instanceof ConnectionLostError) this.destroy(failure);
-      throw failure;
+      throw this.lostBy(statementFailure(error));
     }
   }
 
