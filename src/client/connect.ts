@@ -4,6 +4,7 @@ import {
   addressForClaims,
   ClaimPool,
   type ConnectOptions,
+  checkSettings,
   connectOptionsSchema,
   detectEngine,
   Pool,
@@ -57,9 +58,9 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     acquireTimeoutMs: Math.min(pool?.acquireTimeoutMs ?? 30_000, LONGEST_TIMER_MS),
     idleTimeoutMs: Math.min(pool?.idleTimeoutMs ?? 60_000, LONGEST_TIMER_MS),
     maxLifetimeMs: pool?.maxLifetimeMs ?? 1_800_000,
-    connectTimeoutMs: Math.min(connectTimeoutMs ?? 10_000, LONGEST_TIMER_MS),
+    connectTimeoutMs: Math.min(connectTimeoutMs ?? address.connectTimeoutMs ?? 10_000, LONGEST_TIMER_MS),
     applicationName: applicationName ?? address.applicationName ?? 'holdfast',
-    prepare,
+    prepare: prepare ?? address.prepare,
   };
   const { listen = true, pollIntervalMs = 250 } = options.announcements ?? {};
   const listenAt = typeof listen === 'string' ? parseUrl(listen, tls, 'announcements.listen') : address;
@@ -73,6 +74,11 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
   });
   try {
     const { engine, isDirect } = await detectEngine(main, settings.connectTimeoutMs);
+    if (!isDirect && engine.system === 'postgresql') {
+      await checkSettings(main, address, settings.connectTimeoutMs);
+      // It may hand each transaction to another server connection, on which the statement is not prepared.
+      if (settings.prepare === undefined) for (const pool of [main, heartbeatPool]) pool.prepareNothing();
+    }
     const ownClaims =
       isDirect && engine.system === 'postgresql'
         ? new Pool(implementation, addressForClaims(address), settings)

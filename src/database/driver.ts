@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { RawResult, Statement } from '../query/index.ts';
 
 /** A socket without traffic is probed after this: by default the operating system waits two hours. */
@@ -5,6 +6,7 @@ export const KEEP_ALIVE_MS = 10_000;
 
 /** Where and how to connect: one host, already resolved from the URL and the options. */
 export interface DriverOptions {
+  /** A name, an address, or the folder of a socket, which begins with a slash. */
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -17,6 +19,10 @@ export interface DriverOptions {
   /** False: the server keeps no prepared statement, even if a statement asks for it. Default true. */
   readonly prepare?: boolean | undefined;
   readonly tls?: DriverTls | undefined;
+  /** The server must bind its proof of the password to the TLS connection. Only `pg` can. */
+  readonly requireChannelBinding?: boolean | undefined;
+  /** Of the pinned settings only those that poolers follow are asked for. */
+  readonly pinFew?: boolean | undefined;
 }
 
 export interface DriverTls {
@@ -58,6 +64,8 @@ export interface DriverConnection {
   readonly port: number;
   /** As the server (or a pooler before it) said at the start. */
   readonly processId: number | undefined;
+  /** What the server reports of itself, such as `in_hot_standby`, as it is now; undefined for what it does not report. */
+  parameter(name: string): string | undefined;
   /** Calls back for every notification of a channel that the connection listens to. At most one listener. */
   onNotification(listener: (payload: string) => void): void;
   /** Asks the server, on a second connection, to cancel what runs on this one. Resolves when asked. */
@@ -76,3 +84,7 @@ export interface Driver {
   /** Throws ConnectError. */
   open(options: DriverOptions): Promise<DriverConnection>;
 }
+
+/** Where Node's sockets connect to. */
+export const endpointOf = ({ host, port }: Pick<DriverOptions, 'host' | 'port'>) =>
+  host.startsWith('/') ? { path: join(host, `.s.PGSQL.${port}`) } : { host, port };

@@ -10,6 +10,15 @@ export interface Engine {
   readonly version: readonly [number, number];
   readonly versionText: string;
   readonly capabilities: Capabilities;
+  /** Limits that the server, the database or the role has, as they were when this was asked: ours never raise them. */
+  readonly limits: Limits;
+}
+
+/** Milliseconds; undefined: none. */
+export interface Limits {
+  readonly statementMs?: number | undefined;
+  readonly transactionMs?: number | undefined;
+  readonly idleInTransactionMs?: number | undefined;
 }
 
 export interface Capabilities {
@@ -21,7 +30,7 @@ export interface Capabilities {
 }
 
 /** Reads the version text of `SELECT version()`. */
-export function engineOf(versionText: string): Engine {
+export function engineOf(versionText: string, limits: Limits = {}): Engine {
   const cockroach = /CockroachDB .*?v(\d+)\.(\d+)/.exec(versionText);
   const match = cockroach ?? /PostgreSQL (\d+)\.?(\d+)?/.exec(versionText);
   const version = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)] as const;
@@ -37,6 +46,7 @@ export function engineOf(versionText: string): Engine {
       lockDetectsDelete: !isCockroach,
       transactionTimeout: isCockroach ? atLeast(23, 2) : atLeast(17, 0),
     },
+    limits,
   };
 }
 
@@ -47,15 +57,31 @@ export interface Detected {
   readonly isDirect: boolean;
 }
 
-/** One round trip. Throws ConnectionLostError when the server does not answer within `ms`. */
+/** Throws ConnectionLostError when the server does not answer within `ms`. */
 export const detectEngine = (pool: Pool, ms: number): Promise<Detected> =>
   pool.use({}, (connection) => detectOn(connection, ms));
 
+const ABOUT = `SELECT version(), pg_backend_pid(), ${[
+  'statement_timeout',
+  'transaction_timeout',
+  'idle_in_transaction_session_timeout',
+]
+  .map((name) => `(SELECT s.setting FROM pg_catalog.pg_settings AS s WHERE s.name = '${name}')`)
+  .join(', ')}`;
+
+/** One round trip. */
 export async function detectOn(connection: DriverConnection, ms: number): Promise<Detected> {
-  const { rows } = await askSimply(connection, 'SELECT version(), pg_backend_pid()', ms);
-  const [version, processId] = rows[0] ?? [];
-  return { engine: engineOf(version ?? ''), isDirect: processId === String(connection.processId) };
+  const { rows } = await askSimply(connection, ABOUT, ms);
+  const [version, processId, ...timeouts] = rows[0] ?? [];
+  const [statementMs, transactionMs, idleInTransactionMs] = timeouts.map(limitOf);
+  return {
+    engine: engineOf(version ?? '', { statementMs, transactionMs, idleInTransactionMs }),
+    isDirect: processId === String(connection.processId),
+  };
 }
+
+/** Reads a setting in milliseconds, where zero is none. */
+const limitOf = (setting: string | null): number | undefined => Number(setting) || undefined;
 
 /** Throws ConnectionLostError when the server does not answer within `ms`. */
 export const askSimply = (connection: DriverConnection, text: string, ms: number): Promise<RawResult> =>

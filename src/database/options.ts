@@ -31,12 +31,12 @@ export const connectOptionsSchema = z.strictObject({
     })
     .optional(),
   /**
-   * False keeps no prepared statement on the server, for poolers that hand each transaction to another server
-   * connection and do not follow prepared statements (PgBouncer before 1.21 in transaction mode). The server then plans
-   * each statement anew. Default true.
+   * False keeps no prepared statement on the server, which then plans each statement anew. True says that the pooler
+   * before the server follows prepared statements (PgBouncer from 1.21, with `max_prepared_statements` above 0) or keeps a
+   * server connection for each client. Default: true where the server itself answers, false where a pooler does.
    */
   prepare: z.boolean().optional(),
-  /** Longest wait for one host to answer a new connection. Default 10,000. */
+  /** Longest wait for one host to answer a new connection. Default: the URL's `connect_timeout`, then 10,000. */
   connectTimeoutMs: z.int().min(1).optional(),
   /** `close` waits so long for what is under way, then cuts it. Default 30,000. */
   closeTimeoutMs: z.int().min(1).optional(),
@@ -54,9 +54,12 @@ export const connectOptionsSchema = z.strictObject({
   /** TLS as CockroachDB and libpq name it; parameters of the URL say the same. */
   tls: z
     .strictObject({
-      /** `disable`, `require`, `verify-ca` or `verify-full`. Default: the URL's `sslmode`. */
-      mode: z.enum(['disable', 'require', 'verify-ca', 'verify-full']).optional(),
-      /** PEM file of the authority. Default: the URL's `sslrootcert`. */
+      /**
+       * `disable`, `require`, `verify-ca` or `verify-full`, or `allow` and `prefer`, which may fall back to plain text.
+       * Default: the URL's `sslmode`, then `disable`.
+       */
+      mode: z.enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']).optional(),
+      /** PEM file of the authority, or `system` for those of the operating system. Default: the URL's `sslrootcert`. */
       caFile: z.string().optional(),
       /** PEM file of the client's certificate. Default: the URL's `sslcert`. */
       certFile: z.string().optional(),

@@ -1,14 +1,17 @@
 import {
-  type ConnectError,
+  ConnectError,
   DatabaseClosedError,
   DatabaseError,
   jittered,
   LONGEST_TIMER_MS,
   PoolTimeoutError,
+  within,
 } from '../base/index.ts';
 import { resetState } from './connection-state.ts';
 import type { Address } from './connection-url.ts';
 import type { Driver, DriverConnection } from './driver.ts';
+import { isReadOnlyRefusal, unsuitable } from './host-role.ts';
+import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
 import { isStalePlan } from './stale-plan.ts';
 
@@ -38,8 +41,6 @@ export interface UseOptions extends AcquireOptions {
   readonly running?: Set<DriverConnection> | undefined;
 }
 
-/** A host that has not answered for so long is joined by the next one. */
-const NEXT_HOST_MS = 1_000;
 const LEFT_OPEN = 'it was left in a transaction';
 
 interface Waiter {
@@ -58,12 +59,12 @@ export class Pool {
   readonly #driver: Driver;
   readonly #address: Address;
   readonly #options: PoolOptions;
+  readonly #hosts: Hosts;
   readonly #idle: { connection: DriverConnection; timer: NodeJS.Timeout }[] = [];
   readonly #busy = new Set<DriverConnection>();
   readonly #waiters: Waiter[] = [];
   readonly #closeAt = new WeakMap<DriverConnection, number>();
   #opening = 0;
-  #hostIndex = 0;
   #closed = false;
   #drained: (() => void) | undefined;
 
@@ -71,6 +72,9 @@ export class Pool {
     this.#driver = driver;
     this.#address = address;
     this.#options = options;
+    const { connectTimeoutMs, acquireTimeoutMs } = options;
+    const againMs = Math.min(connectTimeoutMs, acquireTimeoutMs) / 2;
+    this.#hosts = new Hosts(address, { ...options, againMs });
   }
 
   get driverName(): Driver['name'] {
@@ -164,9 +168,32 @@ export class Pool {
       if (connection.host === host && connection.port === port) this.#retire(connection);
   }
 
+  /** Opens no more connections that keep prepared statements, and closes those that are idle. */
+  prepareNothing(): void {
+    this.#hosts.prepareNothing();
+    for (const { connection } of [...this.#idle]) this.#retire(connection);
+  }
+
   /**
-   * Runs one implicit statement. A statement whose plan went stale did nothing: it runs again, on a connection that
-   * has not prepared it. The deadline covers the run as well: past it the connection is cut.
+   * Whether this error says that the connection's host takes no writes any more: then the host is left, and what was
+   * refused may be sent again on another connection. The connection is idle. A transaction that its user made read-only
+   * is another matter.
+   */
+  async leaveIfReadOnly(connection: DriverConnection, error: unknown): Promise<boolean> {
+    if (!isReadOnlyRefusal(error) || connection.closed) return false;
+    const { connectTimeoutMs } = this.#options;
+    const asked = unsuitable(connection, this.#address.targetSession, { ask: true });
+    // One that does not answer is no better than one that takes no writes.
+    const why = await within(connectTimeoutMs, asked, () => 'is silent').catch(() => 'is lost');
+    if (why === undefined) return false;
+    this.#hosts.leave(connection);
+    this.closeIdle(connection.host, connection.port);
+    return true;
+  }
+
+  /**
+   * Runs one implicit statement. A statement whose plan went stale, or whose host takes no writes any more, did nothing:
+   * it runs again, on another connection. The deadline covers the run as well: past it the connection is cut.
    */
   async use<T>(options: UseOptions, run: (connection: DriverConnection) => Promise<T>): Promise<T> {
     for (;;) {
@@ -180,7 +207,7 @@ export class Pool {
         lease.giveBack(true);
         return value;
       } catch (error) {
-        if (isStalePlan(error)) continue;
+        if (isStalePlan(error) || (await this.leaveIfReadOnly(connection, error))) continue;
         // After a statement that the server refused, an implicit transaction is over: the connection is idle.
         lease.giveBack(error instanceof DatabaseError);
         throw error;
@@ -245,74 +272,30 @@ export class Pool {
       this.#busy.size + this.#idle.length + this.#opening < this.#options.max
     ) {
       this.#opening++;
-      void this.#open().then(
-        (connection) => {
-          this.#opening--;
-          connection.onClose(() => this.#retire(connection));
-          const { maxLifetimeMs = Infinity } = this.#options;
-          this.#closeAt.set(connection, performance.now() + jittered(maxLifetimeMs));
-          this.#busy.add(connection);
-          this.release(connection);
-        },
-        (error) => {
-          this.#opening--;
-          this.#waiters.shift()?.refuse(error);
-          this.#settle();
-        },
-      );
+      void this.#hosts
+        .open(
+          (options) => this.#driver.open(options),
+          (surplus) => void surplus.close(),
+        )
+        .then(
+          (connection) => {
+            this.#opening--;
+            connection.onClose(() => this.#retire(connection));
+            const { maxLifetimeMs = Infinity } = this.#options;
+            this.#closeAt.set(connection, performance.now() + jittered(maxLifetimeMs));
+            this.#busy.add(connection);
+            this.release(connection);
+          },
+          (error) => {
+            this.#opening--;
+            // The server has no place left, but one of ours comes back: the pool is as large as the server lets it be.
+            const isFull = error instanceof ConnectError && error.reason === 'too-many-connections';
+            if (isFull && this.#busy.size + this.#opening > 0 && !this.#closed) return;
+            this.#waiters.shift()?.refuse(error);
+            this.#settle();
+          },
+        );
     }
-  }
-
-  /**
-   * Tries the hosts in turn, beginning with the one after where the last call began. A host that says nothing for a
-   * while is joined by the next one, and all of them once more after half of the time that a caller waits: a host that
-   * has stopped keeps a place in the pool no longer than that. The first connection counts.
-   */
-  #open(): Promise<DriverConnection> {
-    const { hosts, ...address } = this.#address;
-    const { connectTimeoutMs, acquireTimeoutMs, applicationName, prepare } = this.#options;
-    const first = this.#hostIndex++;
-    const order = hosts.map((_, i) => hosts[(first + i) % hosts.length]!);
-    const { promise, resolve, reject } = Promise.withResolvers<DriverConnection>();
-    let opened = false;
-    let trying = 0;
-    let failure: unknown;
-    const tryHost = async (at: (typeof order)[number], withinMs: number, failed?: () => boolean) => {
-      trying++;
-      try {
-        const options = { ...address, ...at, applicationName, prepare, connectTimeoutMs: withinMs };
-        const connection = await this.#driver.open(options);
-        if (opened) void connection.close();
-        opened = true;
-        resolve(connection);
-      } catch (error) {
-        const { reason } = error as Partial<ConnectError>;
-        if (failed || !failure) failure = error;
-        if (reason === 'authentication' || reason === 'unknown-database') reject(error);
-        else if (!failed?.() && trying === 1) reject(failure);
-      } finally {
-        trying--;
-      }
-    };
-    let joining: NodeJS.Timeout | undefined;
-    /** False when there is no other host. */
-    const tryNext = (): boolean => {
-      clearTimeout(joining);
-      const at = order.shift();
-      if (!at || opened) return false;
-      joining = setTimeout(tryNext, NEXT_HOST_MS);
-      void tryHost(at, connectTimeoutMs, tryNext);
-      return true;
-    };
-    tryNext();
-    const againMs = Math.min(connectTimeoutMs, acquireTimeoutMs) / 2;
-    const again = setTimeout(() => {
-      for (const at of hosts) void tryHost(at, connectTimeoutMs - againMs);
-    }, againMs);
-    return promise.finally(() => {
-      clearTimeout(joining);
-      clearTimeout(again);
-    });
   }
 }
 

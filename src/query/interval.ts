@@ -1,24 +1,19 @@
-const unitMonths: Readonly<Record<string, number>> = { year: 12, mon: 1, month: 1 };
-const part = /([+-]?\d+)\s*(years?|mons?|months?|days?)/g;
-const clock = /([+-])?(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?/;
+const SHAPE =
+  /^(?=.)(?:([+-]?\d+) years?)? ?(?:([+-]?\d+) mons?)? ?(?:([+-]?\d+) days?)? ?(?:([+-])?(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?$/;
 
-/** Reads the `postgres` interval style, as in `1 year 2 mons -3 days +04:05:06.789`. */
+/**
+ * Reads the `postgres` interval style, as in `1 year 2 mons -3 days +04:05:06.789`. Throws RangeError for any other: parts
+ * of it would read like this one.
+ */
 export function parseInterval(value: string): { months: number; days: number; microseconds: bigint } {
-  let months = 0;
-  let days = 0;
-  for (const [, amount, unit] of value.matchAll(part)) {
-    const name = unit!.replace(/s$/, '');
-    if (name === 'day') days += Number(amount);
-    else months += Number(amount) * (unitMonths[name] ?? 0);
-  }
-  const time = clock.exec(value);
-  let microseconds = 0n;
-  if (time) {
-    const [, sign, hours, minutes, seconds, fraction] = time;
-    const whole = (BigInt(hours!) * 60n + BigInt(minutes!)) * 60n + BigInt(seconds!);
-    microseconds = whole * 1_000_000n + BigInt((fraction ?? '').padEnd(6, '0') || 0);
-    if (sign === '-') microseconds = -microseconds;
-  } else if (months === 0 && days === 0 && !/^[+-]?0/.test(value) && !part.test(value))
-    throw new RangeError(`${value} is not an interval in the postgres style`);
-  return { months, days, microseconds };
+  const match = SHAPE.exec(value);
+  if (!match) throw new RangeError(`${value} is not an interval in the postgres style`);
+  const [, years, months, days, sign, hours = 0, minutes = 0, seconds = 0, fraction = ''] = match;
+  const whole = (BigInt(hours) * 60n + BigInt(minutes)) * 60n + BigInt(seconds);
+  const microseconds = whole * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
+  return {
+    months: Number(years ?? 0) * 12 + Number(months ?? 0),
+    days: Number(days ?? 0),
+    microseconds: sign === '-' ? -microseconds : microseconds,
+  };
 }

@@ -1,5 +1,6 @@
 import { valueNamed } from '../base/index.ts';
 import type { Codec } from './codec.ts';
+import { parseTime } from './time-text.ts';
 
 /** How a value inside a JSON document becomes a JavaScript value. Numbers come with the digits they had. */
 export interface JsonShape<T> {
@@ -49,13 +50,7 @@ export const jsonBoolean: JsonShape<boolean> = {
     throw new TypeError('not a JSON boolean');
   },
 };
-export const jsonDate: JsonShape<Date> = {
-  fromJson: (value) => {
-    const date = new Date(text(value));
-    if (Number.isNaN(date.getTime())) throw new RangeError(`${text(value)} is not a time that a Date holds`);
-    return date;
-  },
-};
+export const jsonDate: JsonShape<Date> = { fromJson: (value) => parseTime(text(value)) };
 export const jsonAny: JsonShape<unknown> = { fromJson: plain };
 
 export function jsonNullable<T>(shape: JsonShape<T>): JsonShape<T | null> {

@@ -50,7 +50,9 @@ function encoded(value: SqlValue, index: number): string | null {
   if (Array.isArray(value)) return `{${value.map((item) => element(item, index)).join(',')}}`;
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw invalid(index, 'the date is not valid');
-    return value.toISOString();
+    const iso = value.toISOString();
+    if (!/^\d/.test(iso)) throw invalid(index, 'the date is not in the years 0000 to 9999');
+    return iso;
   }
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return scalar(value as string, index);
@@ -59,6 +61,7 @@ function encoded(value: SqlValue, index: number): string | null {
 function scalar(value: string | number | bigint | boolean, index: number): string {
   if (typeof value === 'string') {
     if (value.includes('\0')) throw invalid(index, 'the text has a zero byte');
+    if (!value.isWellFormed()) throw invalid(index, 'the text has half of a surrogate pair');
     return value;
   }
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')

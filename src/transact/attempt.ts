@@ -6,7 +6,13 @@ import {
   MisuseError,
   RolledBackError,
 } from '../base/index.ts';
-import { type DriverConnection, type Engine, hidesOutcome, noteState } from '../database/index.ts';
+import {
+  type DriverConnection,
+  type Engine,
+  hidesOutcome,
+  isRefusedByStandby,
+  noteState,
+} from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './ending.ts';
@@ -160,6 +166,8 @@ export class Attempt {
       // From now on nothing is sent: it would run on its own.
       this.#unopened = { error };
       if (!(error instanceof DatabaseError) || this.#settings.readOnly) throw error;
+      // Where BEGIN is refused so, nothing can write.
+      if (isRefusedByStandby(error)) throw error;
       const behind = await Promise.allSettled([...this.#pending]);
       // If every statement behind it failed with 25P02, BEGIN itself succeeded and a SET LOCAL after it failed.
       if (behind.every((one) => one.status === 'rejected' && isInFailedTransaction(one.reason))) throw error;

@@ -51,17 +51,22 @@ export function renewText(engine: Engine, limits: AttemptLimits): string | undef
 }
 
 function limitTexts(engine: Engine, { remainingMs, idleTimeoutMs }: AttemptLimits): string[] {
+  const { limits, capabilities } = engine;
   const texts: string[] = [];
+  // Only lowered: what an administrator has set stays the most.
+  const lower = (name: string, ms: number, given = Infinity) => {
+    if (ms < given) texts.push(`SET LOCAL ${name} = ${ms}`);
+  };
   if (remainingMs !== undefined) {
     const timeoutMs = Math.min(Math.max(1, Math.ceil(remainingMs)), LONGEST_TIMER_MS - TRANSACTION_GRACE_MS);
-    texts.push(`SET LOCAL statement_timeout = ${timeoutMs}`);
+    lower('statement_timeout', timeoutMs, limits.statementMs);
     // The server closes the connection for it, so it must come after our own ways of ending the transaction.
-    if (engine.capabilities.transactionTimeout)
-      texts.push(`SET LOCAL transaction_timeout = ${timeoutMs + TRANSACTION_GRACE_MS}`);
+    if (capabilities.transactionTimeout)
+      lower('transaction_timeout', timeoutMs + TRANSACTION_GRACE_MS, limits.transactionMs);
   }
   // A process that is stopped in the middle of a transaction must not hold its row locks for long.
   if (idleTimeoutMs !== undefined)
-    texts.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`);
+    lower('idle_in_transaction_session_timeout', idleTimeoutMs, limits.idleInTransactionMs);
   return texts;
 }
 

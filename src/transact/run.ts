@@ -7,12 +7,19 @@ import {
   ConnectionLostError,
   DatabaseError,
   DeadlineExceededError,
+  errorChain,
   PoolTimeoutError,
   RetriesExhaustedError,
   TransactionRestartError,
   unlessAborted,
 } from '../base/index.ts';
-import { type DriverConnection, type Engine, Lease, type Pool } from '../database/index.ts';
+import {
+  type DriverConnection,
+  type Engine,
+  isReadOnlyRefusal,
+  Lease,
+  type Pool,
+} from '../database/index.ts';
 import type { Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { Attempt, isInFailedTransaction } from './attempt.ts';
@@ -170,13 +177,25 @@ export class Run<T> {
     this.#observer.attempt(number, connection);
     const marker = this.#options.commitMarker ? randomUUID() : undefined;
     const attempt = this.#begin(connection, marker);
-    const ending = await this.#carryOut(attempt, number, marker);
+    const ending = await this.#elsewhere(await this.#carryOut(attempt, number, marker), attempt, connection);
     // A hook may want a connection, and take its time: it gets neither from this transaction.
     const atOnce = number === 1 && this.#maxRetries > 0 && 'retry' in ending && ending.retry === 'conflict';
     const kept = this.#renewed || (atOnce && attempt.idle && !attempt.hooks.awaitRollback);
     if (!kept) this.#giveBack(attempt, !needsAnother(ending));
     await attempt.settle(ending.outcome);
     return ending;
+  }
+
+  /** What a host refused because it takes no writes any more is done on another one. */
+  async #elsewhere(ending: Ending<T>, attempt: Attempt, connection: DriverConnection): Promise<Ending<T>> {
+    const { readOnly, asOf } = this.#options;
+    if (ending.outcome !== 'rolled-back' || ending.retry || readOnly || asOf) return ending;
+    if (!attempt.idle || this.#stop.signal.aborted) return ending;
+    const refusal = [...errorChain(ending.error), ...errorChain(attempt.failure?.error)].find(
+      isReadOnlyRefusal,
+    );
+    const isLeft = refusal !== undefined && (await this.#shared.pool.leaveIfReadOnly(connection, refusal));
+    return isLeft ? { ...ending, retry: 'connection' } : ending;
   }
 
   #giveBack(attempt: Attempt, reusable: boolean): void {
@@ -402,4 +421,4 @@ const isCanceled = (error: unknown) => error instanceof DatabaseError && error.c
 
 /** The server is restarting, or nearly. */
 const isPassing = (error: unknown) =>
-  error instanceof ConnectError && ['refused', 'unavailable', 'timeout'].includes(error.reason);
+  error instanceof ConnectError && ['refused', 'unavailable', 'timeout', 'wrong-role'].includes(error.reason);

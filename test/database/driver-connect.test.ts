@@ -222,6 +222,26 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
     expect(inspect(error)).not.toContain('sesame');
   });
 
+  test('a server that has no place left serves the calls of a pool by the connections that it has', async () => {
+    const direct = await openConnection('pg', database.url);
+    await direct.send(sql(`CREATE ROLE narrow_${driver} LOGIN PASSWORD 'narrow' CONNECTION LIMIT 2`));
+    const url = withParts(database.url, (one) => {
+      one.username = `narrow_${driver}`;
+      one.password = 'narrow';
+    });
+    const refused = await connect({ url, driver, pool: { max: 50 } });
+    const calls = Array.from({ length: 100 }, (_, i) =>
+      refused.execute({ text: 'SELECT pg_sleep(0.005), $1::TEXT', values: [String(i)] }),
+    );
+    const answers = await Promise.all(calls);
+    expect(answers.map(({ rows }) => rows[0]![1])).toEqual(calls.map((_, i) => String(i)));
+    const held = await openConnection('pg', url).catch((error: ConnectError) => error.reason);
+    expect(held).toBe('too-many-connections');
+    await refused.close();
+    await direct.send(sql(`DROP ROLE narrow_${driver}`));
+    await direct.close();
+  });
+
   test('start-up options of the URL reach the server', async () => {
     const at = withParts(database.url, (url) =>
       url.searchParams.set('options', '-c default_transaction_read_only=on'),

@@ -8,13 +8,13 @@ import {
 
 /** Driver options of a URL. */
 export function driverOptions(url: string, more: Partial<DriverOptions> = {}): DriverOptions {
-  const { hosts, user, password, database, tls, serverOptions } = parseUrl(url);
+  const { hosts, user, password, database, transports, serverOptions } = parseUrl(url);
   return {
     ...hosts[0]!,
     user,
     password,
     database,
-    tls,
+    tls: transports[0],
     serverOptions,
     applicationName: 'holdfast-test',
     connectTimeoutMs: 10_000,

@@ -4,25 +4,48 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseUrl, withHost } from '../../src/database/index.ts';
 import { waitFor } from './wait-for.ts';
 
-const found = spawnSync('pgbouncer', ['--version'], { encoding: 'utf8', env: withSbin() });
+/** A PgBouncer to test with. From 1.21 it follows prepared statements. */
+export interface Pgbouncer {
+  readonly program: string;
+  readonly version: string;
+  readonly followsPrepared: boolean;
+}
 
-/** Why there is no pooler to test with; undefined where there is one. */
-export const pgbouncerMissing =
-  found.status === 0 ? undefined : 'pgbouncer is not on PATH (Debian: the package pgbouncer)';
+/** The one on PATH (Debian: the package pgbouncer), and the one that HOLDFAST_PGBOUNCER names, each once. */
+export function findPgbouncers(): readonly Pgbouncer[] {
+  const programs = ['pgbouncer', process.env['HOLDFAST_PGBOUNCER']].filter(
+    (name) => name !== undefined && name !== '',
+  );
+  const found = programs.flatMap((program): Pgbouncer[] => {
+    const { status, stdout } = spawnSync(program!, ['--version'], {
+      ...{ encoding: 'utf8', env: withSbin(), cwd: '/' },
+      ...nobody(),
+    });
+    const match = /PgBouncer ((\d+)\.(\d+)\.\d+)/.exec(stdout ?? '');
+    if (status !== 0 || !match) return [];
+    const followsPrepared = Number(match[2]) > 1 || Number(match[3]) >= 21;
+    return [{ program: program!, version: match[1]!, followsPrepared }];
+  });
+  return found.filter(({ version }, i) => found.findIndex((other) => other.version === version) === i);
+}
 
-/** PgBouncer in transaction mode with one server connection before the database of `url`. */
-export async function startPgbouncer(url: string): Promise<{ url: string } & AsyncDisposable> {
-  const target = new URL(url);
+/** PgBouncer in transaction mode with two server connections before the database of `url`. */
+export async function startPgbouncer(
+  { program, followsPrepared }: Pgbouncer,
+  url: string,
+): Promise<{ url: string } & AsyncDisposable> {
+  const { hosts, user, password = '', database: name } = parseUrl(url);
+  const [{ host, port: serverPort }] = hosts as [{ host: string; port: number }];
   const port = await freePort();
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-pgbouncer-'));
-  const name = target.pathname.slice(1);
   const config = join(dir, 'pgbouncer.ini');
   await writeFile(
     config,
     `[databases]
-${name} = host=${target.hostname} port=${target.port} dbname=${name} user=${target.username} password=${decodeURIComponent(target.password)}
+${name} = host=${host} port=${serverPort} dbname=${name} user=${user} password=${password}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
@@ -30,7 +53,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 2
-ignore_startup_parameters = extra_float_digits
+${followsPrepared ? 'max_prepared_statements = 100' : ''}
 `,
   );
   const account = nobody();
@@ -39,7 +62,7 @@ ignore_startup_parameters = extra_float_digits
     await chown(config, account.uid, account.gid);
     await chmod(config, 0o600);
   }
-  const child = spawn('pgbouncer', [config], {
+  const child = spawn(program, [config], {
     env: withSbin(),
     stdio: ['ignore', 'ignore', 'pipe'],
     ...account,
@@ -53,12 +76,8 @@ ignore_startup_parameters = extra_float_digits
     if (child.exitCode !== null) throw new Error(`pgbouncer ended: ${log}`);
     return log.includes('process up');
   });
-  const pooled = new URL(url);
-  pooled.hostname = '127.0.0.1';
-  pooled.port = String(port);
-  pooled.search = '';
   return {
-    url: pooled.href,
+    url: withHost(url, '127.0.0.1', port),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
       await exited;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectOptions, connect, type Database, MisuseError, type Watch } from '../../src/index.ts';
 import { startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, testEngine, waitFor } from '../support/database.ts';
-import { pgbouncerMissing, startPgbouncer } from '../support/pgbouncer.ts';
+import { findPgbouncers, startPgbouncer } from '../support/pgbouncer.ts';
 import { rows } from '../support/sql.ts';
 
 const LONG_MS = 3_600_000;
@@ -136,20 +136,19 @@ describe.each(DRIVERS)('%s', (driver) => {
     await waitFor(() => hears.stats.listening);
   });
 
-  test.runIf(listens && !pgbouncerMissing)(
+  const [pgbouncer] = findPgbouncers();
+  test.runIf(listens && pgbouncer)(
     'through a pooler it polls, and with a URL of its own it listens beside the pooler',
     async () => {
-      await using pooler = await startPgbouncer(database.url);
+      await using pooler = await startPgbouncer(pgbouncer!, database.url);
       await using polls = await connect({
         url: pooler.url,
         driver,
-        prepare: false,
         announcements: { pollIntervalMs: 10 },
       });
       await using hears = await connect({
         url: pooler.url,
         driver,
-        prepare: false,
         announcements: { listen: database.url, pollIntervalMs: LONG_MS },
       });
       await listening(hears);

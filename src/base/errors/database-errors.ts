@@ -57,6 +57,12 @@ export type ConnectFailure =
   | 'tls'
   | 'timeout'
   | 'too-many-connections'
+  /** No way leads there from this machine. */
+  | 'unreachable'
+  /** A start-up parameter is refused, or a setting that values depend on cannot be had. */
+  | 'settings'
+  /** It takes no writes, or is otherwise not what `target_session_attrs` asks for. */
+  | 'wrong-role'
   | 'unavailable';
 
 /** No connection could be made. `message` says what to mend; it never holds the password. */

@@ -12,7 +12,7 @@ export function addUrlOption(command: Command): Command {
 
 /** The URL of the option or the environment. Prefer the environment for one with a password. */
 export function databaseUrl(option: string | undefined): string {
-  const url = option ?? process.env['HOLDFAST_DATABASE_URL'] ?? process.env['DATABASE_URL'];
+  const url = option || process.env['HOLDFAST_DATABASE_URL'] || process.env['DATABASE_URL'];
   if (!url) throw new UsageError('which database? pass --url, or set HOLDFAST_DATABASE_URL or DATABASE_URL');
   return url;
 }

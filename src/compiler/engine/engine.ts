@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { type DatabaseError, HoldfastError } from '../../base/index.ts';
+import { Hosts, openPgClient, parseUrl, withDatabase } from '../../database/index.ts';
 import { type Diagnostic, SourceError } from '../diagnostic.ts';
 import { tokenize } from '../source/lexer.ts';
 import { isCode, splitStatements } from '../source/query-file.ts';
@@ -31,13 +32,18 @@ export interface CompileDatabase {
   query(text: string): Promise<(string | null)[][]>;
 }
 
+const CONNECT_WITHIN_MS = 10_000;
+
+/** Hosts, TLS and failures are dealt with as everywhere. Throws MisuseError, ConnectError. */
 async function connect(url: string, database?: string): Promise<pg.Client> {
-  const target = new URL(url);
-  if (database !== undefined) target.pathname = `/${database}`;
-  const client = new pg.Client({ connectionString: target.href, application_name: 'holdfast compile' });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
+  const address = parseUrl(database === undefined ? url : withDatabase(url, database));
+  const connectTimeoutMs = address.connectTimeoutMs ?? CONNECT_WITHIN_MS;
+  const hosts = new Hosts(address, {
+    connectTimeoutMs,
+    againMs: connectTimeoutMs / 2,
+    applicationName: 'holdfast compile',
+  });
+  return (await hosts.open(openPgClient, (surplus) => void surplus.close())).client;
 }
 
 /** One statement at a time, so that each error has its place. CockroachDB wants DDL so anyway. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { DriverOptions } from '../driver.ts';
+import { type DriverOptions, endpointOf } from '../driver.ts';
 import { secureSocket, tlsOptions } from './tls.ts';
 
 const CANCEL_CODE = 80877102;
@@ -13,7 +13,7 @@ const GIVE_UP_AFTER_MS = 5_000;
  */
 export function requestCancel(options: DriverOptions, processId: number, secret: number): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect({ host: options.host, port: options.port, noDelay: true });
+    const socket = connect({ ...endpointOf(options), noDelay: true });
     const done = () => {
       socket.destroy();
       resolve();

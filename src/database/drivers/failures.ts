@@ -4,8 +4,9 @@ import {
   ConnectionLostError,
   DatabaseError,
   HoldfastError,
+  within,
 } from '../../base/index.ts';
-import type { DriverOptions } from '../driver.ts';
+import { type DriverOptions, endpointOf } from '../driver.ts';
 
 /** An error of the server, as both drivers give it. */
 interface WireError extends Error {
@@ -30,6 +31,10 @@ function isWireError(error: unknown): error is WireError {
 /** CockroachDB before v22.2 sends only the localizable severity, which postgres.js names apart. */
 const severityOf = (wire: WireError) => wire['severity'] ?? wire['severity_local'];
 
+const HAND_OVER =
+  'a pooler that hands each transaction to another server connection does not follow prepared statements: connect with prepare: false';
+const HINTS: Readonly<Record<string, string>> = { '42P05': HAND_OVER, '26000': HAND_OVER };
+
 const field = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 function toDatabaseError(wire: WireError): DatabaseError {
@@ -38,7 +43,7 @@ function toDatabaseError(wire: WireError): DatabaseError {
     message: wire.message,
     severity: field(severityOf(wire)),
     detail: field(wire['detail']),
-    hint: field(wire['hint']),
+    hint: field(wire['hint']) ?? HINTS[wire.code],
     position: wire['position'] === undefined ? undefined : Number(wire['position']),
     schema: field(wire['schema'] ?? wire['schema_name']),
     table: field(wire['table'] ?? wire['table_name']),
@@ -71,6 +76,10 @@ const CONNECT_CODES: Readonly<Record<string, ConnectFailure>> = {
   ENOENT: 'refused',
   ENOTFOUND: 'unknown-host',
   EAI_AGAIN: 'unknown-host',
+  EADDRNOTAVAIL: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EHOSTUNREACH: 'unreachable',
+  EAFNOSUPPORT: 'unreachable',
   ETIMEDOUT: 'timeout',
   CONNECT_TIMEOUT: 'timeout',
   '28P01': 'authentication',
@@ -78,6 +87,8 @@ const CONNECT_CODES: Readonly<Record<string, ConnectFailure>> = {
   '3D000': 'unknown-database',
   '53300': 'too-many-connections',
   '57P03': 'unavailable',
+  '22023': 'settings',
+  '42704': 'settings',
 };
 
 const ADVICE: Readonly<Record<ConnectFailure, (at: string, options: DriverOptions) => string>> = {
@@ -91,6 +102,11 @@ const ADVICE: Readonly<Record<ConnectFailure, (at: string, options: DriverOption
   timeout: (at, { connectTimeoutMs }) => `${at} did not answer within ${connectTimeoutMs} ms`,
   'too-many-connections': (at) =>
     `${at} has no connection slot left: lower pool.max or raise the server's limit`,
+  unreachable: (at) =>
+    `no way leads from this machine to ${at}: check the address family (localhost, 127.0.0.1 or [::1]) and the network`,
+  settings: (at) =>
+    `${at} refuses a parameter of the start: a pooler takes few, so leave out "options" of the URL, or let it pass them on`,
+  'wrong-role': (at) => `${at} is not a host that will do`,
   unavailable: (at) => `${at} is not ready for connections`,
 };
 
@@ -101,17 +117,32 @@ function connectReason(error: unknown): ConnectFailure {
     if (known) return known;
     if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code)) return 'tls';
   }
+  // PgBouncer has one code for most of what it refuses.
+  if (/no more connections allowed/.test(message ?? '')) return 'too-many-connections';
+  if ((code === '08P01' || code === '0A000') && /parameter|option/i.test(message ?? '')) return 'settings';
   if (/password|SASL|SCRAM|authentication/i.test(message ?? '')) return 'authentication';
   if (/SSL|TLS|certificate/i.test(message ?? '')) return 'tls';
   return 'unavailable';
 }
+
+/** The host as errors call it: `host:port`, or the socket. */
+export const nameOf = (options: Pick<DriverOptions, 'host' | 'port'>): string => {
+  const { path } = endpointOf(options) as { path?: string };
+  return path ?? `${options.host}:${options.port}`;
+};
+
+/** Rejects when the server has not answered within `ms`. */
+export const connectWithin = <T>(ms: number, connecting: Promise<T>): Promise<T> =>
+  within(ms, connecting, () => {
+    throw Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
+  });
 
 /** What a failed attempt to connect becomes. The driver's own text is added; it holds no password. */
 export function connectFailure(error: unknown, options: DriverOptions): ConnectError {
   if (error instanceof ConnectError) return error;
   const said = error instanceof ConnectionLostError && error.cause ? error.cause : error;
   const reason = connectReason(said);
-  const at = `${options.host}:${options.port}`;
+  const at = nameOf(options);
   const quoted = said instanceof Error && said.message ? ` (${said.message})` : '';
   return new ConnectError(reason, `${ADVICE[reason](at, options)}${quoted}`, {
     cause: isWireError(said) ? toDatabaseError(said) : said,

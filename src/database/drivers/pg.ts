@@ -1,12 +1,14 @@
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { ConnectionLostError } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
 import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
+import { startupParameters } from '../startup.ts';
 import { requestCancel } from './cancel-request.ts';
+import { requireChannelBinding } from './channel-binding.ts';
 import { Closable } from './closable.ts';
-import { connectFailure, statementFailure } from './failures.ts';
+import { connectFailure, connectWithin, statementFailure } from './failures.ts';
 import { type PgAnswer, sendQuery } from './pg-query.ts';
 import { PreparedTexts, statementName } from './prepared.ts';
 import { tlsOptions } from './tls.ts';
@@ -15,7 +17,8 @@ import { tlsOptions } from './tls.ts';
 interface PgInternals {
   readonly processID: number | null;
   readonly secretKey: number | null;
-  readonly connection: { readonly stream: Socket };
+  readonly connection: EventEmitter & { readonly stream: Socket };
+  getStartupConf: () => Record<string, string>;
   /** Of the last ReadyForQuery: I(dle), T(ransaction), E(rror). */
   getTransactionStatus(): string | null;
 }
@@ -28,6 +31,7 @@ class PgConnection extends Closable implements DriverConnection {
   readonly #client: pg.Client & PgInternals;
   readonly #options: DriverOptions;
   readonly #prepared = new PreparedTexts();
+  readonly #parameters = new Map<string, string>();
   #corked = false;
 
   constructor(client: pg.Client, options: DriverOptions) {
@@ -38,6 +42,13 @@ class PgConnection extends Closable implements DriverConnection {
     this.port = options.port;
     client.on('error', (error) => this.markClosed(error));
     client.on('end', () => this.markClosed(new Error('the connection was closed')));
+    this.#client.connection.on('parameterStatus', (said: { parameterName: string; parameterValue: string }) =>
+      this.#parameters.set(said.parameterName, said.parameterValue),
+    );
+  }
+
+  get client(): pg.Client {
+    return this.#client;
   }
 
   send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
@@ -66,9 +77,7 @@ class PgConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      const failure = statementFailure(error);
-      if (failure instanceof ConnectionLostError) this.destroy(failure);
-      throw failure;
+      throw this.lostBy(statementFailure(error));
     }
   }
 
@@ -101,6 +110,10 @@ class PgConnection extends Closable implements DriverConnection {
 
   get processId(): number | undefined {
     return this.#client.processID ?? undefined;
+  }
+
+  parameter(name: string): string | undefined {
+    return this.#parameters.get(name);
   }
 
   onNotification(listener: (payload: string) => void): void {
@@ -137,41 +150,48 @@ class PgConnection extends Closable implements DriverConnection {
   }
 }
 
+/** A client of node-postgres that is not connected yet. What it sends at the start is what `options` say, and no more. */
+function pgClient(options: DriverOptions, more: object = {}): pg.Client {
+  const client = new pg.Client({
+    host: options.host,
+    port: options.port,
+    user: options.user,
+    password: options.password ?? '',
+    database: options.database,
+    ssl: tlsOptions(options) ?? false,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    enableChannelBinding: options.requireChannelBinding ?? false,
+    ...more,
+  } as pg.ClientConfig) as pg.Client & PgInternals;
+  // Its own would add what the environment says, such as PGOPTIONS.
+  client.getStartupConf = () => startupParameters(options);
+  if (options.requireChannelBinding) requireChannelBinding(client.connection);
+  return client;
+}
+
+async function open(options: DriverOptions, more: object): Promise<PgConnection> {
+  const client = pgClient(options, more);
+  const connection = new PgConnection(client, options);
+  try {
+    await connectWithin(options.connectTimeoutMs, client.connect());
+    if (connection.closed) throw connection.closed;
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw connectFailure(error, options);
+  }
+}
+
+/** Its `client` is node-postgres as it is, for those who speak the protocol themselves. Throws ConnectError. */
+export const openPgClient = (options: DriverOptions): Promise<PgConnection> => open(options, {});
+
 /** node-postgres (`pg`): one Client a connection, in its pipeline mode. */
 export const pgDriver: Driver = {
   name: 'pg',
   async open(options) {
-    const client = new pg.Client({
-      host: options.host,
-      port: options.port,
-      user: options.user,
-      password: options.password ?? '',
-      database: options.database,
-      application_name: options.applicationName,
-      ...(options.serverOptions && { options: options.serverOptions }),
-      ssl: tlsOptions(options) ?? false,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-      pipeline: true,
-    } as pg.ClientConfig);
-    const connection = new PgConnection(client, options);
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      const connecting = client.connect();
-      connecting.catch(() => {});
-      const timeout = new Promise<never>((_, reject) => {
-        const late = Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
-        timer = setTimeout(() => reject(late), options.connectTimeoutMs);
-      });
-      await Promise.race([connecting, timeout]);
-      if (connection.closed) throw connection.closed;
-      connection.guardParser();
-      return connection;
-    } catch (error) {
-      connection.destroy();
-      throw connectFailure(error, options);
-    } finally {
-      clearTimeout(timer);
-    }
+    const connection = await open(options, { pipeline: true });
+    connection.guardParser();
+    return connection;
   },
 };

@@ -1,13 +1,20 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
-import { ConnectionLostError } from '../../base/index.ts';
+import { ConnectionLostError, invalidOption } from '../../base/index.ts';
 import type { RawResult, Statement } from '../../query/index.ts';
 import { refuseCopyStreams } from '../copy-streams.ts';
-import { type Driver, type DriverConnection, type DriverOptions, KEEP_ALIVE_MS } from '../driver.ts';
+import {
+  type Driver,
+  type DriverConnection,
+  type DriverOptions,
+  endpointOf,
+  KEEP_ALIVE_MS,
+} from '../driver.ts';
+import { startupParameters } from '../startup.ts';
 import { requestCancel } from './cancel-request.ts';
 import { Closable } from './closable.ts';
-import { connectFailure, statementFailure } from './failures.ts';
+import { connectFailure, connectWithin, statementFailure } from './failures.ts';
 import { PreparedTexts } from './prepared.ts';
 import { ReadyStatus } from './ready-status.ts';
 import { secureSocket, tlsOptions } from './tls.ts';
@@ -59,10 +66,7 @@ class PostgresConnection extends Closable implements DriverConnection {
       user: options.user,
       password: options.password ?? '',
       database: options.database,
-      connection: {
-        application_name: options.applicationName,
-        ...(options.serverOptions && { options: options.serverOptions }),
-      },
+      connection: startupParameters(options),
       ssl: false,
       max: 1,
       max_lifetime: null,
@@ -81,8 +85,7 @@ class PostgresConnection extends Closable implements DriverConnection {
     if (this.#socket) throw new ConnectionLostError('the connection was lost');
     const { host, port } = this.#options;
     const socket = connect({
-      host,
-      port,
+      ...endpointOf(this.#options),
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
       noDelay: true,
@@ -139,14 +142,16 @@ class PostgresConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      const failure = statementFailure(error);
-      if (failure instanceof ConnectionLostError) this.destroy(failure);
-      throw failure;
+      throw this.lostBy(statementFailure(error));
     }
   }
 
   get processId(): number | undefined {
     return this.#backend?.pid ?? undefined;
+  }
+
+  parameter(name: string): string | undefined {
+    return (this.#sql.parameters as Readonly<Record<string, string>>)[name];
   }
 
   onNotification(listener: (payload: string) => void): void {
@@ -208,22 +213,19 @@ const isResultList = (answer: PostgresResult | PostgresResult[]): answer is Post
 export const postgresDriver: Driver = {
   name: 'postgres',
   async open(options) {
+    if (options.requireChannelBinding)
+      throw invalidOption(
+        'channel_binding',
+        'the postgres driver cannot require it: use the driver pg, or leave it out and verify the server by sslmode=verify-full',
+      );
     const connection = new PostgresConnection(options);
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const late = Object.assign(new Error('no answer in time'), { code: 'CONNECT_TIMEOUT' });
-      const timeout = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(late), options.connectTimeoutMs);
-      });
-      const first = connection.sendSimple('SELECT 1');
-      first.catch(() => {});
-      await Promise.race([first, timeout]);
+      // It connects with its first statement. One that reads nothing is taken by every host.
+      await connectWithin(options.connectTimeoutMs, connection.sendSimple('SHOW server_version'));
       return connection;
     } catch (error) {
       connection.destroy();
       throw connectFailure(error, options);
-    } finally {
-      clearTimeout(timer);
     }
   },
 };

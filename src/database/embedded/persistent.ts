@@ -10,7 +10,7 @@ import { runnableBinaries } from './binary-cache.ts';
 import { embeddedDatabase, embeddedUser } from './cluster.ts';
 import { ensureCluster, openClusterFolder, readPassword } from './cluster-folder.ts';
 import { startGuard } from './guard.ts';
-import { freePort, portWasTaken } from './port.ts';
+import { freePlace, type Place, portWasTaken } from './port.ts';
 import { isAlive, readPostmasterFile, removeStaleLock } from './postmaster.ts';
 import { type Running, whenReady } from './running.ts';
 import { serverSettings } from './settings.ts';
@@ -35,25 +35,26 @@ export async function startPersistent(
   let lastWords = 'a server holds the folder and takes no connections';
   for (const giveUpAt = performance.now() + startTimeoutMs; performance.now() < giveUpAt; ) {
     const found = await readPostmasterFile(data);
-    if (found?.ready === true && isAlive(found.processId) && (await answers(found.port, password))) {
-      return { dir, data, port: found.port, password, stop: async () => {} };
+    if (found?.ready === true && isAlive(found.processId)) {
+      const place = { host: found.host, port: found.port };
+      if (await answers(place, password)) return { dir, data, ...place, password, stop: async () => {} };
     }
     await removeStaleLock(data);
     const log = `postgres-${randomBytes(4).toString('hex')}.log`;
-    const port = await freePort();
+    const place = await freePlace();
     const guard = startGuard({
       account,
       cwd: dir,
       data: 'data',
       dataArgument,
       log,
-      serve: { program: binaries.postgres, settings: { ...serverSettings(port, true), ...settings } },
+      serve: { program: binaries.postgres, settings: { ...serverSettings(place, true), ...settings } },
       stop: 'fast',
     });
-    const outcome = await whenReady(guard, data, port);
+    const outcome = await whenReady(guard, data, place.port);
     if (outcome.ready) {
       await rename(join(dir, log), join(dir, 'postgres.log'));
-      return { dir, data, port, password, stop: () => guard.stop() };
+      return { dir, data, ...place, password, stop: () => guard.stop() };
     }
     lastWords = outcome.output;
     if (!folderWasTaken(lastWords) && !portWasTaken(lastWords)) break;
@@ -67,9 +68,9 @@ function folderWasTaken(output: string): boolean {
   return /lock file .* already exists|is empty|pre-existing shared memory block/.test(output);
 }
 
-async function answers(port: number, password: string): Promise<boolean> {
+async function answers({ host, port }: Place, password: string): Promise<boolean> {
   const client = new pg.Client({
-    host: '127.0.0.1',
+    host,
     port,
     user: embeddedUser,
     password,

@@ -5,6 +5,7 @@ import { ifAbsent } from '../../base/index.ts';
 /** What the server writes about itself into its data folder. */
 export interface PostmasterFile {
   readonly processId: number;
+  readonly host: string;
   readonly port: number;
   readonly ready: boolean;
 }
@@ -16,7 +17,13 @@ export async function readPostmasterFile(data: string): Promise<PostmasterFile |
   const processId = Number(lines[0]);
   const port = Number(lines[3]);
   if (!(processId > 0) || !(port > 0)) return undefined;
-  return { processId, port, ready: lines[7]?.trim() === 'ready' };
+  // A standby that can be read from says so otherwise.
+  return {
+    processId,
+    host: lines[5]?.trim() || '127.0.0.1',
+    port,
+    ready: /^(ready|standby)$/.test(lines[7]?.trim() ?? ''),
+  };
 }
 
 export function isAlive(processId: number): boolean {

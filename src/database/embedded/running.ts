@@ -6,6 +6,7 @@ import { readPostmasterFile } from './postmaster.ts';
 export interface Running {
   readonly dir: string;
   readonly data: string;
+  readonly host: string;
   readonly port: number;
   readonly password: string;
   stop(): Promise<void>;

@@ -1,11 +1,13 @@
+import type { Place } from './port.ts';
+
 /**
  * Server settings, given on the command line so that a folder made by an older release gets them too.
  * Loopback only, modest memory, every transaction SERIALIZABLE unless it says otherwise.
  */
-export function serverSettings(port: number, durable: boolean): Record<string, string> {
+export function serverSettings({ host, port }: Place, durable: boolean): Record<string, string> {
   return {
     port: String(port),
-    listen_addresses: '127.0.0.1',
+    listen_addresses: host,
     unix_socket_directories: '',
     max_connections: '300',
     shared_buffers: '64MB',

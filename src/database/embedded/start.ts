@@ -51,7 +51,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     return stopped;
   };
   return {
-    url: `postgresql://${embeddedUser}:${running.password}@127.0.0.1:${running.port}/${embeddedDatabase}`,
+    url: `postgresql://${embeddedUser}:${running.password}@${running.host.includes(':') ? `[${running.host}]` : running.host}:${running.port}/${embeddedDatabase}`,
     dir: running.dir,
     stop,
     [Symbol.asyncDispose]: stop,

@@ -6,7 +6,7 @@ import { findBinaries } from './binaries.ts';
 import { runnableBinaries } from './binary-cache.ts';
 import { initdbOptions, newPassword } from './cluster.ts';
 import { startGuard } from './guard.ts';
-import { freePort, portWasTaken } from './port.ts';
+import { freePlace, portWasTaken } from './port.ts';
 import { type Running, whenReady } from './running.ts';
 import { serverSettings } from './settings.ts';
 
@@ -20,7 +20,7 @@ export async function startThrowAway(settings: Readonly<Record<string, string>>)
     const dir = join(temporary, name);
     const data = join(dir, 'data');
     const password = newPassword();
-    const port = await freePort();
+    const place = await freePlace();
     const guard = startGuard({
       account,
       cwd: temporary,
@@ -29,11 +29,11 @@ export async function startThrowAway(settings: Readonly<Record<string, string>>)
       dataArgument: data,
       log: `${name}/postgres.log`,
       initialise: { program: binaries.initdb, options: [...initdbOptions, '--no-sync'], password },
-      serve: { program: binaries.postgres, settings: { ...serverSettings(port, false), ...settings } },
+      serve: { program: binaries.postgres, settings: { ...serverSettings(place, false), ...settings } },
       stop: 'immediate',
     });
-    const outcome = await whenReady(guard, data, port);
-    if (outcome.ready) return { dir, data, port, password, stop: () => guard.stop() };
+    const outcome = await whenReady(guard, data, place.port);
+    if (outcome.ready) return { dir, data, ...place, password, stop: () => guard.stop() };
     if (!portWasTaken(outcome.output) || attempt === 10) {
       throw new ConnectError('unavailable', `the embedded PostgreSQL did not start: ${outcome.output}`);
     }

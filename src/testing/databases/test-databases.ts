@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Driver, type DriverConnection, parseUrl, pgDriver } from '../../database/index.ts';
+import { openOne, withDatabase } from '../../database/index.ts';
 import { migrate } from '../../migrate/index.ts';
 
 export interface TestDatabasesOptions {
@@ -27,7 +27,7 @@ export interface TestDatabases extends AsyncDisposable {
 export async function testDatabases(options: TestDatabasesOptions = {}): Promise<TestDatabases> {
   const server = options.url === undefined ? await embedded() : { url: options.url, stop: async () => {} };
   const prefix = `test_${randomBytes(5).toString('hex')}`;
-  const admin = await open(pgDriver, server.url);
+  const admin = await openOne(server.url, 'holdfast-testing');
   const names = new Set<string>();
   const make = async (name: string, from: string) => {
     await admin.sendSimple(`CREATE DATABASE ${name}${from}`);
@@ -77,16 +77,4 @@ export async function testDatabases(options: TestDatabasesOptions = {}): Promise
 async function embedded(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const { startEmbedded } = await import('../../database/embedded/index.ts');
   return startEmbedded();
-}
-
-function open(driver: Driver, url: string): Promise<DriverConnection> {
-  const { hosts, user, password, database, tls } = parseUrl(url);
-  const about = { applicationName: 'holdfast-testing', connectTimeoutMs: 10_000 };
-  return driver.open({ ...hosts[0]!, user, password, database, tls, ...about });
-}
-
-function withDatabase(url: string, name: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.href;
 }
