@@ -32,25 +32,16 @@ export async function analyze(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds, variants, plan }: Accepted,
+  { query, description, tree, text, embeds: embedded, variants, plan }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
   const params = analyzeParams(query, description, tree, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
-  const columns = analyzeColumns(
-    query,
-    description,
-    tree,
-    variants,
-    plan,
-    params,
-    embeds,
-    database,
-    target,
-    resolver,
-  );
+  const { columns, embeds } = silent
+    ? { columns: [], embeds: [] }
+    : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
     source: query.source,
@@ -58,8 +49,8 @@ function analyzeOne(
     text,
     ...statementShape(query.source.tokens),
     params,
-    columns: silent ? [] : columns.columns,
-    embeds: silent ? [] : columns.embeds,
+    columns,
+    embeds,
     tree,
   };
 }

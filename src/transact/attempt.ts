@@ -6,12 +6,17 @@ import {
   MisuseError,
   RolledBackError,
 } from '../base/index.ts';
-import { type DriverConnection, type Engine, hidesOutcome, noteState } from '../database/index.ts';
+import {
+  type DriverConnection,
+  type Engine,
+  hidesOutcome,
+  noteState,
+  refuseForbidden,
+} from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './ending.ts';
 import type { Fence, Seal } from './fence.ts';
-import { refuseForbidden } from './forbidden.ts';
 import { Hooks, type Outcome } from './hooks.ts';
 import { type Patience, type Silence, Watch } from './watch.ts';
 
