@@ -80,7 +80,7 @@ export interface Note {
 const noteKeys = ['lint:ignore', 'order', 'optional', 'end'];
 const noteLine = new RegExp(`^(${noteKeys.join('|')})(?:(?::|\\s)\\s*(.*))?$`);
 /** What other tools call a command of these. */
-const otherNames: Readonly<Record<string, Command>> = { execresult: 'execrows' };
+const otherNames: ReadonlyMap<string, Command> = new Map([['execresult', 'execrows']]);
 const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+)((?:\s+\w+=\S+)*))?\s*$/;
 
 /** The comment's lines without its marks, each with its offset. */
@@ -109,7 +109,7 @@ function annotation(file: SourceFile, token: Token) {
         `${name} cannot be a function's name`,
         'use letters, digits and underscores, a letter first',
       );
-    const known = commands.find((each) => each === command) ?? otherNames[command ?? ''];
+    const known = commands.find((each) => each === command) ?? otherNames.get(command ?? '');
     if (command === 'execlastid')
       throw fail(
         'neither PostgreSQL nor CockroachDB has a last id',
