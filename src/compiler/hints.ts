@@ -31,7 +31,7 @@ export const ownMigrations =
   'add "holdfast" to "schema" in the configuration: it names the library\'s own migrations';
 
 function missingTable(message: string, tables: Iterable<CatalogTable>): string {
-  // Of a table that the statement names but does not read: that is no matter of migrations.
+  // The table may well be there: the statement names it and does not read it.
   if (/FROM-clause/.test(message))
     return 'a column is called by the alias of its table: is that in FROM, and not in an inner query?';
   const name = /"([^"]+)"/.exec(message)?.[1];
