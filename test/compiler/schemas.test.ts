@@ -145,6 +145,10 @@ SET client_encoding = 'UTF8';
 SELECT pg_catalog.set_config('search_path', '', false);
 SET row_security = off;
 
+CREATE DATABASE a_database_of_another_server WITH TEMPLATE = template0;
+ALTER DATABASE a_database_of_another_server OWNER TO somebody_of_another_server;
+\\connect a_database_of_another_server
+
 CREATE SCHEMA app;
 ALTER SCHEMA app OWNER TO somebody_of_another_server;
 COMMENT ON SCHEMA public IS 'standard''s; public schema';
@@ -174,6 +178,7 @@ SELECT pg_catalog.setval('public.author_id_seq', 3, true);
 ALTER TABLE ONLY public.author ADD CONSTRAINT author_pkey PRIMARY KEY (id);
 ALTER DEFAULT PRIVILEGES FOR ROLE somebody_of_another_server GRANT ALL ON TABLES TO somebody_of_another_server;
 GRANT SELECT ON TABLE public.author TO somebody_of_another_server;
+CREATE POLICY mine ON public.author TO somebody_of_another_server USING (true);
 
 \\unrestrict Xb'4s
 `;
@@ -287,6 +292,12 @@ describe('what cannot be meant is refused in one line', () => {
       target,
       { ...good, 'schema/b.sql': Uint8Array.from(Buffer.from('\ufeffSELECT 1;', 'utf16le')) },
       'schema/b.sql:1: not UTF-8: save the file in that encoding',
+    ],
+    [
+      'a schema file that has psql read another one',
+      target,
+      { ...good, 'schema/b.sql': `${author}\n\\i types.sql\n` },
+      'schema/b.sql:2: psql alone reads another file here: name that in "schema", before or behind this one',
     ],
     [
       'two targets with one output',

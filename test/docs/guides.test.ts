@@ -49,7 +49,7 @@ const codes = (said: readonly string[]) => said.map((text) => /(?:error|warning)
 test.runIf(testEngine() === 'postgresql')('a project of sqlc compiles unchanged, and its queries run', () =>
   arrive('sqlc', async (module, db, said) => {
     // Nothing but what lints say of style.
-    expect(codes(said)).toEqual(['HL011', 'HL011']);
+    expect(codes(said)).toEqual(['HL013', 'HL013']);
     const { createAuthor, getAuthor, listAuthors, anyAuthors, setBio, ping } = await module('author');
     expect(await anyAuthors!(db)).toEqual({ column1: false });
     expect(await createAuthor!(db, { name: 'Flann', bio: null })).toEqual({

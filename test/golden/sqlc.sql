@@ -15,7 +15,7 @@ SELECT count(*) > 0, NOT EXISTS (SELECT 1 FROM orders), 'a' || name FROM custome
 SELECT price * 2 FROM product UNION ALL SELECT 1.5 ORDER BY 1;
 
 -- name: Quiet :one
--- lint:ignore HL011 the caller takes the row apart by its order
+-- lint:ignore HL013 the caller takes the row apart by its order
 SELECT 1 + 1, 2;
 
 -- case: comment-with-a-pgtyped-name
@@ -27,6 +27,12 @@ SELECT title FROM product WHERE product_id = ANY(@ids::INT8[]) ORDER BY product_
 -- case: embedded-twice
 -- name: Pairs :many
 SELECT sqlc.embed(a), sqlc.embed(a), sqlc.embed(b) FROM product AS a LEFT JOIN product AS b ON b.product_id > a.product_id;
+
+-- case: embedded-by-a-quoted-name
+-- schema: quoted-names
+-- name: Quoted :many
+SELECT sqlc.embed("Odd Table"), sqlc.embed("order"), sqlc.embed(plain)
+FROM "Odd Table", "Odd Table" AS "order", "Odd Table" AS plain;
 
 -- case: exec-drops-what-comes
 -- name: Ping :exec

@@ -7,6 +7,8 @@ import type { SourceFile } from '../source/source-file.ts';
 /** Undefined object: a role, or a setting, that a dump of another server names. */
 const undefinedObject = '42704';
 const duplicateSchema = '42P06';
+/** A role belongs to the server, and is there from the last run. */
+const duplicateRole = '42710';
 
 interface ServerError {
   readonly code?: string;
@@ -23,7 +25,7 @@ export async function applyFile(client: pg.Client, file: SourceFile): Promise<vo
   let last: Token | undefined;
   for (const statement of statementsOf(file)) {
     const first = statement.findIndex(isCode);
-    if (first < 0 || isNamed(statement)) continue;
+    if (first < 0 || isNamed(statement) || isOfTheServer(statement.filter(isCode))) continue;
     last = statement[first]!;
     const text = statement.slice(first).map((token) => token.text);
     try {
@@ -61,14 +63,20 @@ function statementsOf(file: SourceFile): Token[][] {
   }
 }
 
+/** Whether a statement is about databases and the server; a dump names those that it comes from. */
+function isOfTheServer(code: readonly Token[]): boolean {
+  const [word = '', what = ''] = code.map(({ text }) => text.toUpperCase());
+  return /^(?:CREATE|ALTER|DROP)$/.test(word) && /^(?:DATABASE|SYSTEM|TABLESPACE)$/.test(what);
+}
+
 /** Whether a failure is about who owns what, or about a setting of another release: dumps are full of both. */
 function saysNothingOfTypes(code: readonly Token[], error: ServerError): boolean {
   const words = code.slice(0, 3).map(({ text }) => text.toUpperCase());
   const owner = code.some(({ text }, i) => /^owner$/i.test(text) && /^to$/i.test(code[i + 1]?.text ?? ''));
   if (error.code === duplicateSchema) return words[0] === 'CREATE' && words[2] === 'PUBLIC';
+  if (error.code === duplicateRole) return /^(?:ROLE|USER|GROUP)$/.test(words[1] ?? '');
   if (error.code !== undefinedObject) return false;
-  const rights =
-    words[0] === 'GRANT' || words[0] === 'REVOKE' || (words[0] === 'ALTER' && words[1] === 'DEFAULT');
+  const rights = /^(?:GRANT|REVOKE)$/.test(words[0] ?? '') || /^(?:DEFAULT|POLICY)$/.test(words[1] ?? '');
   return words[0] === 'SET' || ((rights || owner) && error.message.startsWith('role '));
 }
 

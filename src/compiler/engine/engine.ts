@@ -48,6 +48,12 @@ async function prepareSession(client: pg.Client, cockroach: boolean): Promise<vo
   await client.query('SET log_min_messages = panic').catch(() => {});
 }
 
+/** Puts `public` in place of the default, `"$user", public`; another path is one that somebody has chosen. */
+async function usePublic(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ search_path: string }>('SHOW search_path');
+  if (rows[0]?.search_path.includes('$user')) await client.query('SET search_path = public');
+}
+
 class ServerEngine implements Engine {
   readonly #url: string;
   readonly #admin: pg.Client;
@@ -155,10 +161,7 @@ class ServerEngine implements Engine {
   async #connect(database: string | undefined): Promise<pg.Client> {
     const client = await connect(this.#url, database);
     // A user called like a schema would have unqualified names land there.
-    if (database !== undefined)
-      await client.query(
-        `SELECT pg_catalog.set_config('search_path', 'public', false) WHERE pg_catalog.current_setting('search_path') = '"$user", public'`,
-      );
+    if (database !== undefined) await usePublic(client);
     this.#clients.push(client);
     return client;
   }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { invalidOption } from '../../base/index.ts';
 import { readSourceFile } from '../source/read-file.ts';
 import { schemaText } from '../source/schema-text.ts';
-import type { SourceFile } from '../source/source-file.ts';
+import { placeOf, type SourceFile } from '../source/source-file.ts';
 
 /** Names the library's own migrations, as it does for `migrate`. */
 export const OWN_SCHEMA = 'holdfast';
@@ -54,5 +54,13 @@ export async function readSchema(root: string, entry: string): Promise<SourceFil
   if (names.length === 0)
     throw invalidOption('"schema"', `${entry} has no .sql file in it that is a migration up`);
   const files = await Promise.all(names.map((name) => readSourceFile(root, name)));
-  return files.map(({ path: shown, text }) => ({ path: shown, text: schemaText(text) }));
+  return files.map(({ path: shown, text }) => {
+    const includes = (at: number) => {
+      throw invalidOption(
+        `${shown}:${placeOf({ path: shown, text }, at).line}`,
+        'psql alone reads another file here: name that in "schema", before or behind this one',
+      );
+    };
+    return { path: shown, text: schemaText(text, includes) };
+  });
 }

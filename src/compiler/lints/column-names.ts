@@ -4,7 +4,7 @@ import { child, children, locationOf, type RawNode } from './raw-tree.ts';
 
 /** Columns that are called after their place, or numbered because another has their name. */
 export const madeUpName: Lint = {
-  code: 'HL011',
+  code: 'HL013',
   hint: 'give each a name of its own with AS; where they come of a *, list the columns',
   *check({ query, statement, target }) {
     const made = query.columns.filter(({ name, field }) => !hasName(name) || field !== target.fieldOf(name));

@@ -82,6 +82,8 @@ function followsName(tokens: readonly Token[], i: number): boolean {
 interface Call {
   readonly kind: string;
   readonly argument: string;
+  /** The argument as the name of a table. */
+  readonly table: string;
   /** Index of the closing parenthesis. */
   readonly end: number;
 }
@@ -110,9 +112,10 @@ function sqlcCall(query: SourceQuery, i: number): Call | undefined {
   if (tokens[open]?.text !== '(' || !token || tokens[close]?.text !== ')')
     throw fail(`sqlc.${kind} takes one name`, `write sqlc.${kind}(name)`);
   const argument = token.text.replace(/^(['"])(.*)\1$/, '$2');
-  if (!/^[\p{L}_][\p{L}\p{N}_]*$/u.test(argument))
+  const isTable = kind === 'embed' && token.kind === 'quoted';
+  if (!isTable && !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(argument))
     throw fail(`${token.text} is not a name`, `write sqlc.${kind}(name)`);
-  return { kind, argument, end: close };
+  return { kind, argument, table: token.kind === 'quoted' ? token.text : argument, end: close };
 }
 
 const isParameter = (token: Token) => token.kind === 'param';
@@ -295,7 +298,7 @@ export function rewrite(query: SourceQuery): EngineQuery {
     } else if (token.kind === 'word' && sqlcCall(query, i)) {
       const call = sqlcCall(query, i)!;
       if (call.kind === 'embed') {
-        out.add(`${call.argument}.`, token.at);
+        out.add(`${call.table}.`, token.at);
         embeds.set(out.text.length, call.argument);
         out.add('*', token.at);
       } else {

@@ -9,9 +9,9 @@ const UP = /^--\s*(?:\+goose\s+up\b|\+migrate\s+up\b|migrate:up\b|up migration\b
 /**
  * A schema file as far as it is the way up, and SQL: without its Down part, without lines for psql (`\restrict`) and
  * without the rows behind COPY ... FROM stdin, which say nothing of types. What is left out is white space, so that
- * every place stays what it was.
+ * every place stays what it was. `includes` is told of a line that has psql read another file.
  */
-export function schemaText(text: string): string {
+export function schemaText(text: string, includes: (at: number) => void = () => {}): string {
   const cuts: { from: number; to: number }[] = [];
   let down = -1;
   let words: string[] = [];
@@ -32,6 +32,7 @@ export function schemaText(text: string): string {
     const piece = text.slice(start, end);
     if (piece === '\\' && words.length === 0 && /(?:^|\n)[ \t]*$/.test(text.slice(0, start).slice(-200))) {
       at = lineEnd(text, start);
+      if (/^\\(?:i|ir|include|include_relative)\b/.test(text.slice(start, at))) includes(start);
       cuts.push({ from: start, to: at });
     } else if (piece === ';') {
       if (words[0] === 'COPY' && words.at(-1) === 'STDIN') {
