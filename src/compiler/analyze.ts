@@ -6,6 +6,7 @@ import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompileTarget } from './config.ts';
 import { SourceError } from './diagnostic.ts';
 import type { CompileDatabase } from './engine/engine.ts';
+import { overrideDiagnostic, wrongQueryOverrides } from './overrides.ts';
 import type { EngineQuery } from './source/parameters.ts';
 import { statementShape } from './source/shape.ts';
 import { TypeResolver } from './types/resolve-type.ts';
@@ -37,6 +38,12 @@ function analyzeOne(
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
+  const types = new Map([
+    ...description.params.map((oid, i) => [query.params[i]?.name ?? '', oid] as const),
+    ...description.columns.map(({ name, typeOid }) => [name, typeOid] as const),
+  ]);
+  const [wrong] = wrongQueryOverrides(target, query.source.name, types, database.catalog);
+  if (wrong) throw new SourceError(overrideDiagnostic(target, wrong));
   const params = analyzeParams(query, description, tree, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
   const { columns, embeds } = silent

@@ -11,7 +11,7 @@ import { emitSchemasModule } from './emit/schemas-module.ts';
 import { emitTypesModule } from './emit/types-module.ts';
 import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
-import { type OverrideProblem, unusedOverrides, wrongOverrides } from './overrides.ts';
+import { type OverrideProblem, overrideDiagnostic, unusedOverrides, wrongOverrides } from './overrides.ts';
 import { type EngineQuery, rewrite } from './source/parameters.ts';
 import type { SourceQuery } from './source/query-file.ts';
 import { readQueries } from './source/read-queries.ts';
@@ -36,12 +36,8 @@ export async function compileTarget(
   const engineQueries: EngineQuery[] = [];
   let misconfigured = false;
   const reportOverrides = (problems: readonly OverrideProblem[]) => {
-    for (const { path: keys, problem } of problems) {
-      misconfigured = true;
-      const at = Math.max(0, target.source.text.indexOf(JSON.stringify(keys.at(-1))));
-      const message = `${keys.join('.')}: ${problem}`;
-      report({ severity: 'error', code: 'HF041', message, file: target.source, at });
-    }
+    misconfigured ||= problems.length > 0;
+    for (const problem of problems) report(overrideDiagnostic(target, problem));
   };
   const schema = new Set(files.schema.map(({ path }) => path));
   for (const file of files.queries) {

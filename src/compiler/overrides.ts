@@ -1,5 +1,6 @@
 import type { AnalyzedQuery } from './analyzed.ts';
 import type { ColumnOverride, CompileTarget } from './config.ts';
+import type { Diagnostic } from './diagnostic.ts';
 import type { Catalog, CatalogType } from './engine/catalog.ts';
 import type { SourceQuery } from './source/query-file.ts';
 import { typeName } from './types/resolve-type.ts';
@@ -104,6 +105,29 @@ export function wrongOverrides(target: CompileTarget, catalog: Catalog): Overrid
     else if (complaints.every((complaint) => complaint !== undefined)) say(path, complaints[0]);
   }
   return problems;
+}
+
+/** What is wrong with the overrides of one query. `types` are those of its columns and parameters by name. */
+export function wrongQueryOverrides(
+  target: CompileTarget,
+  query: string,
+  types: ReadonlyMap<string, number>,
+  catalog: Catalog,
+): OverrideProblem[] {
+  return Object.entries(target.queriesOverrides[query] ?? {}).flatMap(([name, override]) => {
+    const type = catalog.types.get(types.get(name) ?? 0);
+    const problem = type && meaningless(override, type, catalog);
+    return problem === undefined ? [] : [{ path: ['overrides', 'queries', query, name], problem }];
+  });
+}
+
+/** As it is said, at its place in the configuration. */
+export function overrideDiagnostic(
+  { source }: CompileTarget,
+  { path, problem }: OverrideProblem,
+): Diagnostic {
+  const at = Math.max(0, source.text.indexOf(JSON.stringify(path.at(-1))));
+  return { severity: 'error', code: 'HF041', message: `${path.join('.')}: ${problem}`, file: source, at };
 }
 
 /** Overrides of queries, and names of fields, that belong to nothing. `read` are all queries, `analyzed` the good ones. */

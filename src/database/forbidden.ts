@@ -51,6 +51,8 @@ const aloneComplaint = byText((text) => {
   return `${word} on its own would stay with a connection that others use next: ${instead}`;
 });
 
+const TEMPORARY =
+  /^CREATE (?:OR REPLACE )?(?:(?:LOCAL|GLOBAL) )?TEMP(?:ORARY)?\b|\bINTO (?:(?:LOCAL|GLOBAL) )?TEMP(?:ORARY)?\b/;
 const SESSION_LOCK = /^PG_(?:TRY_)?ADVISORY_LOCK(?:_SHARED)?$/;
 
 /**
@@ -69,13 +71,12 @@ export function neverRuns(text: string): string | undefined {
   const lock = words.find((word, i) => SESSION_LOCK.test(word) && words[i + 1] === '(');
   if (lock !== undefined)
     return `${lock.toLowerCase()} would outlive the transaction, on a connection that others use next: use ${lock.toLowerCase().replace('lock', 'xact_lock')}`;
-  const [first, second, third] = words;
-  const scope = second === 'LOCAL' || second === 'GLOBAL' ? third : second;
-  const dropped = words.some(
-    (word, i) => word === 'ON' && words[i + 1] === 'COMMIT' && words[i + 2] === 'DROP',
-  );
-  if (first === 'CREATE' && /^TEMP(?:ORARY)?$/.test(scope ?? '') && !dropped)
-    return 'CREATE TEMP would outlive the transaction, on a connection that others use next: use WITH ... AS, or ON COMMIT DROP';
+  const all = words.join(' ');
+  if (
+    (TEMPORARY.test(all) || (words[0] === 'CREATE' && words.includes('PG_TEMP'))) &&
+    !/\bON COMMIT DROP\b/.test(all)
+  )
+    return 'a temporary table would outlive the transaction, on a connection that others use next: use WITH ... AS, or ON COMMIT DROP';
   return undefined;
 }
 

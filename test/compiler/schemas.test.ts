@@ -154,6 +154,7 @@ ALTER SCHEMA app OWNER TO somebody_of_another_server;
 COMMENT ON SCHEMA public IS 'standard''s; public schema';
 SET default_tablespace = '';
 
+CREATE SCHEMA holdfast;
 CREATE TABLE public.author (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -324,6 +325,13 @@ describe('what cannot be meant is refused in one line', () => {
     await using project = await createProject(target, files);
     expect((await project.compile(engine)).join('\n')).toMatch(
       /^schema\/a\.sql:3:1: error HF021: this file begins a transaction and does not end it, so nothing of it would stay\n/,
+    );
+  });
+
+  test.runIf(testEngine() === 'postgresql')('a schema with an extension that the engine lacks', async () => {
+    await using project = await createProject(target, { ...good, 'schema/b.sql': 'CREATE EXTENSION nope;' });
+    expect((await project.compile(engine)).join('\n')).toMatch(
+      /^schema\/b\.sql:1:1: error .* hint: .*--url/s,
     );
   });
 

@@ -291,6 +291,15 @@ CREATE TEMP TABLE t (a INT4);
 -- name: TemporaryView :exec
 CREATE LOCAL TEMPORARY TABLE t AS SELECT 1 AS a;
 
+-- name: SelectedTemporary :exec
+SELECT * INTO TEMP copied FROM customer;
+
+-- name: InItsSchema :exec
+CREATE TABLE pg_temp.t (a INT4);
+
+-- name: ReplacedView :exec
+CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1 AS a;
+
 -- name: PassingTemporary :exec
 CREATE TEMPORARY TABLE t ON COMMIT DROP AS SELECT 1 AS a;
 

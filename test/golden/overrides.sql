@@ -46,6 +46,14 @@ UPDATE product SET attributes = @attributes WHERE product_id = @product_id;
 -- name: Query :many
 SELECT name FROM customer WHERE name = @who;
 
+-- case: meaningless-in-a-query
+-- config: { "overrides": { "queries": { "Query": { "name": { "as": "Date" } }, "Other": { "who": { "dimensions": 2 } } } } }
+-- name: Query :many
+SELECT name FROM customer;
+
+-- name: Other :many
+SELECT name FROM customer WHERE name = @who;
+
 -- case: wildcard
 -- config: { "overrides": { "columns": { "*.price": { "as": "number" }, "order_line.*": { "nullable": false }, "order_*.discount": { "as": "number" }, "*.*_at": { "as": "string" }, "customer.created_at": { "as": "Date" } } } }
 -- name: Query :many

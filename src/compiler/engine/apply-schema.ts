@@ -37,7 +37,7 @@ export async function applyFile(client: pg.Client, file: SourceFile): Promise<vo
         severity: 'error',
         code: error.code ?? 'HF020',
         message: error.message,
-        hint: error.hint,
+        hint: extensionHint(error) ?? error.hint,
         file,
         at: last.at + (error.position === undefined ? 0 : Number(error.position) - 1),
       });
@@ -63,6 +63,12 @@ function statementsOf(file: SourceFile): Token[][] {
   }
 }
 
+function extensionHint({ code, message }: ServerError): string | undefined {
+  return (code === '0A000' || code === '58P01') && message.includes('extension')
+    ? 'the embedded PostgreSQL has those that come with it: compile with --url of a server that has this one too'
+    : undefined;
+}
+
 /** Whether a statement is about databases and the server; a dump names those that it comes from. */
 function isOfTheServer(code: readonly Token[]): boolean {
   const [word = '', what = ''] = code.map(({ text }) => text.toUpperCase());
@@ -73,7 +79,8 @@ function isOfTheServer(code: readonly Token[]): boolean {
 function saysNothingOfTypes(code: readonly Token[], error: ServerError): boolean {
   const words = code.slice(0, 3).map(({ text }) => text.toUpperCase());
   const owner = code.some(({ text }, i) => /^owner$/i.test(text) && /^to$/i.test(code[i + 1]?.text ?? ''));
-  if (error.code === duplicateSchema) return words[0] === 'CREATE' && words[2] === 'PUBLIC';
+  if (error.code === duplicateSchema)
+    return words[0] === 'CREATE' && /^(?:PUBLIC|HOLDFAST)$/.test(words[2] ?? '');
   if (error.code === duplicateRole) return /^(?:ROLE|USER|GROUP)$/.test(words[1] ?? '');
   if (error.code !== undefinedObject) return false;
   const rights = /^(?:GRANT|REVOKE)$/.test(words[0] ?? '') || /^(?:DEFAULT|POLICY)$/.test(words[1] ?? '');

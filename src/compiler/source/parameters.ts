@@ -124,7 +124,7 @@ const isParameter = (token: Token) => token.kind === 'param';
 const beforeOperand = new Set(
   `select distinct all by where and or not on when then else case having returning set in between like ilike is from
   join using values limit offset filter over similar escape into update only lateral collate any some
-  array row cast exists except union intersect`.split(/\s+/),
+  array row cast exists except union intersect table view index column constraint`.split(/\s+/),
 );
 
 /**
