@@ -106,6 +106,7 @@ function closing(code: readonly Token[], open: number): number {
 function sqlTypeName(type: CatalogType, catalog: Catalog): string {
   const element = type.kind === 'array' ? catalog.types.get(type.element) : undefined;
   if (element) return `${sqlTypeName(element, catalog)}[]`;
-  const name = sqlIdentifier(type.name);
+  // Without quotes these two are of one bit and of one character, whatever the column is.
+  const name = /^(?:bit|char)$/.test(type.name) ? `"${type.name}"` : sqlIdentifier(type.name);
   return type.schema === 'pg_catalog' ? name : `${sqlIdentifier(type.schema)}.${name}`;
 }

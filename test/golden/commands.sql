@@ -78,6 +78,11 @@ SELECT name FROM customer ORDER BY name;
 -- name: Third :exec
 UPDATE orders SET note = NULL WHERE status = 'open';
 
+-- case: copyfrom-of-bits
+-- schema: bits
+-- name: AddMasks :copyfrom
+INSERT INTO mask (id, bits, letter, several) VALUES (@id, @bits, @letter, @several);
+
 -- case: copyfrom-returning-star
 -- name: AddProducts :copyfrom
 INSERT INTO product (product_id, title, price, tags) VALUES (@product_id, upper(@title), @price, @tags) RETURNING *;
