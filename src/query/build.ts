@@ -84,8 +84,10 @@ function encodeInside(name: string, spec: ParamSpec, params: Fields): string | n
       `${name}: parameter ${owner} is ${value === undefined || value === null ? 'missing' : `not ${isList ? 'a list' : 'an object'}`}`,
     );
   if (!isList) return encodeValue(name, spec[0], spec, valueNamed(value as Fields, field));
-  const items = value as readonly Fields[];
-  return arrayText(items.map((item, i) => encodeValue(name, `${owner}[${i}].${field}`, spec, valueNamed(item, field))));
+  const texts = (value as readonly (Fields | null | undefined)[]).map((item, i) =>
+    encodeValue(name, `${owner}[${i}].${field}`, spec, valueNamed(item ?? {}, field)),
+  );
+  return arrayText(texts);
 }
 
 /** Gives a function from the values of a row to the row object. */

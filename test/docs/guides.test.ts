@@ -153,6 +153,9 @@ test.runIf(testEngine() === 'postgresql')(
       await expect(insertBooks!(db, { books: books[0] })).rejects.toThrow(
         'InsertBooks: parameter books is not a list',
       );
+      await expect(insertBooks!(db, { books: [null] })).rejects.toThrow(
+        'InsertBooks: parameter books[0].id is missing',
+      );
       await expect(lend!(db, {})).rejects.toThrow('Lend: parameter loan is missing');
     }),
 );
