@@ -237,7 +237,7 @@ ORDER BY a.name;
 
 test('a file is schema and queries in one: what has a name is a query', async () => {
   const files = {
-    'db/author.sql': `${author}\n\n-- name: Names :many\nSELECT name, born FROM author WHERE id = $1;\n\n${born}\n`,
+    'db/author.sql': `-- name: author\n${author.replace('(', '(\n-- name: id :one\n')}\n\n-- name: Names :many\nSELECT name, born FROM author WHERE id = $1;\n\n${born}\n`,
     'db/more/author.sql': '/* name: Ids :many */\nSELECT id FROM author;\n',
   };
   await using project = await createProject({ queries: 'db', schema: 'db', out: 'out' }, files);

@@ -171,10 +171,13 @@ export function isSqlc(text: string): boolean {
   return /^[ \t]*(?:--|\/\*)\s*name:\s*\S+\s+:\w/m.test(text);
 }
 
-/** Whether a statement of a schema file is a query, which is not part of the schema. */
+/** Whether a statement of a schema file is a query, named above it, which is not part of the schema. */
 export function isNamed(statement: readonly Token[]): boolean {
-  return statement.some(
-    (token) => token.kind === 'comment' && commentLines(token).some(({ text }) => nameLine.test(text)),
+  const head = statement.slice(0, statement.findIndex(isCode));
+  return head.some(
+    (token) =>
+      token.kind === 'comment' &&
+      commentLines(token).some(({ text }) => nameLine.exec(text)?.[2] !== undefined),
   );
 }
 
@@ -198,6 +201,7 @@ export function readSqlc(
     tokens = error.tokens.slice(0, error.tokens.findLastIndex((token) => token.text === ';') + 1);
   }
   for (const statement of withTrailingNotes(splitStatements(tokens))) {
+    if (inSchema && !isNamed(statement)) continue;
     const firstCode = statement.findIndex(isCode);
     const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
     try {
@@ -219,7 +223,7 @@ export function readSqlc(
         nameIndex = i;
       }
       if (!named) {
-        if (firstCode < 0 || inSchema) continue;
+        if (firstCode < 0) continue;
         throw new SourceError({
           severity: 'error',
           code: 'HF004',
