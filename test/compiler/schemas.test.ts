@@ -162,6 +162,8 @@ CREATE TABLE public.author (
 );
 ALTER TABLE public.author OWNER TO somebody_of_another_server;
 CREATE TABLE app.note (id bigint NOT NULL);
+CREATE FUNCTION app.one() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT 2; SELECT 1; END;
+CREATE RULE two AS ON INSERT TO app.note DO ALSO (SELECT 1; SELECT 2);
 
 --
 -- Data for Name: author; Type: TABLE DATA
