@@ -13,6 +13,7 @@ import {
   type Engine,
   noteState,
   type Pool,
+  refuseLeftovers,
   runGuarded,
 } from '../database/index.ts';
 import { checkSchema } from '../migrate/index.ts';
@@ -22,12 +23,7 @@ import { Heartbeats, LiveSession, type SessionOptions, sessionOptionsSchema } fr
 import { DEFAULT_INTERVAL_MS } from '../sessions/options.ts';
 import { COMPONENT, inSpan, type Telemetry } from '../telemetry/index.ts';
 import { announcement, checkTopic, type Waiter, type Watch } from '../topics/index.ts';
-import {
-  refuseLeftovers,
-  type TransactionBody,
-  type TransactOptions,
-  Transactor,
-} from '../transact/index.ts';
+import { type TransactionBody, type TransactOptions, Transactor } from '../transact/index.ts';
 import {
   type Kinds,
   kindsOf,

@@ -6,6 +6,7 @@ import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompileTarget } from './config.ts';
 import { SourceError } from './diagnostic.ts';
 import type { CompileDatabase } from './engine/engine.ts';
+import { overrideDiagnostic, wrongQueryOverrides } from './overrides.ts';
 import type { EngineQuery } from './source/parameters.ts';
 import { statementShape } from './source/shape.ts';
 import { TypeResolver } from './types/resolve-type.ts';
@@ -32,25 +33,22 @@ export async function analyze(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds, variants, plan }: Accepted,
+  { query, description, tree, text, embeds: embedded, variants, plan }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
+  const types = new Map([
+    ...description.params.map((oid, i) => [query.params[i]?.name ?? '', oid] as const),
+    ...description.columns.map(({ name, typeOid }) => [name, typeOid] as const),
+  ]);
+  const [wrong] = wrongQueryOverrides(target, query.source.name, types, database.catalog);
+  if (wrong) throw new SourceError(overrideDiagnostic(target, wrong));
   const params = analyzeParams(query, description, tree, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
-  const columns = analyzeColumns(
-    query,
-    description,
-    tree,
-    variants,
-    plan,
-    params,
-    embeds,
-    database,
-    target,
-    resolver,
-  );
+  const { columns, embeds } = silent
+    ? { columns: [], embeds: [] }
+    : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
     source: query.source,
@@ -58,8 +56,8 @@ function analyzeOne(
     text,
     ...statementShape(query.source.tokens),
     params,
-    columns: silent ? [] : columns.columns,
-    embeds: silent ? [] : columns.embeds,
+    columns,
+    embeds,
     tree,
   };
 }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { neverRuns } from '../database/forbidden.ts';
 import { analyze } from './analyze.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import { KnownQueries } from './cache/known-queries.ts';
@@ -10,7 +11,9 @@ import { emitSchemasModule } from './emit/schemas-module.ts';
 import { emitTypesModule } from './emit/types-module.ts';
 import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
+import { type OverrideProblem, overrideDiagnostic, unusedOverrides, wrongOverrides } from './overrides.ts';
 import { type EngineQuery, rewrite } from './source/parameters.ts';
+import type { SourceQuery } from './source/query-file.ts';
 import { readQueries } from './source/read-queries.ts';
 import type { SourceFile } from './source/source-file.ts';
 import type { TargetFiles } from './sources.ts';
@@ -29,11 +32,19 @@ export async function compileTarget(
   cache?: QueryCache,
 ): Promise<CompiledTarget> {
   const { target } = files;
+  const read: SourceQuery[] = [];
   const engineQueries: EngineQuery[] = [];
+  let misconfigured = false;
+  const reportOverrides = (problems: readonly OverrideProblem[]) => {
+    misconfigured ||= problems.length > 0;
+    for (const problem of problems) report(overrideDiagnostic(target, problem));
+  };
+  const schema = new Set(files.schema.map(({ path }) => path));
   for (const file of files.queries) {
-    for (const query of readQueries(file, target.dialect, report)) {
+    for (const query of readQueries(file, target.dialect, report, schema.has(file.path))) {
+      read.push(query);
       try {
-        engineQueries.push(wrapWork(rewrite(query), engine.cockroach));
+        engineQueries.push(runnable(wrapWork(rewrite(query), engine.cockroach)));
       } catch (error) {
         if (!(error instanceof SourceError)) throw error;
         report(error.diagnostic);
@@ -47,6 +58,7 @@ export async function compileTarget(
   const pending = engineQueries.filter((query) => !found.has(query));
   if (pending.length > 0 || engineQueries.length === 0) {
     const database = await engine.database(files.schema);
+    reportOverrides(wrongOverrides(target, database.catalog));
     const wrong = new Set<string>();
     const place = (query: string | undefined, file: SourceFile) => `${file.path} ${query}`;
     const judge: Report = (diagnostic) => {
@@ -64,13 +76,18 @@ export async function compileTarget(
       }
     }
   }
-  await known?.save();
   const queries = engineQueries.flatMap((query) => found.get(query) ?? []);
+  reportOverrides(unusedOverrides(target, read, queries));
+  // What is known is known under this configuration, which has to mean something.
+  if (!misconfigured) await known?.save();
   const outputs = new Map<string, string>();
   for (const file of files.queries) {
     const own = queries.filter((query) => query.source.file === file);
     reportDoubles(own, report);
-    const name = moduleName(file.path);
+    if (own.length === 0) continue;
+    const plain = moduleName(file.path);
+    // The second file of a name is called after its folder too.
+    const name = outputs.has(plain) ? `${path.basename(path.dirname(file.path))}_${plain}` : plain;
     if (outputs.has(name) || (name === 'types.ts' && sharedTypes(queries).length > 0))
       throw new SourceError({
         severity: 'error',
@@ -80,13 +97,27 @@ export async function compileTarget(
         file,
         at: 0,
       });
-    if (own.length === 0) continue;
     outputs.set(name, emitModule(file.path, own, target));
     if (target.zod) outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own));
   }
   const shared = sharedTypes(queries);
   if (shared.length > 0) outputs.set('types.ts', emitTypesModule(shared, target));
   return { files, queries, outputs, known: knownCount };
+}
+
+/** Throws SourceError for what no transaction and no connection of Holdfast takes. */
+function runnable(query: EngineQuery): EngineQuery {
+  const complaint = query.work ? undefined : neverRuns(query.text);
+  if (complaint === undefined) return query;
+  const { file, name, tokens } = query.source;
+  throw new SourceError({
+    severity: 'error',
+    code: 'HF008',
+    message: complaint,
+    file,
+    at: tokens[0]!.at,
+    query: name,
+  });
 }
 
 function moduleName(sqlPath: string): string {

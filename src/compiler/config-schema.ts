@@ -1,6 +1,9 @@
+import path from 'node:path';
 import { z } from 'zod';
 import { invalidOption, valueNamed } from '../base/index.ts';
 import type { CompileTarget } from './config.ts';
+import { camelCase } from './names.ts';
+import { columnOverride as overrideOf } from './overrides.ts';
 
 const typeOverride = z.strictObject({
   as: z.enum(['bigint', 'number', 'string', 'Date']).optional(),
@@ -28,6 +31,9 @@ const target = z.strictObject({
   zod: z.boolean().default(false),
   largeTables: z.array(z.string()).default([]),
   hotTables: z.array(z.string()).default([]),
+  rename: z
+    .record(z.string(), z.string().regex(/^[\p{L}_$][\p{L}\p{N}_$]*$/u, 'no name of a field'))
+    .default({}),
   overrides: z
     .strictObject({
       types: z.record(z.string(), typeOverride).default({}),
@@ -55,16 +61,24 @@ export function parseConfig(text: string, name: string): readonly CompileTarget[
     const issue = parsed.error.issues[0]!;
     throw invalidOption(`${name}: ${issue.path.join('.') || 'the whole'}`, issue.message);
   }
+  const outs = parsed.data.compile.map(({ out }) => path.normalize(`${out}/`));
+  const twice = outs.findIndex((out, i) => outs.indexOf(out) < i);
+  if (twice >= 0)
+    throw invalidOption(
+      `${name}: compile.${twice}.out`,
+      `compile.${outs.indexOf(outs[twice]!)} writes to ${parsed.data.compile[twice]!.out} too, and each run of one would delete what the other wrote: give each a folder of its own`,
+    );
   return parsed.data.compile.map(({ overrides, ...rest }) => ({
     ...rest,
+    source: { path: name, text },
+    fieldOf: (column) => (Object.hasOwn(rest.rename, column) ? rest.rename[column]! : camelCase(column)),
     types: overrides.types,
     columns: overrides.columns,
     queriesOverrides: overrides.queries,
     overrideFor(query, column, origin) {
       const byQuery = valueNamed(valueNamed(overrides.queries, query) ?? {}, column);
       if (byQuery) return byQuery;
-      if (origin === undefined) return undefined;
-      return overrides.columns[origin] ?? overrides.columns[origin.replace(/^[^.]*\./, '')];
+      return origin === undefined ? undefined : overrideOf(overrides.columns, origin);
     },
   }));
 }

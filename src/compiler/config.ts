@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidOption } from '../base/index.ts';
 import type { Dialect } from './source/read-queries.ts';
+import type { SourceFile } from './source/source-file.ts';
 import type { TypeChoices, TypeOverride } from './types/resolve-type.ts';
 
 /** An override of one column or parameter. */
@@ -36,10 +37,16 @@ export interface CompileTarget extends TypeChoices, TargetPaths {
   readonly zod: boolean;
   /** Tables large enough that a full scan is a lint. */
   readonly largeTables: readonly string[];
+  /** The configuration file, for what is said of it. */
+  readonly source: SourceFile;
+  /** Field names by name of column or parameter, in place of the camelCase one. */
+  readonly rename: Readonly<Record<string, string>>;
   /** Tables so often inserted into that a sequential key is a lint. */
   readonly hotTables: readonly string[];
   readonly columns: Readonly<Record<string, ColumnOverride>>;
   readonly queriesOverrides: Readonly<Record<string, Readonly<Record<string, ColumnOverride>>>>;
+  /** The field of a column or parameter. */
+  fieldOf(name: string): string;
   /** The override of a column or parameter: by query first, then by `schema.table.column`. */
   overrideFor(query: string, name: string, column: string | undefined): ColumnOverride | undefined;
 }

@@ -9,6 +9,11 @@ export function camelCase(name: string): string {
     : joined.charAt(0).toLowerCase() + joined.slice(1);
 }
 
+/** A parameter as callers write it: `users[].first_name` is `users[].firstName`. */
+export function fieldPath(name: string, field: (part: string) => string = camelCase): string {
+  return name.replace(/[^.[\]]+/g, field);
+}
+
 export function pascalCase(name: string): string {
   const camel = camelCase(name);
   return camel.charAt(0).toUpperCase() + camel.slice(1);

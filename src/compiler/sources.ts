@@ -1,8 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { invalidOption } from '../base/index.ts';
+import { invalidOption, MisuseError } from '../base/index.ts';
 import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
-import { readSchema } from './engine/schema.ts';
+import { namedBy, readSchema } from './engine/schema.ts';
+import { readSourceFile } from './source/read-file.ts';
 import type { SourceFile } from './source/source-file.ts';
 
 /** The files of one target, read. */
@@ -24,6 +25,7 @@ async function found<T>(key: string, entry: string, looking: Promise<T>): Promis
   try {
     return await looking;
   } catch (cause) {
+    if (cause instanceof MisuseError) throw cause;
     throw invalidOption(
       `"${key}"`,
       `${entry} cannot be read (${(cause as NodeJS.ErrnoException).code}): paths are relative to the configuration file`,
@@ -32,31 +34,33 @@ async function found<T>(key: string, entry: string, looking: Promise<T>): Promis
   }
 }
 
-async function sqlFiles(root: string, entries: readonly string[]): Promise<SourceFile[]> {
+async function queryFiles(root: string, entries: readonly string[]): Promise<SourceFile[]> {
   // A file that is named twice, by its folder and by itself, is one file.
   const names = new Set<string>();
   for (const entry of entries) {
-    const full = path.resolve(root, entry);
-    if ((await found('queries', entry, stat(full))).isFile()) names.add(full);
-    else
-      for (const name of (await readdir(full, { recursive: true })).sort())
-        if (name.endsWith('.sql')) names.add(path.join(full, name));
+    const before = names.size;
+    const looking = namedBy(root, entry).then(async (found) => {
+      for (const full of found)
+        if ((await stat(full)).isFile()) names.add(full);
+        else
+          for (const name of (await readdir(full, { recursive: true })).sort())
+            if (name.endsWith('.sql')) names.add(path.join(full, name));
+      return found;
+    });
+    const named = await found('queries', entry, looking);
+    if (names.size === before && !named.some((full) => names.has(full)))
+      throw invalidOption('"queries"', `${entry} has no .sql file in it`);
   }
-  return Promise.all(
-    [...names].map(async (name) => ({
-      path: path.relative(root, name).replaceAll(path.sep, '/'),
-      text: await readFile(name, 'utf8'),
-    })),
-  );
+  return Promise.all([...names].map((name) => readSourceFile(root, name)));
 }
 
 /** Reads every file of these paths. Throws with the path of what is missing. */
 export async function readSources(config: CompileConfig, paths: TargetPaths): Promise<SourceFiles> {
   const [schema, queries] = await Promise.all([
-    found('schema', paths.schema.join(', '), readSchema(config.root, paths.schema)),
-    sqlFiles(config.root, paths.queries),
+    Promise.all(paths.schema.map((entry) => found('schema', entry, readSchema(config.root, entry)))),
+    queryFiles(config.root, paths.queries),
   ]);
-  return { paths, schema, queries, out: path.resolve(config.root, paths.out) };
+  return { paths, schema: schema.flat(), queries, out: path.resolve(config.root, paths.out) };
 }
 
 /** Reads every file of every target. Throws with the path of what is missing. */

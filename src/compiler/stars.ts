@@ -54,8 +54,23 @@ function endsItem(next: Token | undefined): boolean {
   );
 }
 
-export interface ExpandedStars {
+/** Other text for what stands between two offsets. */
+export interface Edit {
+  readonly from: number;
+  readonly to: number;
   readonly text: string;
+}
+
+/** The text with all of its edits made, none of which reaches into another. */
+export function edited(text: string, edits: readonly Edit[]): string {
+  let whole = text;
+  for (const edit of [...edits].sort((a, b) => b.from - a.from))
+    whole = whole.slice(0, edit.from) + edit.text + whole.slice(edit.to);
+  return whole;
+}
+
+export interface ExpandedStars {
+  readonly edits: readonly Edit[];
   /** Output columns (by index) that came from each embedded table, in order. */
   readonly embeds: ReadonlyMap<number, string>;
 }
@@ -69,13 +84,13 @@ export function expandStars(
   const stars = findStars(query);
   if (stars.length === 0) return undefined;
   const embeds = new Map<number, string>();
-  let text = query.text;
-  for (const star of stars.toReversed()) {
+  const edits: Edit[] = [];
+  for (const star of stars) {
     const columns = tree
       ? columnsAt(tree, Buffer.byteLength(query.text.slice(0, star.from)), star)
       : untreed(stars, star, description);
     if (!columns || columns.length === 0) continue;
-    text = text.slice(0, star.from) + columns.join(', ') + text.slice(star.to);
+    edits.push({ from: star.from, to: star.to, text: columns.join(', ') });
   }
   if (tree) {
     const outputs = nodesOf(
@@ -89,7 +104,7 @@ export function expandStars(
           embeds.set(i, star.embed);
     }
   }
-  return text === query.text ? undefined : { text, embeds };
+  return edits.length === 0 ? undefined : { edits, embeds };
 }
 
 /** Without a tree: one star, alone in the select list, stands for all that was described. */

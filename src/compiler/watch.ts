@@ -1,6 +1,7 @@
 import { watch } from 'node:fs';
 import path from 'node:path';
 import type { CompileConfig } from './config.ts';
+import { OWN_SCHEMA } from './engine/schema.ts';
 import type { TargetFiles } from './sources.ts';
 
 /**
@@ -14,9 +15,15 @@ export async function watchSources(
   signal: AbortSignal,
   ready: () => void = () => {},
 ): Promise<void> {
-  const entries = targets.flatMap(({ target }) => [...target.queries, ...target.schema]);
+  const entries = targets
+    .flatMap(({ target }) => [...target.queries, ...target.schema])
+    .filter((entry) => entry !== OWN_SCHEMA);
+  // A pattern is watched from the folder that is above all that fit it.
   const folders = new Set(
-    entries.map((entry) => path.resolve(config.root, entry.endsWith('.sql') ? path.dirname(entry) : entry)),
+    entries.map((entry) => {
+      const plain = entry.replace(/(?:^|[^/\\]*)[*?].*$/, '') || '.';
+      return path.resolve(config.root, plain.endsWith('.sql') ? path.dirname(plain) : plain);
+    }),
   );
   let wake: (() => void) | undefined;
   let dirty = false;

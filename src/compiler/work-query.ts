@@ -8,6 +8,7 @@ import {
   stepText,
 } from '../query/index.ts';
 import { SourceError } from './diagnostic.ts';
+import { ownMigrations } from './hints.ts';
 import { camelCase } from './names.ts';
 import type { EngineQuery, SourceParameter } from './source/parameters.ts';
 import { isCode, type SourceQuery } from './source/query-file.ts';
@@ -145,7 +146,6 @@ function problem(source: SourceQuery, message: string, hint: string): SourceErro
 export function workHint({ work, source }: EngineQuery, error: DatabaseError): string | undefined {
   if (work?.command === 'claim' && error.code === '42703' && error.message.includes('retrieval.target'))
     return `give ${source.name} a column called target`;
-  if (work && error.code === '42P01' && error.message.includes('holdfast.'))
-    return 'the "schema" folders of the configuration must hold holdfast\'s own migrations too';
+  if (work && error.code === '42P01' && error.message.includes('holdfast.')) return ownMigrations;
   return undefined;
 }

@@ -6,6 +6,7 @@ export type { Driver, DriverConnection, DriverOptions, DriverTls } from './drive
 export { openPgClient, pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
 export { askSimply, type Capabilities, detectEngine, detectOn, type Engine, engineOf } from './engine.ts';
+export { neverRuns, refuseForbidden, refuseLeftovers } from './forbidden.ts';
 export { runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';
 export { isReadOnlyRefusal, isRefusedByStandby } from './host-role.ts';

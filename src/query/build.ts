@@ -1,6 +1,7 @@
 import { HoldfastError, MisuseError, valueNamed } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
-import type { QueryDefinition } from './definition.ts';
+import { arrayText } from './composite-text.ts';
+import type { ParamSpec, QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
 import { derive, promised } from './remembered.ts';
 import type { Executor, RawResult, Statement } from './statement.ts';
@@ -34,29 +35,59 @@ export class InvalidColumnError extends HoldfastError {
   readonly code = 'HOLDFAST_INVALID_COLUMN';
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** Encodes one parameter of a set. */
 export function encodeParam(
-  definition: Pick<QueryDefinition, 'name' | 'params'>,
+  { name, params: specs }: Pick<QueryDefinition, 'name' | 'params'>,
   index: number,
-  params: Readonly<Record<string, unknown>>,
+  params: Fields,
 ): string | null {
-  const [field, codec, nullable] = definition.params[index]!;
-  const value = valueNamed(params, field);
+  const spec = specs[index]!;
+  const value = valueNamed(params, spec[0]);
+  if (value === undefined && spec[0].includes('.')) return encodeInside(name, spec, params);
+  return encodeValue(name, spec[0], spec, value);
+}
+
+function encodeValue(
+  name: string,
+  field: string,
+  [, codec, nullable]: ParamSpec,
+  value: unknown,
+): string | null {
   if (value === null || value === undefined) {
     if (nullable) return null;
-    throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${definition.name}: parameter ${field} is missing`);
+    throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${name}: parameter ${field} is missing`);
   }
   try {
     return codec.encode(value as never);
   } catch (cause) {
     throw new MisuseError(
       'HOLDFAST_INVALID_PARAMETER',
-      `${definition.name}: parameter ${field} is not a valid ${codec.type}`,
+      `${name}: parameter ${field} is not a valid ${codec.type}`,
       {
         cause,
       },
     );
   }
+}
+
+/** A field of an object, `user.name`, or of each object of a list, `users[].name`. */
+function encodeInside(name: string, spec: ParamSpec, params: Fields): string | null {
+  const [path, field = ''] = spec[0].split('.');
+  const owner = path!.replace('[]', '');
+  const value = valueNamed(params, owner);
+  const isList = owner !== path;
+  if (typeof value !== 'object' || value === null || isList !== Array.isArray(value))
+    throw new MisuseError(
+      'HOLDFAST_INVALID_PARAMETER',
+      `${name}: parameter ${owner} is ${value === undefined || value === null ? 'missing' : `not ${isList ? 'a list' : 'an object'}`}`,
+    );
+  if (!isList) return encodeValue(name, spec[0], spec, valueNamed(value as Fields, field));
+  const texts = (value as readonly (Fields | null | undefined)[]).map((item, i) =>
+    encodeValue(name, `${owner}[${i}].${field}`, spec, valueNamed(item ?? {}, field)),
+  );
+  return arrayText(texts);
 }
 
 /** Gives a function from the values of a row to the row object. */

@@ -3,7 +3,10 @@ import type { DynamicPart } from './dynamic.ts';
 
 /** The half of a codec that a parameter needs. */
 export type Encoder = Pick<Codec<never>, 'type' | 'encode'>;
-/** A parameter: field name of the parameter object, its codec, whether null is allowed. */
+/**
+ * A parameter: field name of the parameter object, its codec, whether null is allowed. `user.name` is the field `name` of
+ * the object `user`, and `users[].name` that of each object of the list `users`, which travels as an array.
+ */
 export type ParamSpec = readonly [field: string, codec: Encoder, nullable?: 'null'];
 /** A column: field name of the row object, its codec, whether it can be null. */
 export type ColumnSpec = readonly [field: string, codec: Codec<unknown>, nullable?: 'null'];

@@ -12,12 +12,12 @@ import {
   hidesOutcome,
   isRefusedByStandby,
   noteState,
+  refuseForbidden,
 } from '../database/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { TransactionObserver } from '../telemetry/observer.ts';
 import { classify } from './ending.ts';
 import type { Fence, Seal } from './fence.ts';
-import { refuseForbidden } from './forbidden.ts';
 import { Hooks, type Outcome } from './hooks.ts';
 import { type Patience, type Silence, Watch } from './watch.ts';
 

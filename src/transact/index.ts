@@ -1,7 +1,6 @@
 export { retryDelayMs } from './contention.ts';
 export { classify } from './ending.ts';
 export type { Fence, Seal } from './fence.ts';
-export { refuseLeftovers } from './forbidden.ts';
 export { type TransactOptions, transactOptionsSchema } from './options.ts';
 export type { TransactContext } from './run.ts';
 export { isPart, onOutcome, seal, unseal } from './scope.ts';

@@ -108,6 +108,8 @@ const leftOut = new Set([
   'types/array-elements-not-null',
   'overrides/column-nullable',
   'overrides/query',
+  'overrides/wildcard',
+  'sqlc/marks',
   // Reads a time before its tables were made.
   'cockroachdb/follower-read',
 ]);
@@ -163,7 +165,18 @@ function samples({ params }: QueryDefinition): Record<string, unknown> {
       { colour: 'red' },
       { cents: 5n },
     ].find((value) => accepted(codec, value));
-  return Object.fromEntries(params.map(([field, codec]) => [field, choose(codec, field)]));
+  const given: Record<string, unknown> = {};
+  for (const [path, codec] of params) {
+    // A field of an object, `user.name`, or of each object of a list, `users[].name`.
+    const [, owner, list, field] = /^([^.[]+)(\[\])?\.(.+)$/.exec(path) ?? [];
+    if (owner === undefined) given[path] = choose(codec, path);
+    else {
+      const before = given[owner] as { readonly [field: string]: unknown }[] | undefined;
+      const object = { ...(list ? before?.[0] : before), [field!]: choose(codec, field!) };
+      given[owner] = list ? [object, object] : object;
+    }
+  }
+  return given;
 }
 
 type Call = (executor: Executor, params: unknown) => Promise<unknown> | AsyncIterable<unknown>;

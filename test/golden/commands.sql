@@ -77,3 +77,22 @@ SELECT name FROM customer ORDER BY name;
 
 -- name: Third :exec
 UPDATE orders SET note = NULL WHERE status = 'open';
+
+-- case: copyfrom-of-bits
+-- schema: bits
+-- name: AddMasks :copyfrom
+INSERT INTO mask (id, bits, letter, several) VALUES (@id, @bits, @letter, @several);
+
+-- case: copyfrom-returning-star
+-- name: AddProducts :copyfrom
+INSERT INTO product (product_id, title, price, tags) VALUES (@product_id, upper(@title), @price, @tags) RETURNING *;
+
+-- name: AddLine :copyfrom
+INSERT INTO product (product_id, title, price, tags) VALUES (@a, @b, @c, '{}'), (@a, 'x', 1, '{}');
+
+-- name: AddAgain :copyfrom
+INSERT INTO product (product_id, title, price, tags) VALUES (@a, @b, 1, '{}') ON CONFLICT (product_id) DO UPDATE SET title = @b;
+
+-- case: copyfrom-array
+-- name: A :copyfrom
+INSERT INTO product (product_id, title, price, tags) VALUES (@a, @b, @c, @d);

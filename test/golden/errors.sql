@@ -56,10 +56,6 @@ SELECT machine_id AS target FROM machine WHERE rack = $1;
 -- name: A :claim kind=install
 SELECT machine_id AS target FROM machine;
 
--- case: copyfrom-array
--- name: A :copyfrom
-INSERT INTO product (product_id, title, price, tags) VALUES (@a, @b, @c, @d);
-
 -- case: copyfrom-select
 -- name: A :copyfrom
 SELECT name FROM customer WHERE name = @name;
@@ -121,10 +117,6 @@ SELECT 1 AS x
 -- name: B :one
 SELECT 2 AS y;
 
--- case: mixed-parameters
--- name: A :many
-SELECT name FROM customer WHERE name = $1 AND email = @email;
-
 -- case: no-command
 -- name: A
 SELECT 1 AS x;
@@ -161,10 +153,6 @@ SELECT name FROM customer WHERE name = @a_rather_long_parameter_name AND nam = '
 -- case: position-after-unicode
 -- name: A :many
 SELECT '🐘🐘' AS e, nam FROM customer;
-
--- case: same-column-twice
--- name: A :many
-SELECT c.name, c.name FROM customer c;
 
 -- case: same-parameter-twice
 -- name: A :many
@@ -234,6 +222,86 @@ SELECT 1 AS x;
 -- name: A :many
 SELECT name FROM customers;
 
--- case: unnamed-column
+-- case: no-such-table-holdfast
+-- name: A :many
+SELECT target FROM holdfast.unavailable_work;
+
+-- case: no-such-table-in-public
+-- schema: search-path
+-- name: A :many
+SELECT body FROM note;
+
+-- name: B :many
+SELECT body FROM app.note;
+
+-- case: no-type-for-parameter
 -- name: A :one
-SELECT 1 + 1;
+SELECT @first AS a, pg_typeof(@second_one) AS b;
+
+-- case: not-in-from
+-- name: A :many
+SELECT o.note FROM customer AS c;
+
+-- case: never-runs
+-- name: Listen :exec
+LISTEN news;
+
+-- name: Unlisten :exec
+UNLISTEN *;
+
+-- name: Setting :exec
+SET statement_timeout = '5s';
+
+-- name: PassingSetting :exec
+SET LOCAL statement_timeout = '5s';
+
+-- name: Begin :exec
+BEGIN;
+
+-- name: Commit :exec
+COMMIT;
+
+-- name: Savepoint :exec
+SAVEPOINT a;
+
+-- name: Prepare :exec
+PREPARE p AS SELECT 1;
+
+-- name: Discard :exec
+DISCARD ALL;
+
+-- name: CopyIn :exec
+COPY customer (customer_id, name) FROM STDIN;
+
+-- name: CopyOut :exec
+COPY customer TO STDOUT;
+
+-- name: Lock :one
+SELECT pg_advisory_lock(1), 'pg_advisory_lock(1)' AS a;
+
+-- name: TryLock :one
+SELECT pg_catalog.pg_try_advisory_lock_shared(@key);
+
+-- name: PassingLock :exec
+SELECT pg_advisory_xact_lock(1);
+
+-- name: Temporary :exec
+CREATE TEMP TABLE t (a INT4);
+
+-- name: TemporaryView :exec
+CREATE LOCAL TEMPORARY TABLE t AS SELECT 1 AS a;
+
+-- name: SelectedTemporary :exec
+SELECT * INTO TEMP copied FROM customer;
+
+-- name: InItsSchema :exec
+CREATE TABLE pg_temp.t (a INT4);
+
+-- name: ReplacedView :exec
+CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1 AS a;
+
+-- name: PassingTemporary :exec
+CREATE TEMPORARY TABLE t ON COMMIT DROP AS SELECT 1 AS a;
+
+-- name: Table :exec
+CREATE TABLE IF NOT EXISTS t (a INT4);

@@ -40,3 +40,23 @@ SELECT product_id, attributes FROM product ORDER BY product_id;
 
 -- name: SetAttributes :exec
 UPDATE product SET attributes = @attributes WHERE product_id = @product_id;
+
+-- case: meaningless
+-- config: { "overrides": { "types": { "timestampz": { "as": "Date" }, "text": { "as": "number" }, "uuid": { "type": "Uuid" }, "jsonb": { "zod": "labels" }, "bool": {}, "int4": { "as": "number", "from": "../int.ts" }, "numeric": { "codec": "money", "zod": "money", "from": "../money.ts" } }, "columns": { "customer.nope": { "nullable": false }, "*.*_nope": { "nullable": false }, "customer.name": { "dimensions": 2 } }, "queries": { "Nope": { "name": { "nullable": true } }, "Query": { "nam": { "nullable": true }, "name": { "nullable": true }, "who": { "nullable": true } } } } }
+-- name: Query :many
+SELECT name FROM customer WHERE name = @who;
+
+-- case: meaningless-in-a-query
+-- config: { "overrides": { "queries": { "Query": { "name": { "as": "Date" } }, "Other": { "who": { "dimensions": 2 } } } } }
+-- name: Query :many
+SELECT name FROM customer;
+
+-- name: Other :many
+SELECT name FROM customer WHERE name = @who;
+
+-- case: wildcard
+-- config: { "overrides": { "columns": { "*.price": { "as": "number" }, "order_line.*": { "nullable": false }, "order_*.discount": { "as": "number" }, "*.*_at": { "as": "string" }, "customer.created_at": { "as": "Date" } } } }
+-- name: Query :many
+SELECT p.price, l.discount, o.placed_at, c.created_at
+FROM product AS p JOIN order_line AS l USING (product_id) JOIN orders AS o USING (order_id) JOIN customer AS c USING (customer_id)
+WHERE l.discount > @discount AND o.placed_at > @since;

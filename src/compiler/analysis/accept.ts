@@ -53,7 +53,8 @@ async function describeQueries(
   const accepted: Accepted[] = [];
   for (const [i, query] of queries.entries()) {
     const description = descriptions[i]!;
-    if (description instanceof DatabaseError) report(refusal(query, description, database.engine.cockroach));
+    if (description instanceof DatabaseError)
+      report(refusal(query, description, database.engine.cockroach, database.catalog.tables.values()));
     else
       accepted.push({
         query,

@@ -5,7 +5,6 @@ import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireColumn, WireDescription } from '../engine/wire.ts';
-import { camelCase } from '../names.ts';
 import { Prover } from '../nullability/prove.ts';
 import type { Verdict } from '../nullability/verdict.ts';
 import type { EngineQuery } from '../source/parameters.ts';
@@ -14,6 +13,7 @@ import { JsonTypes } from '../types/json-types.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { Variant } from '../variants.ts';
+import { layOut } from './layout.ts';
 import { problem } from './problem.ts';
 import { disagreement, weakest, witnessed } from './verdicts.ts';
 
@@ -42,47 +42,23 @@ export function analyzeColumns(
           variants.every((v) => v.tree && !prover.elements(v.tree)[i]?.nullable) ? verdict : undefined,
         )
     : undefined;
-  const marked = new Set<string>();
-  const seen = new Set<string>();
-  const embeds: AnalyzedEmbed[] = [];
+  const { fields, objects } = layOut(
+    description.columns.map((column) => column.name),
+    embedded,
+    target.fieldOf,
+  );
+  const missing = new Set<number>();
   const columns = description.columns.map((column, i): AnalyzedColumn => {
-    if (column.name === '?column?' || camelCase(column.name) === '')
-      throw fail(
-        'HF030',
-        `column ${i + 1} of ${name} has no name that TypeScript takes`,
-        'give it one with AS',
-      );
-    const field = camelCase(column.name);
+    const field = fields[i]!;
     const embed = embedded.get(i);
-    const key = embed === undefined ? field : `${camelCase(embed)}.${field}`;
-    if (seen.has(key))
-      throw fail(
-        'HF031',
-        `two columns of ${name} would be called ${field}`,
-        'give one of them another name with AS',
-      );
-    seen.add(key);
     let proved: Verdict = verdicts?.[i] ?? { nullable: true, reason: 'no proof was found' };
     if (embed !== undefined && tree) {
-      const { missing, inner } = prover.embedded(tree, i);
-      proved = inner;
-      const last = embeds.at(-1);
-      if (last && last.to === i && last.field === camelCase(embed))
-        embeds[embeds.length - 1] = { ...last, to: i + 1, nullable: last.nullable || missing };
-      else {
-        if (seen.has(camelCase(embed)))
-          throw fail(
-            'HF031',
-            `two columns of ${name} would be called ${camelCase(embed)}`,
-            'give one of them another name with AS',
-          );
-        seen.add(camelCase(embed));
-        embeds.push({ field: camelCase(embed), from: i, to: i + 1, nullable: missing });
-      }
+      const within = prover.embedded(tree, i);
+      proved = within.inner;
+      if (within.missing) missing.add(i);
     }
     const origin = originOf(column, database);
     const mark = query.marks.get(column.name);
-    if (mark) marked.add(column.name);
     const path = origin && `${origin.table.schema}.${origin.table.name}.${origin.column.name}`;
     const override = target.overrideFor(name, column.name, path);
     const verdict: Verdict = mark
@@ -124,14 +100,29 @@ export function analyzeColumns(
       doc: origin?.column.comment,
     };
   });
-  for (const [column, mark] of query.marks)
-    if (!marked.has(column))
+  for (const [column, mark] of query.marks) {
+    const called = description.columns.filter((candidate) => candidate.name === column).length;
+    if (called === 0)
       throw fail(
         'HF033',
         `no column of ${name} is called ${column}`,
         'the mark ! or ? belongs to a column of the result',
         mark.at,
       );
+    if (called > 1)
+      throw fail(
+        'HF031',
+        `${called} columns of ${name} are called ${column}`,
+        'a marked column needs a name of its own: give it another with AS',
+        mark.at,
+      );
+  }
+  const embeds = objects.map(({ field, from, to }) => ({
+    field,
+    from,
+    to,
+    nullable: [...missing].some((i) => i >= from && i < to),
+  }));
   return { columns, embeds };
 }
 

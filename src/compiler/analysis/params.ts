@@ -5,7 +5,7 @@ import { SourceError } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
-import { camelCase } from '../names.ts';
+import { camelCase, fieldPath } from '../names.ts';
 import { acceptsNull, parameterUses } from '../nullability/parameter-uses.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
@@ -21,26 +21,38 @@ export function analyzeParams(
   resolver: TypeResolver,
 ): AnalyzedParam[] {
   const uses = tree ? parameterUses(tree, database.catalog) : looseUses(query.text, database.catalog);
+  // Names that are written down go before those that are made up.
   const fields = new Set<string>();
-  return description.params.map((oid, i) => {
-    const source = query.params[i];
-    const use = uses.get(i + 1);
-    const column = use?.assigned[0] ?? use?.compared[0];
-    let field = camelCase(source?.name ?? column?.column.name ?? `param${i + 1}`);
-    if (source?.name === undefined) {
-      const base = field;
-      for (let n = 2; fields.has(field); n++) field = `${base}${n}`;
-    } else if (fields.has(field))
+  const written = new Map<number, string>();
+  // The session gives those of a :claim or :finish, by their own names.
+  const fieldOf = query.work ? camelCase : target.fieldOf;
+  for (const [i, { name, at }] of query.params.entries()) {
+    if (name === undefined) continue;
+    const field = fieldPath(name, fieldOf);
+    if (fields.has(field))
       throw new SourceError(
         problem(
           query,
           'HF032',
           `two parameters would be called ${field}`,
           'name one of them differently',
-          source.at,
+          at,
         ),
       );
     fields.add(field);
+    written.set(i, field);
+  }
+  return description.params.map((oid, i) => {
+    const source = query.params[i];
+    const use = uses.get(i + 1);
+    const column = use?.assigned[0] ?? use?.compared[0];
+    let field = written.get(i) ?? '';
+    if (field === '') {
+      const base = fieldOf(column?.column.name ?? `param${i + 1}`);
+      field = base;
+      for (let n = 2; fields.has(field); n++) field = `${base}${n}`;
+      fields.add(field);
+    }
     const origin = column && `${column.table.schema}.${column.table.name}.${column.column.name}`;
     const override = target.overrideFor(query.source.name, source?.name ?? field, origin);
     const typmod = column && column.column.typeOid === oid ? column.column.typmod : -1;
@@ -53,6 +65,7 @@ export function analyzeParams(
           'HF032',
           'a parameter called orderBy',
           'name it differently: orderBy chooses the order',
+          source?.at,
         ),
       );
     return {

@@ -1,56 +1,54 @@
 import { DatabaseError } from '../../base/index.ts';
-import { bulkInsert } from '../bulk.ts';
+import { bulkInsert, spreadRows } from '../bulk.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
-import { expandStars } from '../stars.ts';
+import { edited, expandStars, findStars } from '../stars.ts';
 import type { Accepted, Report } from './accept.ts';
 import { describeTexts } from './describe.ts';
-import { problem } from './problem.ts';
+import { problem, withNames } from './problem.ts';
 
-/** Expands stars and turns :copyfrom into one statement, and has the engine judge what came of it. */
+/** Expands stars, sends lists of rows as lists, and has the engine judge what came of it. */
 export async function rewriteAccepted(
   accepted: Accepted[],
   database: CompileDatabase,
   report: Report,
 ): Promise<void> {
   const changed: Accepted[] = [];
+  const refuse = (item: Accepted, code: string, message: string, hint: string, at?: number) => {
+    accepted.splice(accepted.indexOf(item), 1);
+    report(problem(item.query, code, `${item.query.source.name} ${message}`, hint, at));
+  };
   for (const item of [...accepted]) {
     const { query, description, tree } = item;
+    const { params } = description;
+    const expanded = query.work ? undefined : expandStars(query, description, tree);
+    const stars = edited(query.text, expanded?.edits ?? []);
     if (query.source.command === 'copyfrom') {
-      const bulk = bulkInsert(query, description.params, database.catalog);
-      if ('problem' in bulk)
-        report(
-          problem(
-            query,
-            'HF050',
-            `${query.source.name} cannot be :copyfrom: ${bulk.problem}`,
-            'write INSERT INTO t (a, b) VALUES (@a, @b)',
-          ),
+      // What is wrong is said of the statement as it was written.
+      const written = bulkInsert(query.text, params, database.catalog);
+      const bulk = 'problem' in written ? written : bulkInsert(stars, params, database.catalog);
+      if ('problem' in bulk) {
+        const what = withNames(query, bulk.problem);
+        refuse(
+          item,
+          'HF050',
+          `cannot be :copyfrom: ${what}`,
+          'write INSERT INTO t (a, b) VALUES (@a, @b)',
+          query.toSource(bulk.at),
         );
-      else {
-        item.text = bulk.text;
-        changed.push(item);
+        continue;
       }
+      item.text = bulk.text;
+    } else if (expanded && query.parts) {
+      refuse(item, 'HF061', 'has optional parts and a *', 'list the columns by name', placeOfStar(item));
       continue;
-    }
-    if (query.work) continue;
-    const expanded = expandStars(query, description, tree);
-    if (!expanded) continue;
-    if (query.parts) {
-      accepted.splice(accepted.indexOf(item), 1);
-      report(
-        problem(
-          query,
-          'HF061',
-          `${query.source.name} has optional parts and a *`,
-          'list the columns by name',
-        ),
-      );
-      continue;
-    }
-    item.text = expanded.text;
-    item.embeds = expanded.embeds;
-    changed.push(item);
+    } else
+      item.text = edited(query.text, [
+        ...(expanded?.edits ?? []),
+        ...spreadRows(query, params, database.catalog),
+      ]);
+    item.embeds = expanded?.embeds ?? item.embeds;
+    if (item.text !== query.text) changed.push(item);
   }
   const again = await describeTexts(
     changed.map((item) => item.text),
@@ -60,18 +58,19 @@ export async function rewriteAccepted(
     const after = again[i]!;
     const names = (description: WireDescription) =>
       JSON.stringify(description.columns.map((c) => [c.name, c.typeOid]));
-    if (after instanceof DatabaseError || names(after) !== names(item.description)) {
-      accepted.splice(accepted.indexOf(item), 1);
-      const what = item.query.source.command === 'copyfrom' ? 'be inserted in bulk' : 'have its * expanded';
-      const why = after instanceof DatabaseError ? `: ${after.message}` : '';
-      report(
-        problem(
-          item.query,
-          'HF035',
-          `${item.query.source.name} could not ${what}${why}`,
-          'list the columns by name',
-        ),
-      );
-    }
+    const refused = after instanceof DatabaseError;
+    if (!refused && names(after) === names(item.description)) continue;
+    const star = placeOfStar(item);
+    const many = item.query.source.command === 'copyfrom' || item.query.spreads.length > 0;
+    const what = many ? 'be sent with a list of rows' : 'have its * expanded';
+    const why = refused ? `: ${after.message}` : '';
+    const hint =
+      star === undefined ? 'write it for one row, and call it by :batch' : 'list the columns by name';
+    refuse(item, 'HF035', `could not ${what}${why}`, hint, star);
   }
+}
+
+function placeOfStar({ query }: Accepted): number | undefined {
+  const [star] = findStars(query);
+  return star && query.toSource(star.from);
 }

@@ -6,6 +6,7 @@ import { shapeCode, shapeTs } from '../types/json-types.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
+import { grouped } from './params.ts';
 import { emitWorkQuery } from './work-query.ts';
 
 /** The runtime's function for a query, and what it is wrapped in. */
@@ -88,11 +89,16 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
   const orders = query.engineQuery.parts?.filter((part) => typeof part === 'object' && 'order' in part) ?? [];
   if (params.length === 0 && orders.length === 0) paramsType = imports.type(runtime, 'NoParams');
   else {
-    const fields = params.map((param) =>
-      param.optional
-        ? `  readonly ${propertyName(param.field)}?: ${nullableTs(param)} | undefined;\n`
-        : `  readonly ${propertyName(param.field)}: ${nullableTs(param)};\n`,
-    );
+    const fields = grouped(params).flatMap(({ owner, list, items }) => {
+      const lines = items.map(({ field, param }) =>
+        param.optional
+          ? `readonly ${propertyName(field)}?: ${nullableTs(param)} | undefined;\n`
+          : `readonly ${propertyName(field)}: ${nullableTs(param)};\n`,
+      );
+      if (owner === undefined) return lines.map((line) => `  ${line}`);
+      const inner = lines.map((line) => `    ${line}`).join('');
+      return `  readonly ${propertyName(owner)}: ${list ? 'readonly ' : ''}{\n${inner}  }${list ? '[]' : ''};\n`;
+    });
     const keys = orders.flatMap((part) => Object.keys(part.choices)).map(stringLiteral);
     if (keys.length > 0)
       fields.push(

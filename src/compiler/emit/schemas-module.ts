@@ -1,8 +1,9 @@
-import type { AnalyzedParam, AnalyzedQuery } from '../analyzed.ts';
+import type { AnalyzedQuery } from '../analyzed.ts';
 import { camelCase, propertyName } from '../names.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
 import { stringLiteral } from './layout.ts';
 import { header, sharedTypes } from './module.ts';
+import { grouped } from './params.ts';
 
 /** Writes zod schemas of the parameters and rows of a module, for those who import them. */
 export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[]): string {
@@ -16,14 +17,10 @@ export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[
   for (const shared of ordered(sharedTypes(queries))) body.push(sharedSchema(shared));
   for (const query of queries) {
     const name = camelCase(query.source.name);
-    const field = (item: { field: string; use: TypeUse; nullable: boolean }, indent: string) =>
+    const field = (item: { field: string; use: TypeUse; nullable: boolean }, indent: string): string =>
       `${indent}${propertyName(item.field)}: ${zod(item.use)}${item.nullable ? '.nullable()' : ''}`;
     if (query.params.length > 0)
-      body.push(
-        `export const ${name}Params = z.object({\n${query.params
-          .map((param: AnalyzedParam) => `${field(param, '  ')}${param.optional ? '.optional()' : ''},\n`)
-          .join('')}});\n`,
-      );
+      body.push(`export const ${name}Params = z.object({\n${paramsSchema(query, field)}});\n`);
     if (query.columns.length > 0)
       body.push(`export const ${name}Row = z.object({\n${rowSchema(query, field)}});\n`);
   }
@@ -33,10 +30,24 @@ export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[
   return `${header(path)}import { z } from 'zod';\n${more.join('')}\n${body.join('\n')}`;
 }
 
-function rowSchema(
-  query: AnalyzedQuery,
-  field: (item: AnalyzedQuery['columns'][number], indent: string) => string,
-): string {
+type FieldSchema = (item: { field: string; use: TypeUse; nullable: boolean }, indent: string) => string;
+
+function paramsSchema(query: AnalyzedQuery, schema: FieldSchema): string {
+  return grouped(query.params)
+    .map(({ owner, list, items }) => {
+      const pad = owner === undefined ? '  ' : list ? '      ' : '    ';
+      const lines = items.map(
+        ({ field, param }) => `${schema({ ...param, field }, pad)}${param.optional ? '.optional()' : ''},\n`,
+      );
+      if (owner === undefined) return lines.join('');
+      return list
+        ? `  ${propertyName(owner)}: z.array(\n    z.object({\n${lines.join('')}    }),\n  ),\n`
+        : `  ${propertyName(owner)}: z.object({\n${lines.join('')}  }),\n`;
+    })
+    .join('');
+}
+
+function rowSchema(query: AnalyzedQuery, field: FieldSchema): string {
   const lines: string[] = [];
   for (let i = 0; i < query.columns.length; i++) {
     const embed = query.embeds.find((candidate) => candidate.from === i);

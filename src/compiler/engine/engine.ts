@@ -2,10 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { type DatabaseError, HoldfastError } from '../../base/index.ts';
 import { Hosts, openPgClient, parseUrl, withDatabase } from '../../database/index.ts';
-import { type Diagnostic, SourceError } from '../diagnostic.ts';
-import { tokenize } from '../source/lexer.ts';
-import { isCode, splitStatements } from '../source/query-file.ts';
 import type { SourceFile } from '../source/source-file.ts';
+import { applyFile, mayStay } from './apply-schema.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
 import { describeAll, type WireDescription } from './wire.ts';
@@ -46,35 +44,6 @@ async function connect(url: string, database?: string): Promise<pg.Client> {
   return (await hosts.open(openPgClient, (surplus) => void surplus.close())).client;
 }
 
-/** One statement at a time, so that each error has its place. CockroachDB wants DDL so anyway. */
-async function applySchema(client: pg.Client, files: readonly SourceFile[]): Promise<void> {
-  for (const file of files) {
-    for (const statement of splitStatements(tokenize(file.text))) {
-      const first = statement.findIndex(isCode);
-      if (first < 0) continue;
-      const at = statement[first]!.at;
-      try {
-        await client.query(
-          statement
-            .slice(first)
-            .map((token) => token.text)
-            .join(''),
-        );
-      } catch (cause) {
-        const error = cause as { code?: string; message: string; position?: string; hint?: string };
-        throw new SourceError({
-          severity: 'error',
-          code: error.code ?? 'HF020',
-          message: error.message,
-          hint: error.hint,
-          file,
-          at: at + (error.position === undefined ? 0 : Number(error.position) - 1),
-        } satisfies Diagnostic);
-      }
-    }
-  }
-}
-
 /** Session settings under which everything is described: the tree, and nothing that depends on the server's mood. */
 async function prepareSession(client: pg.Client, cockroach: boolean): Promise<void> {
   if (cockroach) return;
@@ -83,6 +52,12 @@ async function prepareSession(client: pg.Client, cockroach: boolean): Promise<vo
   );
   // The trees are for us, not for the server's log; only a superuser may say so.
   await client.query('SET log_min_messages = panic').catch(() => {});
+}
+
+/** Puts `public` in place of the default, `"$user", public`; another path is one that somebody has chosen. */
+async function usePublic(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ search_path: string }>('SHOW search_path');
+  if (rows[0]?.search_path.includes('$user')) await client.query('SET search_path = public');
 }
 
 class ServerEngine implements Engine {
@@ -142,11 +117,8 @@ class ServerEngine implements Engine {
       }
       this.#created.push(name);
     }
+    if (schema.length > 0) await this.#apply(name, schema);
     const first = await this.#connect(name);
-    if (schema.length > 0) {
-      await first.query('CREATE SCHEMA IF NOT EXISTS holdfast');
-      await applySchema(first, schema);
-    }
     const catalog = await readCatalog(first, this.cockroach, this.serverVersion);
     await prepareSession(first, this.cockroach);
     const clients = [first];
@@ -172,10 +144,30 @@ class ServerEngine implements Engine {
     return { catalog, engine: this, describe, query };
   }
 
+  /** What a file sets holds for nothing else, be it a file or a query: its connection is closed behind it. */
+  async #apply(database: string | undefined, schema: readonly SourceFile[]): Promise<void> {
+    let client: pg.Client | undefined;
+    const close = async () => {
+      if (client) this.#clients.splice(this.#clients.indexOf(client), 1);
+      await client?.end();
+      client = undefined;
+    };
+    try {
+      for (const [i, file] of schema.entries()) {
+        client ??= await this.#connect(database);
+        if (i === 0) await client.query('CREATE SCHEMA IF NOT EXISTS holdfast');
+        await applyFile(client, file);
+        if (mayStay(file)) await close();
+      }
+    } finally {
+      await close();
+    }
+  }
+
   async #connect(database: string | undefined): Promise<pg.Client> {
     const client = await connect(this.#url, database);
     // A user called like a schema would have unqualified names land there.
-    if (database !== undefined) await client.query('SET search_path = public');
+    if (database !== undefined) await usePublic(client);
     this.#clients.push(client);
     return client;
   }

@@ -6,6 +6,7 @@ import type { CompileDatabase } from '../engine/engine.ts';
 import { indexPlan } from '../plan.ts';
 import { fullScan } from './access.ts';
 import { castOfIndexed } from './cast.ts';
+import { madeUpName } from './column-names.ts';
 import type { Finding, Lint } from './lint.ts';
 import { sharedLock, unorderedLocks } from './locks.ts';
 import { limitWithoutOrder, partialOrder } from './order.ts';
@@ -23,6 +24,7 @@ export const lints: readonly Lint[] = [
   castOfIndexed,
   fullScan,
   sequentialKey,
+  madeUpName,
 ];
 
 /** The first statement of a text; undefined for syntax that is another engine's own. */

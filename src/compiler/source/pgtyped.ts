@@ -3,6 +3,7 @@ import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
 import {
   type DeclaredParameter,
   isCode,
+  isSqlc,
   type SourceQuery,
   splitStatements,
   trimSpace,
@@ -12,9 +13,9 @@ import type { SourceFile } from './source-file.ts';
 const nameTag = /@name\s+([A-Za-z_]\w*)/;
 const paramTag = /@param\s+(\w+)\s*->\s*(\(\s*\([^)]*\)\s*\.\.\.\s*\)|\([^)]*\))/g;
 
-/** Whether a file is pgtyped's: its block comments name queries with `@name`. */
+/** Whether a file is pgtyped's: its block comments name queries with `@name`, and nothing is named as in sqlc. */
 export function isPgtyped(text: string): boolean {
-  return /\/\*[^*]*@name\s/.test(text);
+  return /\/\*[^*]*@name\s/.test(text) && !isSqlc(text);
 }
 
 /** `(...)`, `(a, b)` or `((a, b!)...)`. */
@@ -66,7 +67,7 @@ export function readPgtyped(file: SourceFile, report: (diagnostic: Diagnostic) =
       file,
       name,
       nameAt: comment.at + comment.text.indexOf('@name'),
-      command: parameters.some((parameter) => parameter.shape === 'rows') ? 'copyfrom' : 'auto',
+      command: 'auto',
       doc: comment.text
         .slice(2, -2)
         .split('\n')

@@ -79,6 +79,8 @@ export interface Note {
 /** Annotation keys that are not documentation. */
 const noteKeys = ['lint:ignore', 'order', 'optional', 'end'];
 const noteLine = new RegExp(`^(${noteKeys.join('|')})(?:(?::|\\s)\\s*(.*))?$`);
+/** What other tools call a command of these. */
+const otherNames: ReadonlyMap<string, Command> = new Map([['execresult', 'execrows']]);
 const nameLine = /^\s*name:\s*(\S+)(?:\s+:(\S+)((?:\s+\w+=\S+)*))?\s*$/;
 
 /** The comment's lines without its marks, each with its offset. */
@@ -107,13 +109,19 @@ function annotation(file: SourceFile, token: Token) {
         `${name} cannot be a function's name`,
         'use letters, digits and underscores, a letter first',
       );
-    if (!commands.includes(command as Command))
+    const known = commands.find((each) => each === command) ?? otherNames.get(command ?? '');
+    if (command === 'execlastid')
+      throw fail(
+        'neither PostgreSQL nor CockroachDB has a last id',
+        `write -- name: ${name} :one and RETURNING with the name of the key`,
+      );
+    if (!known)
       throw fail(
         command === undefined ? `${name} does not say what comes back` : `:${command} is not known`,
         `write -- name: ${name} :many (or ${commands.map((c) => `:${c}`).join(', ')})`,
       );
     const pairs = [...settings.matchAll(/(\w+)=(\S+)/g)].map(([, key, value]) => [key!, value!] as const);
-    return { name: name!, command: command as Command, settings: new Map(pairs), at };
+    return { name: name!, command: known, settings: new Map(pairs), at };
   }
   return undefined;
 }
@@ -158,8 +166,30 @@ function withTrailingNotes(statements: Token[][]): Token[][] {
   return statements;
 }
 
-/** Reads a file of `-- name: X :many` queries. Problems are reported, never thrown. */
-export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => void): SourceQuery[] {
+/** Whether a file names queries as sqlc does, with what comes back: `-- name: X :many`. */
+export function isSqlc(text: string): boolean {
+  return /^[ \t]*(?:--|\/\*)\s*name:\s*\S+\s+:\w/m.test(text);
+}
+
+/** Whether a statement of a schema file is a query, named above it, which is not part of the schema. */
+export function isNamed(statement: readonly Token[]): boolean {
+  const head = statement.slice(0, statement.findIndex(isCode));
+  return head.some(
+    (token) =>
+      token.kind === 'comment' &&
+      commentLines(token).some(({ text }) => nameLine.exec(text)?.[2] !== undefined),
+  );
+}
+
+/**
+ * Reads a file of `-- name: X :many` queries. Problems are reported, never thrown. In a file that is part of the schema
+ * too, statements without a name are the schema's.
+ */
+export function readSqlc(
+  file: SourceFile,
+  report: (diagnostic: Diagnostic) => void,
+  inSchema = false,
+): SourceQuery[] {
   const queries: SourceQuery[] = [];
   let tokens: Token[];
   try {
@@ -171,6 +201,7 @@ export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => v
     tokens = error.tokens.slice(0, error.tokens.findLastIndex((token) => token.text === ';') + 1);
   }
   for (const statement of withTrailingNotes(splitStatements(tokens))) {
+    if (inSchema && !isNamed(statement)) continue;
     const firstCode = statement.findIndex(isCode);
     const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
     try {
@@ -197,7 +228,7 @@ export function readSqlc(file: SourceFile, report: (diagnostic: Diagnostic) => v
           severity: 'error',
           code: 'HF004',
           message: 'this statement has no name',
-          hint: 'put -- name: GetSomething :one above it',
+          hint: 'put -- name: GetSomething :one above it, or name this file in "schema" if it is a part of that',
           file,
           at: statement[firstCode]!.at,
         });

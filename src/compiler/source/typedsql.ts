@@ -4,6 +4,7 @@ import { tokenize, UnterminatedTokenError } from './lexer.ts';
 import {
   type DeclaredParameter,
   isCode,
+  isSqlc,
   type SourceQuery,
   splitStatements,
   trimSpace,
@@ -14,7 +15,7 @@ const paramLine = /^--\s*@param\s*(?:\{\s*\w+\s*\})?\s*\$(\d+)\s*(?::\s*([A-Za-z
 
 /** Whether a file is TypedSQL's: it describes its parameters, and nothing in it is named. */
 export function isTypedSql(text: string): boolean {
-  return /^--\s*@(param\s*(\{|\$)|description\b)/m.test(text) && !/^\s*--\s*name:/m.test(text);
+  return /^--\s*@(param\s*(\{|\$)|description\b)/m.test(text) && !isSqlc(text);
 }
 
 /** Reads a TypedSQL file as it is: one query, called after the file. Types come from the engine all the same. */

@@ -94,8 +94,9 @@ export class JsonTypes {
       const fields: [string, Shape][] = [];
       for (let i = 0; i < args.length; i += 2) {
         const key = constText(unwrap(args[i]!));
-        if (key === undefined) return undefined;
-        fields.push([key, this.#value(at(args[i + 1]!))]);
+        const value = args[i + 1];
+        if (key === undefined || value === undefined) return undefined;
+        fields.push([key, this.#value(at(value))]);
       }
       return { kind: 'object', fields };
     }

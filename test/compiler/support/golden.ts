@@ -119,7 +119,10 @@ export async function actualOf(
 function filesOf({ config, schema, queries, modules }: GoldenCase): TargetFiles {
   const base = { queries: 'queries.sql', schema: 'schema.sql', out: 'expected' };
   const runtime = '../../../../../src/query/index.ts';
-  const [target] = parseConfig(JSON.stringify({ compile: [{ ...base, runtime, ...config }] }), 'config.json');
+  const [target] = parseConfig(
+    JSON.stringify({ compile: [{ ...base, runtime, ...config }] }, null, 1),
+    'config.json',
+  );
   return {
     target: target!,
     paths: target!,

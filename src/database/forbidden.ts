@@ -1,6 +1,6 @@
 import { MisuseError, sqlWords } from '../base/index.ts';
-import { refuseCopyStreams } from '../database/index.ts';
 import { byText } from '../query/by-text.ts';
+import { refuseCopyStreams } from './copy-streams.ts';
 
 const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'PREPARE']);
 const SAVEPOINT = new Set(['SAVEPOINT', 'RELEASE']);
@@ -50,6 +50,35 @@ const aloneComplaint = byText((text) => {
   const instead = stays ? 'use db.transact with SET LOCAL, or ALTER ROLE ... SET' : 'use db.transact';
   return `${word} on its own would stay with a connection that others use next: ${instead}`;
 });
+
+const TEMPORARY =
+  /^CREATE (?:OR REPLACE )?(?:(?:LOCAL|GLOBAL) )?TEMP(?:ORARY)?\b|\bINTO (?:(?:LOCAL|GLOBAL) )?TEMP(?:ORARY)?\b/;
+const SESSION_LOCK = /^PG_(?:TRY_)?ADVISORY_LOCK(?:_SHARED)?$/;
+
+/**
+ * What a statement is refused with wherever it runs, alone and in a transaction; or would leave on a connection that
+ * is reset before anybody could use it. Undefined for all others.
+ */
+export function neverRuns(text: string): string | undefined {
+  try {
+    refuseCopyStreams(text);
+    if (aloneComplaint(text) !== undefined) refuseForbidden(text, true);
+  } catch (error) {
+    if (error instanceof MisuseError) return error.message;
+    throw error;
+  }
+  const words = [...sqlWords(text)];
+  const lock = words.find((word, i) => SESSION_LOCK.test(word) && words[i + 1] === '(');
+  if (lock !== undefined)
+    return `${lock.toLowerCase()} would outlive the transaction, on a connection that others use next: use ${lock.toLowerCase().replace('lock', 'xact_lock')}`;
+  const all = words.join(' ');
+  if (
+    (TEMPORARY.test(all) || (words[0] === 'CREATE' && words.includes('PG_TEMP'))) &&
+    !/\bON COMMIT DROP\b/.test(all)
+  )
+    return 'a temporary table would outlive the transaction, on a connection that others use next: use WITH ... AS, or ON COMMIT DROP';
+  return undefined;
+}
 
 function firstWords(text: string): string[] {
   const words: string[] = [];
