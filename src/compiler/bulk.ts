@@ -1,7 +1,6 @@
 import type { Catalog, CatalogType } from './engine/catalog.ts';
 import { sqlIdentifier } from './source/keywords.ts';
 import { tokenize } from './source/lexer.ts';
-import type { EngineQuery } from './source/parameters.ts';
 import { isCode } from './source/query-file.ts';
 
 /**
@@ -10,12 +9,12 @@ import { isCode } from './source/query-file.ts';
  * Gives the text, or what is wrong with the statement.
  */
 export function bulkInsert(
-  query: EngineQuery,
+  statement: string,
   params: readonly number[],
   catalog: Catalog,
 ): { text: string } | { problem: string } {
   if (params.length === 0) return { problem: 'it has no parameters' };
-  const tokens = tokenize(query.text);
+  const tokens = tokenize(statement);
   const code = tokens.filter(isCode);
   let depth = 0;
   const start = code.findIndex((token) => {
@@ -43,8 +42,8 @@ export function bulkInsert(
     .join('');
   const arrays = types.map((type, i) => `$${i + 1}::${sqlTypeName(type!)}[]`).join(', ');
   const names = types.map((_, i) => `c${i + 1}`).join(', ');
-  const before = query.text.slice(0, code[start]!.at);
-  const after = query.text.slice(code[end]!.at + 1);
+  const before = statement.slice(0, code[start]!.at);
+  const after = statement.slice(code[end]!.at + 1);
   return { text: `${before}SELECT ${values.trim()}\nFROM unnest(${arrays}) AS r (${names})${after}` };
 }
 

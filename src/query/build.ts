@@ -1,5 +1,6 @@
 import { HoldfastError, MisuseError, valueNamed } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
+import { isJson } from './codec.ts';
 import type { QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
 import { derive, promised } from './remembered.ts';
@@ -42,7 +43,7 @@ export function encodeParam(
 ): string | null {
   const [field, codec, nullable] = definition.params[index]!;
   const value = valueNamed(params, field);
-  if (value === null || value === undefined) {
+  if (value === undefined || (value === null && (nullable || !isJson(codec)))) {
     if (nullable) return null;
     throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${definition.name}: parameter ${field} is missing`);
   }

@@ -1,8 +1,14 @@
 import type { Codec } from './codec.ts';
-import { parseInterval } from './interval.ts';
+import { infinityOf, parseInterval } from './interval.ts';
+import { parseTime, timeText } from './time-text.ts';
 
-/** A type that travels as the server's own text. */
-export const textual = (type: string): Codec<string> => ({ type, decode: (value) => value, encode: String });
+/** A type that travels as the server's own text; `delimiter` is what stands in arrays of it, if not a comma. */
+export const textual = (type: string, delimiter = ','): Codec<string> => ({
+  type,
+  delimiter,
+  decode: (value) => value,
+  encode: String,
+});
 
 export const text = textual('text');
 export const uuid = textual('uuid');
@@ -38,16 +44,11 @@ export const bool: Codec<boolean> = {
   decode: (value) => value === 't' || value === 'true',
   encode: (value) => (value ? 't' : 'f'),
 };
-/** TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Throws for `infinity` and BC. */
-export const timestamptz: Codec<Date> = {
-  type: 'timestamptz',
-  decode: (value) => {
-    const date = new Date(value.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
-    if (Number.isNaN(date.getTime())) throw new RangeError(`${value} is not a time that a Date holds`);
-    return date;
-  },
-  encode: (value) => value.toISOString(),
-};
+/**
+ * TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Infinity is the first or last moment that a Date
+ * holds, both ways. Throws for years beyond 275760.
+ */
+export const timestamptz: Codec<Date> = { type: 'timestamptz', decode: parseTime, encode: timeText };
 /** TIMESTAMPTZ as the server's text, every digit kept. */
 export const timestamptzText = textual('timestamptz');
 export const bytea: Codec<Uint8Array> = {
@@ -55,6 +56,8 @@ export const bytea: Codec<Uint8Array> = {
   decode: (value) => new Uint8Array(Buffer.from(value.slice(2), 'hex')),
   encode: (value) => `\\x${Buffer.from(value).toString('hex')}`,
 };
+/** What a JSON parameter takes. JavaScript's null is JSON's, but SQL's NULL where the parameter may be NULL. */
+export type JsonValue = string | number | boolean | object | null;
 export const jsonb: Codec<unknown> = {
   type: 'jsonb',
   decode: (value) => JSON.parse(value) as unknown,
@@ -64,7 +67,10 @@ export const jsonb: Codec<unknown> = {
     return json;
   },
 };
-/** INTERVAL in its three parts, which do not convert into each other. */
+/**
+ * INTERVAL in its three parts, which do not convert into each other. Infinity (from PostgreSQL 17) has the greatest
+ * values of all three that the server holds, minus infinity the least.
+ */
 export interface Interval {
   readonly months: number;
   readonly days: number;
@@ -73,8 +79,9 @@ export interface Interval {
 export const interval: Codec<Interval> = {
   type: 'interval',
   decode: parseInterval,
-  encode: ({ months, days, microseconds }) =>
-    `${safeInteger(months)} months ${safeInteger(days)} days ${BigInt(microseconds)} microseconds`,
+  encode: (value) =>
+    infinityOf(value) ??
+    `${safeInteger(value.months)} months ${safeInteger(value.days)} days ${BigInt(value.microseconds)} microseconds`,
 };
 
 /** An enum as a union of its labels. A label that is not among them is refused, both ways. */

@@ -1,27 +1,44 @@
 import { valueNamed } from '../base/index.ts';
-import type { Codec } from './codec.ts';
+import { type Codec, isJson } from './codec.ts';
 import { arrayText, parseArrayText, parseNestedText, parseRowText, rowText } from './composite-text.ts';
 
 /** An array of another codec's values. A NULL element is refused: it was proved, or promised, that there is none. */
 export function arrayOf<T>(element: Codec<T>): Codec<readonly T[]> {
   const type = `${element.type}[]`;
+  const { delimiter = ',' } = element;
+  const refusal = () => new RangeError(`a NULL in ${type} that was to hold none`);
   return {
     type,
+    delimiter,
     decode: (value) =>
-      parseArrayText(value).map((item) => {
-        if (item === null) throw new RangeError(`a NULL in ${type} that was to hold none`);
+      parseArrayText(value, delimiter).map((item) => {
+        if (item === null) throw refusal();
         return element.decode(item);
       }),
-    encode: (values) => arrayText(values.map((value) => element.encode(value))),
+    encode: (values) => {
+      // Array.from: a hole of a sparse array is a missing value, too.
+      const items = Array.from(values, (value) => {
+        if (value === undefined || (value === null && !isJson(element))) throw refusal();
+        return element.encode(value);
+      });
+      return arrayText(items, delimiter);
+    },
   };
 }
 
 /** An array whose elements may be NULL. */
 export function nullableArrayOf<T>(element: Codec<T>): Codec<readonly (T | null)[]> {
+  const { delimiter = ',' } = element;
   return {
     type: `${element.type}[]`,
-    decode: (value) => parseArrayText(value).map((item) => (item === null ? null : element.decode(item))),
-    encode: (values) => arrayText(values.map((value) => (value === null ? null : element.encode(value)))),
+    delimiter,
+    decode: (value) =>
+      parseArrayText(value, delimiter).map((item) => (item === null ? null : element.decode(item))),
+    encode: (values) =>
+      arrayText(
+        Array.from(values, (value) => (value === null || value === undefined ? null : element.encode(value))),
+        delimiter,
+      ),
   };
 }
 
@@ -30,10 +47,12 @@ export function nullableArrayOf<T>(element: Codec<T>): Codec<readonly (T | null)
  * long as each other, or the server refuses them.
  */
 export function nestedArrayOf<T>(inner: Codec<T>): Codec<readonly T[]> {
+  const { delimiter = ',' } = inner;
   return {
     type: inner.type,
-    decode: (value) => parseNestedText(value).map((item) => inner.decode(item)),
-    encode: (values) => `{${values.map((value) => inner.encode(value)).join(',')}}`,
+    delimiter,
+    decode: (value) => parseNestedText(value, delimiter).map((item) => inner.decode(item)),
+    encode: (values) => `{${values.map((value) => inner.encode(value)).join(delimiter)}}`,
   };
 }
 
@@ -44,26 +63,31 @@ interface FieldCodec {
   encode(value: never): string;
 }
 
-/** A composite type as an object of its fields, each of which may be null. */
+/** A composite type as an object of its fields, in its order. Each may be null unless it says otherwise. */
 export function compositeOf<T extends object>(
   type: string,
-  fields: readonly (readonly [name: keyof T & string, codec: FieldCodec])[],
+  fields: readonly (readonly [name: keyof T & string, codec: FieldCodec, notNull?: 'notnull'])[],
 ): Codec<T> {
+  const missing = (name: string) => new RangeError(`${type}.${name} is NULL, which it was never to be`);
   return {
     type,
     decode: (value) => {
       const items = parseRowText(value);
-      const entries = fields.map(([name, codec], i) => {
+      if (items.length < fields.length)
+        throw new RangeError(`a ${type} of ${items.length} fields, not of ${fields.length}`);
+      const entries = fields.map(([name, codec, notNull], i) => {
         const item = items[i] ?? null;
+        if (item === null && notNull) throw missing(name);
         return [name, item === null ? null : codec.decode(item)];
       });
       return Object.fromEntries(entries) as T;
     },
     encode: (value) =>
       rowText(
-        fields.map(([name, codec]) => {
-          const item = valueNamed(value as Readonly<Record<string, unknown>>, name);
-          return item === null || item === undefined ? null : codec.encode(item as never);
+        fields.map(([name, codec, notNull]) => {
+          const item = valueNamed(value as Readonly<Record<string, unknown>>, name) ?? null;
+          if (item === null && notNull) throw missing(name);
+          return item === null ? null : codec.encode(item as never);
         }),
       ),
   };

@@ -2,7 +2,7 @@ import type { Codec } from './codec.ts';
 import type { DynamicPart } from './dynamic.ts';
 
 /** The half of a codec that a parameter needs. */
-export type Encoder = Pick<Codec<never>, 'type' | 'encode'>;
+export type Encoder = Pick<Codec<never>, 'type' | 'delimiter' | 'encode'>;
 /** A parameter: field name of the parameter object, its codec, whether null is allowed. */
 export type ParamSpec = readonly [field: string, codec: Encoder, nullable?: 'null'];
 /** A column: field name of the row object, its codec, whether it can be null. */

@@ -13,7 +13,10 @@ export interface InsertRows<P, Result> {
 
 function columnsOf<P>(definition: QueryDefinition, rows: readonly P[]): string[] {
   return definition.params.map((_, i) =>
-    arrayText(rows.map((row) => encodeParam(definition, i, row as Readonly<Record<string, unknown>>))),
+    arrayText(
+      rows.map((row) => encodeParam(definition, i, row as Readonly<Record<string, unknown>>)),
+      definition.params[i]![1].delimiter ?? ',',
+    ),
   );
 }
 

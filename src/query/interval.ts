@@ -2,8 +2,29 @@ const unitMonths: Readonly<Record<string, number>> = { year: 12, mon: 1, month: 
 const part = /([+-]?\d+)\s*(years?|mons?|months?|days?)/g;
 const clock = /([+-])?(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?/;
 
+interface Parts {
+  readonly months: number;
+  readonly days: number;
+  readonly microseconds: bigint;
+}
+
+/** As the server holds them. */
+const infinities: ReadonlyMap<string, Parts> = new Map([
+  ['infinity', { months: 2 ** 31 - 1, days: 2 ** 31 - 1, microseconds: 2n ** 63n - 1n }],
+  ['-infinity', { months: -(2 ** 31), days: -(2 ** 31), microseconds: -(2n ** 63n) }],
+]);
+
+/** The word for an infinite interval; undefined for any other. */
+export function infinityOf({ months, days, microseconds }: Parts): string | undefined {
+  for (const [word, parts] of infinities)
+    if (parts.months === months && parts.days === days && parts.microseconds === microseconds) return word;
+  return undefined;
+}
+
 /** Reads the `postgres` interval style, as in `1 year 2 mons -3 days +04:05:06.789`. */
-export function parseInterval(value: string): { months: number; days: number; microseconds: bigint } {
+export function parseInterval(value: string): Parts {
+  const infinite = infinities.get(value);
+  if (infinite) return infinite;
   let months = 0;
   let days = 0;
   for (const [, amount, unit] of value.matchAll(part)) {

@@ -1,5 +1,6 @@
 import { valueNamed } from '../base/index.ts';
 import type { Codec } from './codec.ts';
+import { parseTime } from './time-text.ts';
 
 /** How a value inside a JSON document becomes a JavaScript value. Numbers come with the digits they had. */
 export interface JsonShape<T> {
@@ -39,10 +40,17 @@ export function jsonLabel<T extends string>(): JsonShape<T> {
   return jsonString as JsonShape<T>;
 }
 
-export const jsonNumber: JsonShape<number> = { fromJson: (value) => Number(digits(value)) };
+/** What JSON has no number for is there as a string. */
+const noNumber = new Set<unknown>(['NaN', 'Infinity', '-Infinity']);
+
+export const jsonNumber: JsonShape<number> = {
+  fromJson: (value) => Number(noNumber.has(value) ? value : digits(value)),
+};
 export const jsonBigint: JsonShape<bigint> = { fromJson: (value) => BigInt(digits(value)) };
 /** A number's digits as text: NUMERIC loses none. */
-export const jsonDigits: JsonShape<string> = { fromJson: digits };
+export const jsonDigits: JsonShape<string> = {
+  fromJson: (value) => (noNumber.has(value) ? text(value) : digits(value)),
+};
 export const jsonBoolean: JsonShape<boolean> = {
   fromJson: (value) => {
     if (typeof value === 'boolean') return value;
@@ -50,11 +58,7 @@ export const jsonBoolean: JsonShape<boolean> = {
   },
 };
 export const jsonDate: JsonShape<Date> = {
-  fromJson: (value) => {
-    const date = new Date(text(value));
-    if (Number.isNaN(date.getTime())) throw new RangeError(`${text(value)} is not a time that a Date holds`);
-    return date;
-  },
+  fromJson: (value) => parseTime(text(value)),
 };
 export const jsonAny: JsonShape<unknown> = { fromJson: plain };
 

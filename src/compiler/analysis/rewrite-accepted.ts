@@ -17,7 +17,8 @@ export async function rewriteAccepted(
   for (const item of [...accepted]) {
     const { query, description, tree } = item;
     if (query.source.command === 'copyfrom') {
-      const bulk = bulkInsert(query, description.params, database.catalog);
+      const returned = expandStars(query, description, tree);
+      const bulk = bulkInsert(returned?.text ?? query.text, description.params, database.catalog);
       if ('problem' in bulk)
         report(
           problem(
@@ -29,6 +30,7 @@ export async function rewriteAccepted(
         );
       else {
         item.text = bulk.text;
+        item.embeds = returned?.embeds ?? item.embeds;
         changed.push(item);
       }
       continue;

@@ -7,6 +7,7 @@ import { isCode, splitStatements } from '../source/query-file.ts';
 import type { SourceFile } from '../source/source-file.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
+import { readMaterialized } from './materialized.ts';
 import { describeAll, type WireDescription } from './wire.ts';
 
 /** A server to compile against. Databases of its own making are dropped when it is closed. */
@@ -141,8 +142,9 @@ class ServerEngine implements Engine {
       await first.query('CREATE SCHEMA IF NOT EXISTS holdfast');
       await applySchema(first, schema);
     }
-    const catalog = await readCatalog(first, this.cockroach, this.serverVersion);
+    const names = await readCatalog(first, this.cockroach, this.serverVersion);
     await prepareSession(first, this.cockroach);
+    const catalog = { ...names, materialized: await readMaterialized(first, names) };
     const clients = [first];
     const describe = async (texts: readonly string[]) => {
       // A few connections, each with its share in one pipeline; small lots are not worth a second one.

@@ -10,6 +10,7 @@ import type { Finding, Lint } from './lint.ts';
 import { sharedLock, unorderedLocks } from './locks.ts';
 import { limitWithoutOrder, partialOrder } from './order.ts';
 import { child, children, type RawNode } from './raw-tree.ts';
+import { notInSubquery, unlimitedClaim } from './retrieval.ts';
 import { clockInLease, sequentialKey, writeWithoutWhere } from './writes.ts';
 
 /** Every rule, in order of code. docs/compiler.md describes them. */
@@ -23,6 +24,8 @@ export const lints: readonly Lint[] = [
   castOfIndexed,
   fullScan,
   sequentialKey,
+  notInSubquery,
+  unlimitedClaim,
 ];
 
 /** The first statement of a text; undefined for syntax that is another engine's own. */

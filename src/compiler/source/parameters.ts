@@ -3,7 +3,7 @@ import { SourceError } from '../diagnostic.ts';
 import type { WorkPart } from '../work-query.ts';
 import type { Token } from './lexer.ts';
 import { PartRecorder } from './optional-parts.ts';
-import { isCode, type SourceQuery } from './query-file.ts';
+import { type DeclaredParameter, isCode, type SourceQuery } from './query-file.ts';
 import { Rewriter } from './rewriter.ts';
 
 /** A parameter as the file writes it. Its type comes from the engine later. */
@@ -137,6 +137,17 @@ export function rewrite(query: SourceQuery): EngineQuery {
     return params.length;
   };
 
+  // Of two rows with a field of one name, each has its own: src_id and dst_id.
+  const fieldName = (row: DeclaredParameter, field: string): string => {
+    const name = field.replace(/!$/, '');
+    const isShared = query.declared.some(
+      (other) =>
+        other.name !== row.name &&
+        (other.fields?.some((its) => its.replace(/!$/, '') === name) ?? other.name === name),
+    );
+    return isShared ? `${row.name}_${name}` : name;
+  };
+
   const place = (number: number, at: number) => {
     recorder.parameter(out.text.length, number);
     out.add(`$${number}`, at);
@@ -180,7 +191,7 @@ export function rewrite(query: SourceQuery): EngineQuery {
         out.add('(', token.at);
         for (const [k, field] of said.fields.entries()) {
           if (k > 0) out.add(', ', token.at);
-          place(named(field.replace(/!$/, ''), false, token.at, field.endsWith('!')), token.at);
+          place(named(fieldName(said, field), false, token.at, field.endsWith('!')), token.at);
         }
         out.add(')', token.at);
       } else {
