@@ -32,3 +32,11 @@ export function propertyName(name: string): string {
   if (name === '__proto__') return `['${name}']`;
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? name : `'${name.replace(/[\\']/g, '\\$&')}'`;
 }
+
+/** The name, or the first of `name2`, `name3` and so on, that is not among those that are used; it is from now on. */
+export function free(wanted: string, used: Set<string>): string {
+  let name = wanted;
+  for (let n = 2; used.has(name); n++) name = `${wanted}${n}`;
+  used.add(name);
+  return name;
+}

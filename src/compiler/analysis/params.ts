@@ -6,7 +6,7 @@ import type { Catalog } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
-import { camelCase } from '../names.ts';
+import { camelCase, free } from '../names.ts';
 import {
   acceptsNull,
   acceptsNullElements,
@@ -41,10 +41,8 @@ export function analyzeParams(
       (found) => found ?? [],
     )[0];
     let field = camelCase(source?.name ?? use?.clause ?? column?.column.name ?? `param${i + 1}`);
-    if (source?.name === undefined) {
-      const base = field;
-      for (let n = 2; fields.has(field); n++) field = `${base}${n}`;
-    } else if (fields.has(field))
+    if (source?.name === undefined) field = free(field, fields);
+    else if (fields.has(field))
       throw new SourceError(
         problem(
           query,

@@ -51,7 +51,7 @@ function emitComposite(type: SharedType, imports: ModuleImports, runtime: string
   const lead = `export const ${type.codecName} = ${compositeOf}<${type.name}>(${stringLiteral(type.sqlName)}, `;
   return `/** ${doc} */
 export interface ${type.name} {
-${fields.map((field) => `  readonly ${propertyName(field.name)}: ${field.ts}${field.notNull ? '' : ' | null'};\n`).join('')}}
+${fields.map((field) => `  readonly ${propertyName(field.name)}: ${field.ts}${field.notNull || field.ts === 'unknown' ? '' : ' | null'};\n`).join('')}}
 
 ${lead}${arrayLiteral(entries, 0, `${lead})`, true)});
 `;

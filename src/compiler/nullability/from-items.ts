@@ -57,9 +57,12 @@ export function variable(proof: Proof, node: TreeNode, from: Scope): Verdict {
 
 export function column(proof: Proof, rte: TreeNode, attribute: number, scope: Scope, varno: number): Verdict {
   const f = rte.fields;
-  switch (numberOf(f['rtekind'])) {
+  const kind = numberOf(f['rtekind']);
+  if (attribute === 0 && [rteRelation, rteSubquery, rteValues, rteCte].includes(kind))
+    return no('a whole row');
+  switch (kind) {
     case rteRelation: {
-      if (attribute <= 0) return no(attribute === 0 ? 'a whole row' : 'a system column');
+      if (attribute < 0) return no('a system column');
       const table = proof.catalog.tables.get(numberOf(f['relid']));
       const column = table?.columns.find((candidate) => candidate.attribute === attribute);
       if (!table || !column)

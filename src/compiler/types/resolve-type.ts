@@ -1,6 +1,6 @@
 import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
-import { camelCase } from '../names.ts';
+import { camelCase, free } from '../names.ts';
 import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
 import type { Shape } from './json-types.ts';
 import { type SharedName, sharedNames } from './shared-names.ts';
@@ -255,10 +255,9 @@ export class TypeResolver {
       kind: 'composite',
       labels: [],
       fields: columns.map((column) => {
-        const field = [camelCase(column.name), column.name].find((free) => free !== '' && !names.has(free));
-        names.add(field ?? column.name);
+        const name = free(camelCase(column.name) || column.name, names);
         return {
-          name: field ?? column.name,
+          name,
           use: this.resolve(column.typeOid, column.typmod, undefined, column.dimensions),
           notNull: isRow && column.notNull,
         };

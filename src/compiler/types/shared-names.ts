@@ -1,5 +1,5 @@
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
-import { pascalCase } from '../names.ts';
+import { free, pascalCase } from '../names.ts';
 
 /** How an enum or a composite type is called in TypeScript. */
 export interface SharedName {
@@ -48,18 +48,13 @@ function makeNames(catalog: Catalog): Map<number, SharedName> {
       return i < 0 ? 0 : a.rank[i]! < b.rank[i]! ? -1 : 1;
     });
   const used = new Set(taken);
-  const free = (wanted: string): string => {
-    let name = wanted;
-    for (let n = 2; used.has(name); n++) name = `${wanted}${n}`;
-    used.add(name);
-    return name;
-  };
   const found = new Map<number, SharedName>();
   for (const { type } of order) {
     const several = sameName.get(type.name)!.length > 1 && type.schema !== 'public';
-    const name = free(pascalCase(several ? `${type.schema}_${type.name}` : type.name) || 'Unnamed');
+    const name = free(pascalCase(several ? `${type.schema}_${type.name}` : type.name) || 'Unnamed', used);
     const columns = catalog.tables.get(type.relation)?.columns ?? [];
-    const value = isTable(type) && columns.some(({ notNull }) => notNull) ? free(`${name}Value`) : undefined;
+    const value =
+      isTable(type) && columns.some(({ notNull }) => notNull) ? free(`${name}Value`, used) : undefined;
     found.set(type.oid, { name, value });
   }
   return found;
