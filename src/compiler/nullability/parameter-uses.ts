@@ -55,6 +55,10 @@ function bare(node: TreeNode | undefined): TreeNode | undefined {
   }
 }
 
+/** A parameter of the statement: PostgreSQL calls the columns of a subquery so, too, where they are compared. */
+const isParameter = (node: TreeNode | undefined): node is TreeNode =>
+  node?.type === 'PARAM' && numberOf(node.fields['paramkind']) === 0;
+
 /** Visible outputs of a query: what it selects, or returns. */
 const outputsOf = ({ fields: f }: TreeNode) =>
   nodesOf(numberOf(f['commandType']) === commandSelect ? f['targetList'] : f['returningList']).filter(
@@ -83,22 +87,19 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
     const node = bare(expression);
     if (!node) return;
     const { fields: f } = node;
+    if (isParameter(node)) use(node).assigned.push(target);
     switch (node.type) {
-      case 'PARAM':
-        use(node).assigned.push(target);
-        return;
       case 'CASEEXPR':
         for (const when of nodesOf(f['args']))
           if (isNode(when.fields['result'])) assign(when.fields['result'], target, levels);
         if (isNode(f['defresult'])) assign(f['defresult'], target, levels);
         return;
       case 'COALESCEEXPR':
-        for (const arg of nodesOf(f['args']).map(bare))
-          if (arg?.type === 'PARAM') use(arg).beside.push(target);
+        for (const arg of nodesOf(f['args']).map(bare)) if (isParameter(arg)) use(arg).beside.push(target);
         return;
       case 'FUNCEXPR': {
         const array = functionName(catalog, node) === 'unnest' ? bare(nodesOf(f['args'])[0]) : undefined;
-        if (array?.type === 'PARAM') use(array).elements.push(target);
+        if (isParameter(array)) use(array).elements.push(target);
         return;
       }
       case 'VAR':
@@ -166,8 +167,8 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
       [one, other],
       [other, one],
     ]) {
-      const column = a?.type === 'PARAM' ? tableColumn(b, levels) : undefined;
-      if (a && column) use(a).compared.push(column);
+      const column = isParameter(a) ? tableColumn(b, levels) : undefined;
+      if (isParameter(a) && column) use(a).compared.push(column);
     }
   };
 
@@ -188,7 +189,7 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
         ['offset', f['limitOffset']],
       ] as const) {
         const count = bare(isNode(value) ? value : undefined);
-        if (count?.type === 'PARAM') use(count).clause = clause;
+        if (isParameter(count)) use(count).clause = clause;
       }
     } else if (node.type === 'OPEXPR' || node.type === 'SCALARARRAYOPEXPR') {
       const [left, right] = nodesOf(f['args']);
@@ -199,13 +200,13 @@ export function parameterUses(tree: TreeNode, catalog: Catalog): ReadonlyMap<num
       for (const [i, left] of nodesOf(f['largs']).entries()) compare(left, rights[i], inner);
     } else if (node.type === 'NULLTEST' || node.type === 'BOOLEANTEST') {
       const arg = bare(isNode(f['arg']) ? f['arg'] : undefined);
-      if (arg?.type === 'PARAM') use(arg).testedForNull = true;
+      if (isParameter(arg)) use(arg).testedForNull = true;
     } else if (node.type === 'COALESCEEXPR' || node.type === 'DISTINCTEXPR') {
       const args = nodesOf(f['args']).map(bare);
       const tested = node.type === 'COALESCEEXPR' ? args.slice(0, -1) : args;
-      for (const arg of tested) if (arg?.type === 'PARAM') use(arg).testedForNull = true;
+      for (const arg of tested) if (isParameter(arg)) use(arg).testedForNull = true;
       const column = args.map((arg) => tableColumn(arg, inner)).find((found) => found !== undefined);
-      for (const arg of args) if (arg?.type === 'PARAM' && column) use(arg).beside.push(column);
+      for (const arg of args) if (isParameter(arg) && column) use(arg).beside.push(column);
     }
     const walk = (value: TreeValue): void => {
       if (isNode(value)) visit(value, inner);

@@ -74,7 +74,9 @@ export class Prover implements Proof {
 
   /** The columns of a row that a variable stands for as a whole, each as it is when the row is there. */
   rowColumns({ node, scope }: Located): RowColumn[] | undefined {
+    // CockroachDB's rows have hidden columns, which nobody tells of.
     if (node.type !== 'VAR' || numberOf(node.fields['varattno']) !== 0) return undefined;
+    if (this.catalog.dialect === 'cockroachdb') return undefined;
     const at = (scope as Scope).up(numberOf(node.fields['varlevelsup']));
     const varno = numberOf(node.fields['varno']);
     const rte = at.rte(varno);

@@ -183,7 +183,7 @@ export class RandomPostgresQuery extends RandomQuery {
       () => `concat(VARIADIC ${array()})`,
       () => `concat_ws(${text()}, VARIADIC ${array()})`,
       () => `format(${random.pick(["'%s'", `NULLIF(${text()}, 'y')`])}, ${text()})`,
-      () => `format('%s', VARIADIC ${array()})`,
+      () => `format('-', VARIADIC ${array()})`,
       () => `num_nulls(VARIADIC ${array()})::TEXT`,
       () => `array_to_string(${array()}, ',')`,
       () => `repeat(${text()}, ${this.column(from.aliases)})`,
