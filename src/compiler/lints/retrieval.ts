@@ -1,3 +1,4 @@
+import { planNodes } from '../plan.ts';
 import type { Lint } from './lint.ts';
 import { child, children, find, locationOf, names, type RawNode, text } from './raw-tree.ts';
 
@@ -33,12 +34,19 @@ function negatedSublinks(statement: RawNode): RawNode[] {
   ];
 }
 
-/** A retrieval that gives all candidates there are, for a claim that takes a few. */
-export const unlimitedClaim: Lint = {
+/**
+ * A retrieval without LIMIT whose order no index gives: each claim sorts all candidates, to take a few. Where an index
+ * gives the order, a claim stops at what it takes.
+ */
+export const sortedClaim: Lint = {
   code: 'HL012',
-  hint: 'end it in LIMIT, a few times @wanted, behind an ORDER BY that an index gives',
-  *check({ query }) {
-    if (query.engineQuery.work?.command === 'claim' && query.engineQuery.work.limit !== undefined)
-      yield { message: 'without LIMIT each claim looks at every candidate' };
+  hint: 'give it an index in its order (WHERE columns that are compared first, then ORDER BY), or LIMIT the candidates in a subquery',
+  *check({ retrievalPlan }) {
+    if (!retrievalPlan) return;
+    for (const node of planNodes(retrievalPlan))
+      if (node['Node Type'] === 'Sort') {
+        yield { message: 'without LIMIT, and without an index in its order, each claim sorts every candidate' };
+        return;
+      }
   },
 };

@@ -10,7 +10,7 @@ import type { Finding, Lint } from './lint.ts';
 import { sharedLock, unorderedLocks } from './locks.ts';
 import { limitWithoutOrder, partialOrder } from './order.ts';
 import { child, children, type RawNode } from './raw-tree.ts';
-import { notInSubquery, unlimitedClaim } from './retrieval.ts';
+import { notInSubquery, sortedClaim } from './retrieval.ts';
 import { clockInLease, sequentialKey, writeWithoutWhere } from './writes.ts';
 
 /** Every rule, in order of code. docs/compiler.md describes them. */
@@ -25,7 +25,7 @@ export const lints: readonly Lint[] = [
   fullScan,
   sequentialKey,
   notInSubquery,
-  unlimitedClaim,
+  sortedClaim,
 ];
 
 /** The first statement of a text; undefined for syntax that is another engine's own. */
@@ -76,7 +76,12 @@ export async function runLints(
       const plan = lints.some((lint) => lint.needsPlan?.(query))
         ? await indexPlan(query, database)
         : undefined;
-      const subject = { query, statement, catalog: database.catalog, target, plan };
+      const { work } = query.engineQuery;
+      const unlimited = work?.command === 'claim' && work.limit !== undefined;
+      const retrievalPlan = unlimited
+        ? await indexPlan({ ...query, text: `${work.text}\nLIMIT 1` }, database)
+        : undefined;
+      const subject = { query, statement, catalog: database.catalog, target, plan, retrievalPlan };
       for (const lint of lints) for (const finding of lint.check(subject)) say(lint, finding);
     }
     for (const note of ignored) {
