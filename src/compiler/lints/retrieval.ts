@@ -45,7 +45,9 @@ export const sortedClaim: Lint = {
     if (!retrievalPlan) return;
     for (const node of planNodes(retrievalPlan))
       if (node['Node Type'] === 'Sort') {
-        yield { message: 'without LIMIT, and without an index in its order, each claim sorts every candidate' };
+        yield {
+          message: 'without LIMIT, and without an index in its order, each claim sorts every candidate',
+        };
         return;
       }
   },

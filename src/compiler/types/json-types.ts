@@ -132,7 +132,7 @@ export class JsonTypes {
     }));
   }
 
-  /** Keys and values in turn. Of one key twice the last counts, as for whoever reads the document. */
+  /** Keys and values in turn. When a key stands there twice, the last value counts, as it does for readers of the document. */
   #object(args: readonly Located[]): Shape | undefined {
     const fields = new Map<string, Shape>();
     for (let i = 0; i < args.length; i += 2) {

@@ -4,11 +4,11 @@ import { free, pascalCase } from '../names.ts';
 /** How an enum or a composite type is called in TypeScript. */
 export interface SharedName {
   readonly name: string;
-  /** Of a table's row type: a value of it that is no row of the table, so that any field may be null. */
+  /** The name for values of a table's row type that are no rows of the table, so that any field may be null. */
   readonly value: string | undefined;
 }
 
-/** Names that mean something else to whoever reads the module, or to the module itself. */
+/** Names that mean something else to readers of the module, or to the module itself. */
 const taken = new Set(
   `Array ArrayBuffer BigInt Boolean Buffer Date Error Function Infinity Iterable Iterator JSON Map Math NaN Number Object
   Partial Pick Promise Proxy Readonly Record Reflect RegExp ReturnType Set String Symbol Uint8Array WeakMap WeakSet`.split(
