@@ -157,14 +157,16 @@ class ServerEngine implements Engine {
       const lots = clients.map((client, i) => describeAll(client, texts.slice(i * share, (i + 1) * share)));
       return (await Promise.all(lots)).flat();
     };
-    const query = async (text: string) =>
-      (
-        await first.query<(string | null)[]>({
-          text,
-          rowMode: 'array',
-          types: { getTypeParser: () => String },
-        })
-      ).rows;
+    const query = async (text: string) => {
+      const types = { getTypeParser: () => String };
+      try {
+        return (await first.query<(string | null)[]>({ text, rowMode: 'array', types })).rows;
+      } catch (error) {
+        // The failure is told before the server is ready again. What is described next counts that from the first answer.
+        await first.query('SELECT 1').catch(() => {});
+        throw error;
+      }
+    };
     return { catalog, engine: this, describe, query };
   }
 
