@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { invalidOption, jsonOf } from '../base/index.ts';
 import { reading } from '../client/index.ts';
 import { readNote, writeNote } from '../queries/commands.ts';
-import type { Executor } from '../query/index.ts';
+import type { Executor, JsonValue } from '../query/index.ts';
 import type { Session } from '../work/index.ts';
 import { NoteConflictError } from './errors.ts';
 
@@ -35,7 +35,7 @@ export class Notes<T> {
    * Throws NoteConflictError when it has another, MisuseError for a value that does not fit, and as `session.transact`.
    */
   async write(session: Session, target: string, value: T, version: bigint): Promise<bigint> {
-    const json = JSON.parse(jsonOf('value', this.#check(value))) as unknown;
+    const json = JSON.parse(jsonOf('value', this.#check(value))) as JsonValue;
     const row = await session.transact((tx) =>
       writeNote(tx, { queue: this.#queue, target, value: json, sessionId: session.id, version }),
     );

@@ -25,6 +25,8 @@ export interface AnalyzedParam {
   readonly sqlType: string;
   readonly use: TypeUse;
   readonly nullable: boolean;
+  /** An array that may hold NULL. */
+  readonly elementsNullable: boolean;
   readonly reason: string;
   /** Used in optional parts only: may be left out. */
   readonly optional: boolean;

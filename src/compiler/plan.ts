@@ -7,7 +7,7 @@ import { replaceParameters } from './source/replace-parameters.ts';
 export type PlanNode = Readonly<Record<string, unknown>>;
 
 /** Whether the engine plans the statement without values for its parameters. */
-export function canPlan(query: AnalyzedQuery, engine: Engine): boolean {
+export function canPlan(query: Pick<AnalyzedQuery, 'params'>, engine: Engine): boolean {
   return query.params.length === 0 || (!engine.cockroach && engine.serverVersion >= 160_000);
 }
 
@@ -42,14 +42,14 @@ export function sampleText(query: AnalyzedQuery, engine: Engine): string | undef
  * the database that queries are compiled in is empty. Undefined where there is none to be had.
  */
 export async function indexPlan(
-  query: AnalyzedQuery,
+  query: Pick<AnalyzedQuery, 'text' | 'params'>,
   database: CompileDatabase,
 ): Promise<PlanNode | undefined> {
   if (database.engine.cockroach || !canPlan(query, database.engine)) return undefined;
   const generic = query.params.length > 0 ? 'GENERIC_PLAN, ' : '';
   await database.query('BEGIN');
   try {
-    await database.query('SET LOCAL enable_seqscan = off');
+    await database.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off');
     const rows = await database.query(`EXPLAIN (${generic}VERBOSE, COSTS OFF, FORMAT JSON) ${query.text}`);
     const [plan] = JSON.parse(rows[0]?.[0] ?? '[]') as { Plan?: PlanNode }[];
     return plan?.Plan;

@@ -8,6 +8,7 @@ import {
   execRows,
   float8,
   int8,
+  type JsonValue,
   jsonb,
   many,
   maybe,
@@ -28,7 +29,7 @@ export interface SendCommandsParams {
   readonly queue: string;
   readonly author: string;
   readonly awaited: boolean;
-  readonly traceContext: unknown;
+  readonly traceContext: JsonValue;
 }
 
 export interface SendCommandsRow {
@@ -470,7 +471,7 @@ export const pendingNames = many<PendingNamesParams, PendingNamesRow>({
 
 export interface DeclareQueueParams {
   readonly queue: string;
-  readonly commands: unknown;
+  readonly commands: JsonValue;
 }
 
 /** Writes down which commands a queue has, where that has changed: by primary key. */
@@ -583,7 +584,7 @@ export const readNote = maybe<ReadNoteParams, ReadNoteRow>({
 export interface WriteNoteParams {
   readonly queue: string;
   readonly target: string;
-  readonly value: unknown;
+  readonly value: JsonValue;
   readonly sessionId: string;
   readonly version: bigint;
 }

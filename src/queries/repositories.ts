@@ -10,6 +10,7 @@ import {
   many,
   maybe,
   type NoParams,
+  nullableArrayOf,
   one,
   text,
   timestamptz,
@@ -518,7 +519,7 @@ WHERE g.declared IS DISTINCT FROM (
 export interface NoteDeclaredParams {
   readonly keyIds: readonly string[];
   readonly contentIds: readonly string[];
-  readonly declared: readonly string[];
+  readonly declared: readonly (string | null)[];
   readonly repositoryId: string;
 }
 
@@ -534,7 +535,7 @@ WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.key_id = ANY($1::UUID[]
   params: [
     ['keyIds', arrayOf(uuid)],
     ['contentIds', arrayOf(uuid)],
-    ['declared', arrayOf(uuid)],
+    ['declared', nullableArrayOf(uuid)],
     ['repositoryId', uuid],
   ],
   columns: [],
@@ -778,7 +779,7 @@ WHERE c.fingerprint <> g.fingerprint`,
 export interface FillArtifactsParams {
   readonly contentIds: readonly string[];
   readonly paths: readonly string[];
-  readonly sha256s: readonly string[];
+  readonly sha256s: readonly (string | null)[];
 }
 
 /** Files that were on demand and have been fetched (parallel arrays): by primary key, in its order. */
@@ -792,7 +793,7 @@ WHERE f.content_id = g.content_id AND f.path = g.path AND f.sha256 IS NULL`,
   params: [
     ['contentIds', arrayOf(uuid)],
     ['paths', arrayOf(text)],
-    ['sha256s', arrayOf(text)],
+    ['sha256s', nullableArrayOf(text)],
   ],
   columns: [],
 });

@@ -9,6 +9,7 @@ import {
   many,
   maybe,
   type NoParams,
+  nullableArrayOf,
   one,
   text,
   timestamptz,
@@ -267,7 +268,7 @@ export interface ReleaseWorkParams {
   readonly targets: readonly string[];
   readonly tokens: readonly bigint[];
   readonly delaysMs: readonly bigint[];
-  readonly backoffs: readonly bigint[];
+  readonly backoffs: readonly (bigint | null)[];
 }
 
 export interface ReleaseWorkRow {
@@ -332,7 +333,7 @@ SELECT CAST(CASE
     ['targets', arrayOf(text)],
     ['tokens', arrayOf(int8)],
     ['delaysMs', arrayOf(int8)],
-    ['backoffs', arrayOf(int8)],
+    ['backoffs', nullableArrayOf(int8)],
   ],
   columns: [['released', int8]],
 });

@@ -7,6 +7,7 @@ import {
   exec,
   execRows,
   int8,
+  type JsonValue,
   jsonb,
   many,
   maybe,
@@ -81,10 +82,10 @@ LIMIT $3::INT8`,
 export interface WriteWorkflowParams {
   readonly version: bigint;
   readonly state: string | null;
-  readonly variables: unknown;
+  readonly variables: JsonValue;
   readonly enters: boolean;
   readonly inFlight: string | null;
-  readonly arguments: unknown;
+  readonly arguments: JsonValue;
   readonly attempt: bigint;
   readonly intents: bigint;
   readonly stuck: string | null;
@@ -399,7 +400,7 @@ export interface SendSignalParams {
   readonly target: string;
   readonly name: string;
   readonly key: string;
-  readonly payload: unknown;
+  readonly payload: JsonValue;
 }
 
 /**
@@ -747,7 +748,7 @@ ORDER BY intent, at, attempt, event`,
 export interface PublishWorkflowParams {
   readonly workflow: string;
   readonly version: bigint;
-  readonly definition: unknown;
+  readonly definition: JsonValue;
 }
 
 /** Writes a definition down: by primary key. */

@@ -1,5 +1,6 @@
 import { HoldfastError, MisuseError, valueNamed } from '../base/index.ts';
 import type { BoundQuery } from './bound-query.ts';
+import { isJson, listDelimiter } from './codec.ts';
 import { arrayText } from './composite-text.ts';
 import type { ParamSpec, QueryDefinition } from './definition.ts';
 import { statementText } from './dynamic.ts';
@@ -55,7 +56,7 @@ function encodeValue(
   [, codec, nullable]: ParamSpec,
   value: unknown,
 ): string | null {
-  if (value === null || value === undefined) {
+  if (value === undefined || (value === null && (nullable || !isJson(codec)))) {
     if (nullable) return null;
     throw new MisuseError('HOLDFAST_INVALID_PARAMETER', `${name}: parameter ${field} is missing`);
   }
@@ -87,7 +88,7 @@ function encodeInside(name: string, spec: ParamSpec, params: Fields): string | n
   const texts = (value as readonly (Fields | null | undefined)[]).map((item, i) =>
     encodeValue(name, `${owner}[${i}].${field}`, spec, valueNamed(item ?? {}, field)),
   );
-  return arrayText(texts);
+  return arrayText(texts, listDelimiter(spec[1]));
 }
 
 /** Gives a function from the values of a row to the row object. */

@@ -1,10 +1,11 @@
 import type { Codec } from './codec.ts';
-import { parseInterval } from './interval.ts';
-import { parseTime } from './time-text.ts';
+import { infinityOf, parseInterval } from './interval.ts';
+import { parseTime, timeText } from './time-text.ts';
 
-/** A type that travels as the server's own text. */
-export const textual = (type: string): Codec<string> => ({
+/** A type that travels as the server's own text; `delimiter` is what stands in arrays of it, if not a comma. */
+export const textual = (type: string, delimiter = ','): Codec<string> => ({
   type,
+  delimiter,
   decode: (value) => value,
   encode: wellFormed,
 });
@@ -50,15 +51,16 @@ export const bool: Codec<boolean> = {
     return value ? 't' : 'f';
   },
 };
-/** TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Throws for `infinity`, BC and years past 9999. */
+/**
+ * TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Infinity is the first or last moment that a Date
+ * holds, both ways. Throws for years beyond 275760.
+ */
 export const timestamptz: Codec<Date> = {
   type: 'timestamptz',
   decode: parseTime,
   encode: (value) => {
     if (!(value instanceof Date)) throw wrong(value, 'a Date');
-    const iso = value.toISOString();
-    if (!/^\d/.test(iso)) throw new RangeError(`${iso} is not in the years 0000 to 9999`);
-    return iso;
+    return timeText(value);
   },
 };
 /** TIMESTAMPTZ as the server's text, every digit kept. */
@@ -76,6 +78,8 @@ export const bytea: Codec<Uint8Array> = {
     return `\\x${Buffer.from(value).toString('hex')}`;
   },
 };
+/** What a JSON parameter takes. JavaScript's null is JSON's, but SQL's NULL where the parameter may be NULL. */
+export type JsonValue = string | number | boolean | object | null;
 export const jsonb: Codec<unknown> = {
   type: 'jsonb',
   decode: (value) => JSON.parse(value) as unknown,
@@ -85,7 +89,10 @@ export const jsonb: Codec<unknown> = {
     return json;
   },
 };
-/** INTERVAL in its three parts, which do not convert into each other. */
+/**
+ * INTERVAL in its three parts, which do not convert into each other. Infinity (from PostgreSQL 17) has the greatest
+ * values of all three that the server holds, minus infinity the least.
+ */
 export interface Interval {
   readonly months: number;
   readonly days: number;
@@ -94,8 +101,9 @@ export interface Interval {
 export const interval: Codec<Interval> = {
   type: 'interval',
   decode: parseInterval,
-  encode: ({ months, days, microseconds }) =>
-    `${safeInteger(months)} months ${safeInteger(days)} days ${integerText(microseconds)} microseconds`,
+  encode: (value) =>
+    infinityOf(value) ??
+    `${safeInteger(value.months)} months ${safeInteger(value.days)} days ${integerText(value.microseconds)} microseconds`,
 };
 
 /** An enum as a union of its labels. A label that is not among them is refused, both ways. */

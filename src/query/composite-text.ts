@@ -1,14 +1,14 @@
 /**
  * PostgreSQL's text forms of arrays, `{a,"b c",NULL}`, and of rows, `(a,"b c",)`. Elements are text or null.
  */
-export function parseArrayText(value: string): (string | null)[] {
+export function parseArrayText(value: string, delimiter: string): (string | null)[] {
   // Bounds that do not start at 1 come first: `[0:2]={...}`.
   const start = value.indexOf('{');
   const items: (string | null)[] = [];
   let at = start + 1;
   while (value[at] !== '}') {
     if (at >= value.length) throw new RangeError('an array that never ends');
-    if (value[at] === ',') {
+    if (value[at] === delimiter) {
       at++;
       continue;
     }
@@ -23,7 +23,7 @@ export function parseArrayText(value: string): (string | null)[] {
       items.push(item);
     } else {
       let end = at;
-      while (value[end] !== ',' && value[end] !== '}') end++;
+      while (value[end] !== delimiter && value[end] !== '}') end++;
       const item = value.slice(at, end);
       items.push(item === 'NULL' ? null : item);
       at = end;
@@ -33,13 +33,13 @@ export function parseArrayText(value: string): (string | null)[] {
 }
 
 /** The texts of the arrays in an array of arrays, `{{a},{b}}`. */
-export function parseNestedText(value: string): string[] {
+export function parseNestedText(value: string, delimiter: string): string[] {
   const items: string[] = [];
   let depth = 0;
   let from = 0;
   for (let at = value.indexOf('{'); at < value.length; at++) {
     const c = value[at];
-    if (depth === 1 && !(c === '{' || c === '}' || c === ','))
+    if (depth === 1 && !(c === '{' || c === '}' || c === delimiter))
       throw new RangeError('an array of fewer dimensions than its type has');
     if (c === '"') {
       for (at++; value[at] !== '"' && at < value.length; at++) if (value[at] === '\\') at++;
@@ -49,16 +49,16 @@ export function parseNestedText(value: string): string[] {
     } else if (c === '}') {
       if (--depth === 1) items.push(value.slice(from, at + 1));
       if (depth === 0) return items;
-    } else if (depth === 1 && c !== ',')
+    } else if (depth === 1 && c !== delimiter)
       throw new RangeError('an array of fewer dimensions than its type has');
   }
   throw new RangeError('an array that never ends');
 }
 
-export function arrayText(items: readonly (string | null)[]): string {
+export function arrayText(items: readonly (string | null)[], delimiter: string): string {
   let text = '{';
   for (const item of items) {
-    if (text.length > 1) text += ',';
+    if (text.length > 1) text += delimiter;
     if (item === null) text += 'NULL';
     else if (item.includes('"') || item.includes('\\')) text += `"${item.replace(/[\\"]/g, '\\$&')}"`;
     else text += `"${item}"`;

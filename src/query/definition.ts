@@ -2,7 +2,7 @@ import type { Codec } from './codec.ts';
 import type { DynamicPart } from './dynamic.ts';
 
 /** The half of a codec that a parameter needs. */
-export type Encoder = Pick<Codec<never>, 'type' | 'encode'>;
+export type Encoder = Pick<Codec<never>, 'type' | 'delimiter' | 'encode'>;
 /**
  * A parameter: field name of the parameter object, its codec, whether null is allowed. `user.name` is the field `name` of
  * the object `user`, and `users[].name` that of each object of the list `users`, which travels as an array.

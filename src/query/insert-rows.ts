@@ -1,4 +1,5 @@
 import { encodeParam, rowDecoder } from './build.ts';
+import { listDelimiter } from './codec.ts';
 import { arrayText } from './composite-text.ts';
 import type { QueryDefinition } from './definition.ts';
 import { derive, promised } from './remembered.ts';
@@ -13,7 +14,10 @@ export interface InsertRows<P, Result> {
 
 function columnsOf<P>(definition: QueryDefinition, rows: readonly P[]): string[] {
   return definition.params.map((_, i) =>
-    arrayText(rows.map((row) => encodeParam(definition, i, row as Readonly<Record<string, unknown>>))),
+    arrayText(
+      rows.map((row) => encodeParam(definition, i, row as Readonly<Record<string, unknown>>)),
+      listDelimiter(definition.params[i]![1]),
+    ),
   );
 }
 

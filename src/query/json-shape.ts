@@ -40,17 +40,26 @@ export function jsonLabel<T extends string>(): JsonShape<T> {
   return jsonString as JsonShape<T>;
 }
 
-export const jsonNumber: JsonShape<number> = { fromJson: (value) => Number(digits(value)) };
+/** What JSON has no number for is there as a string. */
+const noNumber = new Set<unknown>(['NaN', 'Infinity', '-Infinity']);
+
+export const jsonNumber: JsonShape<number> = {
+  fromJson: (value) => Number(noNumber.has(value) ? value : digits(value)),
+};
 export const jsonBigint: JsonShape<bigint> = { fromJson: (value) => BigInt(digits(value)) };
 /** A number's digits as text: NUMERIC loses none. */
-export const jsonDigits: JsonShape<string> = { fromJson: digits };
+export const jsonDigits: JsonShape<string> = {
+  fromJson: (value) => (noNumber.has(value) ? text(value) : digits(value)),
+};
 export const jsonBoolean: JsonShape<boolean> = {
   fromJson: (value) => {
     if (typeof value === 'boolean') return value;
     throw new TypeError('not a JSON boolean');
   },
 };
-export const jsonDate: JsonShape<Date> = { fromJson: (value) => parseTime(text(value)) };
+export const jsonDate: JsonShape<Date> = {
+  fromJson: (value) => parseTime(text(value)),
+};
 export const jsonAny: JsonShape<unknown> = { fromJson: plain };
 
 export function jsonNullable<T>(shape: JsonShape<T>): JsonShape<T | null> {

@@ -12,6 +12,7 @@ export type OutputOf<S> = S extends Schema<infer T> ? T : never;
 export function validated<T>(codec: Codec<unknown>, schema: Schema<T>): Codec<T> {
   return {
     type: codec.type,
+    delimiter: codec.delimiter ?? ',',
     decode: (value) => schema.parse(codec.decode(value)),
     encode: (value) => codec.encode(schema.parse(value)),
   };

@@ -125,6 +125,9 @@ function sample(type: string, field: string): unknown {
   if (type === 'order_status') return 'open';
   if (type === 'phase') return 'ready';
   if (type === 'mood') return 'ok';
+  if (type === 'my_type') return 'plain';
+  if (type === 'My Type') return 'quoted';
+  if (type === 'home_address') return { streetName: 'a', street_name: null, houseNumber: 1 };
   if (type === 'address') return { street: 'a, "b"', number: null, moods: ['ok', 'very happy'] };
   const values: Readonly<Record<string, unknown>> = {
     uuid: '00000000-0000-4000-8000-000000000002',
@@ -142,6 +145,7 @@ function sample(type: string, field: string): unknown {
     timestamp: '2026-02-03 04:05',
     inet: '10.0.0.1',
     int4range: '[1,3)',
+    box: '(1,1),(0,0)',
   };
   return values[type] ?? (field === 'name' ? 'Ada' : 'x');
 }

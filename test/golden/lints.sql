@@ -144,3 +144,20 @@ SELECT order_id FROM orders WHERE note = @note FOR UPDATE;
 -- case: update-everything
 -- name: A :execrows
 UPDATE product SET price = price * 2;
+
+-- case: not-in-subquery
+-- name: NotIn :many
+SELECT customer_id FROM customer WHERE customer_id NOT IN (SELECT customer_id FROM orders) ORDER BY customer_id;
+
+-- name: NotAll :many
+SELECT customer_id FROM customer WHERE customer_id <> ALL (SELECT customer_id FROM orders) ORDER BY customer_id;
+
+-- name: Listed :many
+SELECT customer_id FROM customer WHERE name NOT IN ('a', 'b') AND customer_id <> ALL (@ids) ORDER BY customer_id;
+
+-- name: NotExists :many
+SELECT c.customer_id FROM customer AS c WHERE NOT EXISTS (SELECT 1 FROM orders AS o WHERE o.customer_id = c.customer_id) ORDER BY c.customer_id;
+
+-- name: Silenced :many
+-- lint:ignore HL011 a handful of rows
+SELECT customer_id FROM customer WHERE customer_id NOT IN (SELECT customer_id FROM orders) ORDER BY customer_id;

@@ -72,6 +72,10 @@ SELECT name FROM customer WHERE name = @name OR email = @name ORDER BY name;
 -- name: Query :maybe
 SELECT name FROM customer WHERE customer_id = $1 AND created_at > $2;
 
+-- case: numbered-beside-subquery
+-- name: Query :many
+SELECT name FROM customer WHERE customer_id IN (SELECT customer_id FROM orders) AND name = $1 ORDER BY name;
+
 -- case: numbered-expression
 -- name: Query :one
 SELECT $1::INT8 + $2::INT8 AS sum;

@@ -18,6 +18,14 @@ SELECT title FROM product WHERE product_id IN :ids ORDER BY product_id;
 */
 INSERT INTO customer (customer_id, name, email) VALUES :customer RETURNING customer_id;
 
+-- case: row-twice
+/*
+  @name AddTwo
+  @param src -> (id!, name!)
+  @param dst -> (id!, name!, email)
+*/
+INSERT INTO customer (customer_id, name, email) SELECT v.id::UUID, v.name, NULL FROM (VALUES :src) AS v (id, name) UNION ALL SELECT w.id::UUID, w.name, w.email FROM (VALUES :dst) AS w (id, name, email);
+
 -- case: rows
 /*
   @name AddCustomers

@@ -35,3 +35,11 @@ WITH moved AS (
   UPDATE machine SET rack = @rack WHERE machine_id = ANY(@targets::UUID[]) RETURNING machine_id
 )
 DELETE FROM machine WHERE rack = 'gone' AND EXISTS (SELECT 1 FROM moved AS m WHERE m.machine_id = machine.machine_id);
+
+-- case: claim-sorted
+-- postgresql: 16
+-- name: ClaimOldest :claim kind=install
+SELECT machine_id AS target FROM machine WHERE installed_at IS NULL ORDER BY rack, machine_id;
+
+-- name: ClaimSome :claim kind=install
+SELECT machine_id AS target FROM machine WHERE installed_at IS NULL ORDER BY rack, machine_id LIMIT @wanted;

@@ -91,7 +91,7 @@ const TAKEN: readonly [codec: { readonly type: string }, takes: readonly string[
   [int8Text, ["'12'"]],
   [bool, ['true']],
   [bytea, ['a Uint8Array']],
-  [timestamptz, ['a Date']],
+  [timestamptz, ['a Date', 'a Date past 9999']],
   [
     jsonb,
     [
@@ -154,8 +154,8 @@ test.each<[{ decode(value: string): unknown }, readonly string[]]>([
   [float8, ['', 'a', '1,5']],
   [numericNumber, ['', 'a', '1,5 €']],
   [bytea, ['', 'abc', '\\000', '\\x0', '\\xzz', '\\x00zz']],
-  [timestamptz, ['', 'infinity', '2024-01-01', '01/02/2024 10:00:00 CET', '0044-03-15 00:00:00+00 BC']],
-  [interval, ['', '@ 1 day 1 hour 57 mins', '1 1:57:00', '1-2', '+1-2 -3 +4:05:06', 'P1DT1H', 'infinity']],
+  [timestamptz, ['', '2024-01-01', '2024-01-01 10:00:00', '01/02/2024 10:00:00 CET']],
+  [interval, ['', '@ 1 day 1 hour 57 mins', '1 1:57:00', '1-2', '+1-2 -3 +4:05:06', 'P1DT1H']],
   [jsonb, ['', 'a']],
   [mood, ['', 'SAD']],
 ])('a text that is not of the type is refused and never taken for another value: %o', (codec, texts) => {

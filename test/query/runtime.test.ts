@@ -4,16 +4,23 @@ import {
   arrayOf,
   batch,
   bindAll,
+  compositeOf,
   type Executor,
   execRows,
   insertRows,
+  int4,
   int8,
   interval,
   iter,
   jsonArray,
   jsonBigint,
+  jsonb,
+  jsonDigits,
+  jsonNullable,
+  jsonNumber,
   jsonObject,
   jsonOf,
+  jsonString,
   many,
   maybe,
   type NoParams,
@@ -24,6 +31,7 @@ import {
   RowCountError,
   type Statement,
   text,
+  textual,
   timestamptz,
   validated,
 } from '../../src/query/index.ts';
@@ -256,8 +264,131 @@ describe('codecs', () => {
     expect(arrayOf(text).decode('{a,"NULL","b\\"c"}')).toEqual(['a', 'NULL', 'b"c']);
   });
 
-  test('a Date refuses what it cannot hold', () => {
-    expect(() => timestamptz.decode('infinity')).toThrow('infinity');
+  test.each([
+    ['2026-02-03 04:05:06.789123+00', '2026-02-03T04:05:06.789Z', '2026-02-03T04:05:06.789Z'],
+    ['2026-02-03 04:05:06-03:30', '2026-02-03T07:35:06.000Z', '2026-02-03T07:35:06.000Z'],
+    ['1890-01-01 00:53:28+00:53:28', '1890-01-01T00:00:00.000Z', '1890-01-01T00:00:00.000Z'],
+    ['0044-03-15 12:00:00+00 BC', '-000043-03-15T12:00:00.000Z', '0044-03-15T12:00:00.000Z BC'],
+    ['0001-12-31 23:59:59.5+00 BC', '0000-12-31T23:59:59.500Z', '0001-12-31T23:59:59.500Z BC'],
+    ['12026-01-01 00:00:00+00', '+012026-01-01T00:00:00.000Z', '12026-01-01T00:00:00.000Z'],
+    ['infinity', '+275760-09-13T00:00:00.000Z', 'infinity'],
+    ['-infinity', '-271821-04-20T00:00:00.000Z', '-infinity'],
+  ])('the time %s is %s, and goes back as %s', (value, iso, text) => {
+    expect(timestamptz.decode(value).toISOString()).toBe(iso);
+    expect(timestamptz.encode(timestamptz.decode(value))).toBe(text);
+  });
+
+  test.runIf(testEngine() === 'postgresql')(
+    'times at the ends go to the server and come back as they were',
+    async () => {
+      for (const value of ['infinity', '-infinity', '0044-03-15 12:00:00+00 BC', '12026-01-01 00:00:00+00']) {
+        const sent = timestamptz.encode(timestamptz.decode(value));
+        const { rows } = await client.execute({ text: 'SELECT $1::TIMESTAMPTZ::TEXT', values: [sent] });
+        expect(timestamptz.decode(rows[0]![0]!)).toEqual(timestamptz.decode(value));
+      }
+    },
+  );
+
+  test('JSON null is a value of a parameter that takes no NULL, and undefined is missing', async () => {
+    const kind = many<{ doc: unknown }, { kind: string | null }>({
+      name: 'Kind',
+      text: 'SELECT jsonb_typeof($1::JSONB) AS kind',
+      params: [['doc', jsonb]],
+      columns: [['kind', text, 'null']],
+    });
+    expect(await kind(executor, { doc: null })).toEqual([{ kind: 'null' }]);
+    await expect(kind(executor, { doc: undefined })).rejects.toThrow('doc is missing');
+  });
+
+  test('a Date refuses what it cannot hold, and so does the server what is none', () => {
+    for (const value of ['294276-12-31 23:59:59+00', 'tomorrow', '2026-02-03'])
+      expect(() => timestamptz.decode(value)).toThrow(value);
+    expect(() => timestamptz.encode(new Date(Number.NaN))).toThrow();
+  });
+
+  test('an infinite interval is as the server holds it, both ways', () => {
+    for (const value of ['infinity', '-infinity'])
+      expect(interval.encode(interval.decode(value))).toBe(value);
+    expect(interval.decode('-infinity')).toEqual({
+      months: -(2 ** 31),
+      days: -(2 ** 31),
+      microseconds: -(2n ** 63n),
+    });
+  });
+
+  test('elements stand apart by the delimiter of their type, on every level', () => {
+    const boxes = arrayOf(textual('box', ';'));
+    expect(boxes.decode('{(1,1),(0,0);(3,3),(2,2)}')).toEqual(['(1,1),(0,0)', '(3,3),(2,2)']);
+    expect(boxes.encode(['(1,1),(0,0)', '(3,3),(2,2)'])).toBe('{"(1,1),(0,0)";"(3,3),(2,2)"}');
+    const grid = nestedArrayOf(boxes);
+    expect(grid.decode('{{(1,1),(0,0)};{(3,3),(2,2)}}')).toEqual([['(1,1),(0,0)'], ['(3,3),(2,2)']]);
+    expect(grid.encode(grid.decode('{{(1,1),(0,0)};{(3,3),(2,2)}}'))).toBe(
+      '{{"(1,1),(0,0)"};{"(3,3),(2,2)"}}',
+    );
+  });
+
+  test.runIf(testEngine() === 'postgresql')(
+    'values of rows stand apart by the delimiter of their type, and arrays among them by a comma',
+    async () => {
+      const box = textual('box', ';');
+      const fields = many<{ rows: readonly object[] }, { fields: string }>({
+        name: 'Fields',
+        text: 'SELECT ROW(r.c1, r.c2::BOX[])::TEXT AS fields FROM unnest($1::BOX[], $2::TEXT[]) AS r (c1, c2)',
+        params: [
+          ['rows[].one', box],
+          ['rows[].two', arrayOf(box)],
+        ],
+        columns: [['fields', text]],
+      });
+      const [a, b] = ['(1,1),(0,0)', '(3,3),(2,2)'];
+      const rows = [
+        { one: a, two: [a, b] },
+        { one: b, two: [] },
+      ];
+      expect(await fields(executor, { rows })).toEqual([
+        { fields: `("${a}","{${a};${b}}")` },
+        { fields: `("${b}",{})` },
+      ]);
+    },
+  );
+
+  test('a null or a hole never becomes a word in an array', () => {
+    const holes = Array<string>(2);
+    for (const items of [[null], [undefined], holes])
+      expect(() => arrayOf(text).encode(items as string[])).toThrow('NULL');
+    expect(nullableArrayOf(text).encode(['a', null])).toBe('{"a",NULL}');
+    // Of JSON, null is a value like others.
+    expect(arrayOf(jsonb).encode([null, 1])).toBe('{"null","1"}');
+  });
+
+  test('a field of a row is never null where the table says so', () => {
+    const codec = compositeOf<{ id: number; note: string | null }>('item', [
+      ['id', int4, 'notnull'],
+      ['note', text],
+    ]);
+    expect(codec.decode('(1,)')).toEqual({ id: 1, note: null });
+    expect(() => codec.decode('(,x)')).toThrow('item.id is NULL');
+    expect(() => codec.encode({ id: null, note: 'x' } as never)).toThrow('item.id is NULL');
+    expect(() => codec.encode({ note: 'x' } as never)).toThrow('without the field id');
+    expect(() => codec.decode('(1)')).toThrow('1 fields');
+  });
+
+  test('what JSON has no number for is read from the string that stands for it', () => {
+    const shape = jsonOf('jsonb', jsonArray(jsonNumber));
+    expect(shape.decode('["NaN", "Infinity", "-Infinity", 1.5]')).toEqual([NaN, Infinity, -Infinity, 1.5]);
+    expect(jsonOf('jsonb', jsonArray(jsonDigits)).decode('["NaN", 1.50]')).toEqual(['NaN', '1.50']);
+    expect(() => shape.decode('["x"]')).toThrow('not a JSON number');
+  });
+
+  test("a key called as an object's own parts is a key like others", () => {
+    const shape = jsonOf(
+      'jsonb',
+      jsonObject({ ['__proto__']: jsonString, toString: jsonNullable(jsonString) }),
+    );
+    expect(Object.entries(shape.decode('{"__proto__": "x"}'))).toEqual([
+      ['__proto__', 'x'],
+      ['toString', null],
+    ]);
   });
 
   test('a schema is asked on the way in and on the way out', () => {

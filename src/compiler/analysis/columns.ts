@@ -15,7 +15,7 @@ import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { Variant } from '../variants.ts';
 import { layOut } from './layout.ts';
 import { problem } from './problem.ts';
-import { disagreement, weakest, witnessed } from './verdicts.ts';
+import { disagreement, factsOf, weakest, witnessed } from './verdicts.ts';
 
 export function analyzeColumns(
   query: EngineQuery,
@@ -32,7 +32,7 @@ export function analyzeColumns(
   const fail = (code: string, message: string, hint: string, at?: number) =>
     new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
-  const prover = new Prover(database.catalog, { nullable: (n) => params[n - 1]?.nullable ?? true });
+  const prover = new Prover(database.catalog, factsOf(params));
   const treeSays = tree && weakest(prover.columns(tree), variants, params, database);
   const verdicts = plan ? witnessed(treeSays, plan) : treeSays;
   const elements = tree
@@ -80,8 +80,9 @@ export function analyzeColumns(
       override?.dimensions ??
       (expression ? arrayDimensions(expression, prover, database.catalog) : origin?.column.dimensions) ??
       1;
-    // What was proved of elements is proved of the outermost ones.
-    const elementsNotNull = dimensions === 1 && elements?.[i]?.nullable === false;
+    const rowType = expression && prover.wholeRow(expression);
+    const row = rowType === undefined ? undefined : resolver.row(rowType);
+    const elementsNotNull = elements?.[i]?.nullable === false;
     const catalogSays = origin?.column.notNull;
     return {
       name: column.name,
@@ -90,7 +91,9 @@ export function analyzeColumns(
       use:
         override && hasType(override)
           ? resolver.override(override, column.typeOid, column.typmod)
-          : (json ?? resolver.resolve(column.typeOid, column.typmod, elementsNotNull, dimensions)),
+          : (json ??
+            row ??
+            resolver.resolve(column.typeOid, column.typmod, elementsNotNull || undefined, dimensions)),
       nullable: verdict.nullable,
       reason: verdict.reason,
       disagreement:

@@ -2,15 +2,26 @@ import type { AnalyzedParam } from '../analyzed.ts';
 import { looseUses } from '../cockroach/loose-uses.ts';
 import { type CompileTarget, hasType } from '../config.ts';
 import { SourceError } from '../diagnostic.ts';
+import type { Catalog } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
-import { camelCase, fieldPath } from '../names.ts';
-import { acceptsNull, parameterUses } from '../nullability/parameter-uses.ts';
+import { camelCase, fieldPath, free } from '../names.ts';
+import {
+  acceptsNull,
+  acceptsNullElements,
+  parameterUses,
+  refusesNull,
+} from '../nullability/parameter-uses.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import { problem } from './problem.ts';
+
+const elementType = (oid: number, { types }: Catalog) => {
+  const type = types.get(oid);
+  return type?.kind === 'array' ? type.element : undefined;
+};
 
 export function analyzeParams(
   query: EngineQuery,
@@ -20,7 +31,8 @@ export function analyzeParams(
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedParam[] {
-  const uses = tree ? parameterUses(tree, database.catalog) : looseUses(query.text, database.catalog);
+  const { catalog } = database;
+  const uses = tree ? parameterUses(tree, catalog) : looseUses(query.text, catalog);
   // Names that are written down go before those that are made up.
   const fields = new Set<string>();
   const written = new Map<number, string>();
@@ -45,19 +57,23 @@ export function analyzeParams(
   return description.params.map((oid, i) => {
     const source = query.params[i];
     const use = uses.get(i + 1);
-    const column = use?.assigned[0] ?? use?.compared[0];
-    let field = written.get(i) ?? '';
-    if (field === '') {
-      const base = fieldOf(column?.column.name ?? `param${i + 1}`);
-      field = base;
-      for (let n = 2; fields.has(field); n++) field = `${base}${n}`;
-      fields.add(field);
-    }
+    const column = [use?.assigned, use?.elements, use?.compared, use?.beside].flatMap(
+      (found) => found ?? [],
+    )[0];
+    const field =
+      written.get(i) ?? free(fieldOf(use?.clause ?? column?.column.name ?? `param${i + 1}`), fields);
     const origin = column && `${column.table.schema}.${column.table.name}.${column.column.name}`;
-    const override = target.overrideFor(query.source.name, source?.name ?? field, origin);
+    const own = target.overrideFor(query.source.name, source?.name ?? field, undefined);
+    const override = own ?? target.overrideFor(query.source.name, source?.name ?? field, origin);
+    // An array of what the column holds: `price = ANY($1)`, or a row for each element.
+    const held = elementType(oid, catalog);
+    const element = own === undefined && column?.column.typeOid === held ? held : undefined;
     const typmod = column && column.column.typeOid === oid ? column.column.typmod : -1;
     const declared = column?.column.typeOid === oid ? column.column.dimensions : 1;
-    const nullable = override?.nullable ?? (!source?.required && (source?.nullable || acceptsNull(use)));
+    const accepts = !refusesNull(oid, catalog) && acceptsNull(use, catalog);
+    const said = element === undefined ? override?.nullable : undefined;
+    const nullable = said ?? (!source?.required && (source?.nullable || accepts));
+    const holdsNull = acceptsNullElements(use, catalog, target.arrayElements === 'nullable');
     if (query.parts && field === 'orderBy')
       throw new SourceError(
         problem(
@@ -71,12 +87,16 @@ export function analyzeParams(
     return {
       optional: source?.optional ?? false,
       field,
-      sqlType: sqlTypeName(oid, database.catalog),
+      sqlType: sqlTypeName(oid, catalog),
       use:
         override && hasType(override)
-          ? resolver.override(override, oid, typmod)
-          : resolver.resolve(oid, typmod, true, override?.dimensions ?? declared),
+          ? element === undefined
+            ? resolver.override(override, oid, typmod)
+            : resolver.arrayOf(resolver.override(override, element, -1), !holdsNull, 1)
+          : resolver.parameter(oid, typmod, !holdsNull, override?.dimensions ?? declared),
       nullable,
+      // A codec by hand may encode what it likes.
+      elementsNullable: holdsNull || (element === undefined && override !== undefined && hasType(override)),
       reason: source?.nullable
         ? 'asked for by sqlc.narg'
         : nullable

@@ -1,7 +1,7 @@
 import type { AnalyzedParam } from '../analyzed.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import { Prover } from '../nullability/prove.ts';
-import type { Verdict } from '../nullability/verdict.ts';
+import type { ParameterFacts, Verdict } from '../nullability/verdict.ts';
 import type { Variant } from '../variants.ts';
 
 /** A column is never null only when it is so in every form of the query. */
@@ -14,12 +14,20 @@ export function weakest(
   const verdicts = [...whole];
   for (const { tree, used, label } of variants) {
     if (!tree) return whole.map(() => ({ nullable: true, reason: `with ${label}: nothing is proved` }));
-    const prover = new Prover(database.catalog, { nullable: (n) => params[used[n - 1]!]?.nullable ?? true });
+    const prover = new Prover(database.catalog, factsOf(used.map((i) => params[i])));
     for (const [i, verdict] of prover.columns(tree).entries())
       if (verdict.nullable && !verdicts[i]!.nullable)
         verdicts[i] = { nullable: true, reason: `with ${label}: ${verdict.reason}` };
   }
   return verdicts;
+}
+
+/** What is known of the parameters of a statement, in its order. */
+export function factsOf(params: readonly (AnalyzedParam | undefined)[]): ParameterFacts {
+  return {
+    nullable: (n) => params[n - 1]?.nullable ?? true,
+    elementsNullable: (n) => params[n - 1]?.elementsNullable ?? true,
+  };
 }
 
 /** What the tree does not prove, CockroachDB's plan may. */

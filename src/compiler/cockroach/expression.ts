@@ -3,7 +3,7 @@ import { child, children, locationOf, names, type RawNode, text } from '../lints
 import { typeOf } from '../nullability/trusted-functions.ts';
 import { functionCall } from './function-call.ts';
 import { castOfJson, functionOid } from './functions.ts';
-import { findColumn, findQualified, type Level } from './level.ts';
+import { findColumn, findQualified, findTable, type Level, variable } from './level.ts';
 import { constant, node, opaque, textConstant } from './nodes.ts';
 import { operatorExpression } from './operators.ts';
 import type { Resolver } from './resolver.ts';
@@ -60,7 +60,10 @@ export function resolveExpression(resolver: Resolver, raw: RawNode | undefined, 
     case 'CaseExpr':
       return caseExpression(resolver, inner, level);
     case 'A_ArrayExpr':
-      return node('ARRAYEXPR', { elements: args('elements') });
+      return node('ARRAYEXPR', {
+        elements: args('elements'),
+        multidims: children(inner, 'elements').some((item) => child(item, 'A_ArrayExpr')),
+      });
     case 'CollateClause':
       return node('COLLATEEXPR', { arg: arg(), resulttype: 25 });
     case 'SQLValueFunction': {
@@ -91,8 +94,16 @@ function columnReference(inner: RawNode, level: Level): TreeNode {
   const location = locationOf(inner) ?? 0;
   const name = path.at(-1)!;
   return path.length === 1
-    ? findColumn(level, name, location)
+    ? (findColumn(level, name, location) ?? wholeRow(level, name, location))
     : findQualified(level, path.slice(0, -1), name, location);
+}
+
+/** A table's name where a value is wanted: its row. */
+function wholeRow(level: Level, name: string, location: number): TreeNode {
+  const { table, up } = findTable(level, [name]);
+  const [first] = table.columns;
+  if (!first || table.columns.some(({ varno }) => varno !== first.varno)) return opaque();
+  return variable({ name, varno: first.varno, attribute: 0, type: 0 }, up, location);
 }
 
 const int8 = 20;

@@ -1,4 +1,5 @@
 import { valueNamed } from '../../base/index.ts';
+import { nodesOf, type TreeNode } from '../engine/node-tree.ts';
 import { child, children, names, type RawNode, text } from '../lints/raw-tree.ts';
 import { aliased, eref, type FromItem, reference, simpleRange } from './from-item.ts';
 import { isScalar, recordColumns } from './functions.ts';
@@ -94,11 +95,23 @@ function functionItem(resolver: Resolver, raw: RawNode, level: Level, before: re
   level.add(
     node('RANGETBLENTRY', {
       rtekind: 3,
-      functions: [node('RANGETBLFUNCTION', { funcexpr, funccolcount: own.length })],
+      functions: columnsApart(name, funcexpr, own.length),
       funcordinality: withOrdinality,
       eref: eref(item.alias, item.columns),
       inFromCl: true,
     }),
   );
   return { node: reference(varno), range: simpleRange(item.alias, item.columns) };
+}
+
+/** `unnest(a, b)` is a function for each column, as PostgreSQL takes it. */
+function columnsApart(name: string, call: TreeNode, columns: number): TreeNode[] {
+  const args = nodesOf(call.fields['args']);
+  const apart = name === 'unnest' && args.length === columns;
+  return (apart ? args : [undefined]).map((arg) =>
+    node('RANGETBLFUNCTION', {
+      funcexpr: arg ? { ...call, fields: { ...call.fields, args: [arg] } } : call,
+      funccolcount: apart ? 1 : columns,
+    }),
+  );
 }

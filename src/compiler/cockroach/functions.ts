@@ -67,13 +67,14 @@ const operatorOids = new Map(operatorNames.map((name, i) => [name, firstOperator
 export function cockroachSymbols(): Pick<Catalog, 'functions' | 'operators'> {
   const functions = new Map<number, CatalogFunction>();
   for (const [name, oid] of functionOids)
-    functions.set(oid, { schema: 'pg_catalog', name, strict: isStrict.has(name) });
+    functions.set(oid, { schema: 'pg_catalog', name, strict: isStrict.has(name), args: [] });
   const operators = new Map<number, string>();
   for (const [name, oid] of operatorOids) {
     functions.set(oid, {
       schema: 'pg_catalog',
       name: `operator ${name}`,
       strict: strictOperators.includes(name),
+      args: [],
     });
     operators.set(oid, name);
   }

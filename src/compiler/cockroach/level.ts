@@ -77,8 +77,8 @@ function only<T>(found: readonly T[], what: string): T | undefined {
   return found[0];
 }
 
-/** The variable that a column's name stands for, at the nearest level that knows it. */
-export function findColumn(level: Level, name: string, location: number): TreeNode {
+/** The variable that a column's name stands for, at the nearest level that knows it; undefined when none does. */
+export function findColumn(level: Level, name: string, location: number): TreeNode | undefined {
   let at: Level | undefined = level;
   for (let up = 0; at; up++, at = at.parent) {
     const columns = at.visible.flatMap((range) => range.columns);
@@ -90,7 +90,7 @@ export function findColumn(level: Level, name: string, location: number): TreeNo
     if (columns.some((column) => column.name === undefined))
       throw new UnresolvedError(`${name} may be a column without a known name`);
   }
-  throw new UnresolvedError(`${name} is no known column`);
+  return undefined;
 }
 
 /** The table that a qualifier stands for, and how many levels up it is. */

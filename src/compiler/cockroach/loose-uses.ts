@@ -1,5 +1,5 @@
 import type { Catalog, CatalogTable } from '../engine/catalog.ts';
-import type { ColumnRef, ParameterUse } from '../nullability/parameter-uses.ts';
+import { type ColumnRef, noUse, type ParameterUse } from '../nullability/parameter-uses.ts';
 import { type Token, tokenize } from '../source/lexer.ts';
 import { findRelation } from './relation.ts';
 import { UnresolvedError } from './unresolved.ts';
@@ -15,7 +15,7 @@ export function looseUses(text: string, catalog: Catalog): ReadonlyMap<number, P
   const assign = (column: ColumnRef | undefined, value: readonly string[]) => {
     const n = /^\$(\d+)$/.exec(value[0] ?? '')?.[1];
     if (!column || n === undefined || (value.length > 1 && !value[1]?.startsWith(':'))) return;
-    const known = uses.get(Number(n)) ?? { assigned: [], compared: [], testedForNull: false };
+    const known = uses.get(Number(n)) ?? noUse();
     known.assigned.push(column);
     uses.set(Number(n), known);
   };

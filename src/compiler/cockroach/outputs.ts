@@ -8,8 +8,11 @@ export function outputColumns(
   catalog: Catalog,
 ): { readonly name: string | undefined; readonly type: number }[] {
   const select = numberOf(query.fields['commandType']) === 1;
-  return nodesOf(query.fields[select ? 'targetList' : 'returningList']).map(({ fields }) => ({
-    name: typeof fields['resname'] === 'string' ? fields['resname'] : undefined,
-    type: isNode(fields['expr']) ? columnType(fields['expr'], catalog) : 0,
-  }));
+  const list = nodesOf(query.fields[select ? 'targetList' : 'returningList']);
+  return list
+    .filter((entry) => entry.fields['resjunk'] !== 'true')
+    .map(({ fields }) => ({
+      name: typeof fields['resname'] === 'string' ? fields['resname'] : undefined,
+      type: isNode(fields['expr']) ? columnType(fields['expr'], catalog) : 0,
+    }));
 }

@@ -81,7 +81,8 @@ class StatementResolver implements Resolver {
 /** Describe knows the names of the columns, and for plain ones which column of which table they are. */
 function agrees(tree: TreeNode, description: WireDescription): boolean {
   const { fields: f } = tree;
-  const outputs = nodesOf(numberOf(f['commandType']) === 1 ? f['targetList'] : f['returningList']);
+  const list = nodesOf(numberOf(f['commandType']) === 1 ? f['targetList'] : f['returningList']);
+  const outputs = list.filter((entry) => entry.fields['resjunk'] !== 'true');
   if (outputs.length !== description.columns.length) return false;
   const rtable = nodesOf(f['rtable']);
   return outputs.every(({ fields }, i) => {

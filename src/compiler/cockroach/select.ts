@@ -1,7 +1,9 @@
 import type { TreeNode } from '../engine/node-tree.ts';
-import { child, children, names, type RawNode, text } from '../lints/raw-tree.ts';
+import { child, children, find, names, type RawNode, text } from '../lints/raw-tree.ts';
+import { setReturningCalls } from '../nullability/query-tree.ts';
 import { setOperation, values } from './combined.ts';
 import { fromItem } from './from.ts';
+import { mayReturnSet } from './functions.ts';
 import { findTable, Level, type Range, type RangeColumn, variable } from './level.ts';
 import { outputName } from './naming.ts';
 import { node, opaque, targetEntry } from './nodes.ts';
@@ -40,9 +42,8 @@ export function resolveSelect(resolver: Resolver, raw: RawNode, parent: Level | 
   const cteList = addCtes(resolver, child(raw, 'withClause'), level);
   const tail = {
     cteList,
-    // Only whether they are there is asked.
-    limitCount: raw['limitCount'] ? opaque() : null,
-    limitOffset: raw['limitOffset'] ? opaque() : null,
+    limitCount: raw['limitCount'] ? resolver.expression(child(raw, 'limitCount'), level) : null,
+    limitOffset: raw['limitOffset'] ? resolver.expression(child(raw, 'limitOffset'), level) : null,
   };
   if (text(raw, 'op') !== 'SETOP_NONE') return setOperation(resolver, raw, level, tail);
   if (raw['valuesLists']) return values(resolver, raw, level, tail);
@@ -50,6 +51,8 @@ export function resolveSelect(resolver: Resolver, raw: RawNode, parent: Level | 
     throw new UnresolvedError('grouping sets');
   const jointree = joinTree(resolver, level, children(raw, 'fromClause'), child(raw, 'whereClause'));
   const targetList = outputList(resolver, children(raw, 'targetList'), level);
+  for (const key of ['distinctClause', 'groupClause', 'sortClause'])
+    targetList.push(...hiddenSets(resolver, children(raw, key), level));
   const having = child(raw, 'havingClause');
   const havingQual = having ? resolver.expression(having, level) : null;
   return queryNode(level, {
@@ -61,6 +64,20 @@ export function resolveSelect(resolver: Resolver, raw: RawNode, parent: Level | 
     hasTargetSRFs: false,
     hasAggs: level.hasAggregates,
   });
+}
+
+/** What rows are only ordered, grouped or told apart by, where it is a call that may give rows of its own. */
+function hiddenSets(resolver: Resolver, items: readonly RawNode[], level: Level): TreeNode[] {
+  return items
+    .map((item) => child(item, 'SortBy', 'node') ?? item)
+    .filter((item) =>
+      find(item, 'FuncCall').some((call) => mayReturnSet(names(children(call, 'funcname')).at(-1) ?? '')),
+    )
+    .map((item) => {
+      const entry = targetEntry(resolver.expression(item, level), 0, null);
+      return { ...entry, fields: { ...entry.fields, resjunk: 'true' } };
+    })
+    .filter((entry) => setReturningCalls(entry) > 0);
 }
 
 /** A select list or RETURNING, stars expanded. */

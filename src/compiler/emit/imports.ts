@@ -1,32 +1,44 @@
 import type { TypeUse } from '../types/resolve-type.ts';
 import { importStatement } from './layout.ts';
 
-/** Collects what a module imports while it is written, renaming what would clash with its own names. */
+interface Import {
+  /** By which it is called here. */
+  readonly alias: string;
+  isValue: boolean;
+}
+
+/** Collects what a module imports while it is written, renaming what would clash with its own names or another import. */
 export class ModuleImports {
-  readonly #own: ReadonlySet<string>;
-  readonly #modules = new Map<string, Map<string, boolean>>();
+  readonly #taken: Set<string>;
+  readonly #modules = new Map<string, Map<string, Import>>();
 
   constructor(own: Iterable<string>) {
-    this.#own = new Set(own);
+    this.#taken = new Set(own);
   }
 
   /** The name by which a value is called here. */
   value(from: string, name: string): string {
-    this.#names(from).set(name, true);
-    return this.#own.has(name) ? `${name}_` : name;
+    const known = this.#import(from, name);
+    known.isValue = true;
+    return known.alias;
   }
 
   /** The name by which a type is called here. */
   type(from: string, name: string): string {
-    const names = this.#names(from);
-    if (!names.has(name)) names.set(name, false);
-    return this.#own.has(name) ? `${name}_` : name;
+    return this.#import(from, name).alias;
   }
 
-  #names(from: string): Map<string, boolean> {
-    const known = this.#modules.get(from) ?? new Map<string, boolean>();
-    this.#modules.set(from, known);
-    return known;
+  #import(from: string, name: string): Import {
+    const names = this.#modules.get(from) ?? new Map<string, Import>();
+    this.#modules.set(from, names);
+    const known = names.get(name);
+    if (known) return known;
+    let alias = name;
+    while (this.#taken.has(alias)) alias += '_';
+    this.#taken.add(alias);
+    const made = { alias, isValue: false };
+    names.set(name, made);
+    return made;
   }
 
   render(): string {
@@ -34,8 +46,8 @@ export class ModuleImports {
     return [...this.#modules.keys()]
       .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
       .map((from) => {
-        const names = [...this.#modules.get(from)!].map(([name, isValue]) => {
-          const renamed = this.#own.has(name) ? `${name} as ${name}_` : name;
+        const names = [...this.#modules.get(from)!].map(([name, { alias, isValue }]) => {
+          const renamed = alias === name ? name : `${name} as ${alias}`;
           return isValue ? renamed : `type ${renamed}`;
         });
         return `${importStatement(

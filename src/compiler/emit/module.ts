@@ -181,7 +181,7 @@ function pieceLiteral(piece: string | number): string {
 }
 
 const nullableTs = (item: { readonly ts: string; readonly nullable: boolean }) =>
-  item.nullable && item.ts !== 'unknown' ? `${item.ts} | null` : item.ts;
+  item.nullable && item.ts !== 'unknown' && item.ts !== 'JsonValue' ? `${item.ts} | null` : item.ts;
 
 function rowFields(query: AnalyzedQuery, columns: readonly Shown<AnalyzedColumn>[]): string {
   const lines: string[] = [];

@@ -82,7 +82,8 @@ function sharedSchema(type: SharedType): string {
   if (type.kind === 'enum')
     return `export const ${name} = z.enum([${type.labels.map(stringLiteral).join(', ')}]);\n`;
   const fields = type.fields.map(
-    ({ name: field, use }) => `  ${propertyName(field)}: ${use.zod}.nullable(),\n`,
+    ({ name: field, use, notNull }) =>
+      `  ${propertyName(field)}: ${use.zod}${notNull ? '' : '.nullable()'},\n`,
   );
   return `export const ${name} = z.object({\n${fields.join('')}});\n`;
 }

@@ -39,13 +39,19 @@ function emitComposite(type: SharedType, imports: ModuleImports, runtime: string
   const compositeOf = imports.value(runtime, 'compositeOf');
   const fields = type.fields.map((field) => ({
     name: field.name,
+    notNull: field.notNull,
     ...useType(field.use, imports, runtime, undefined),
   }));
-  const entries = fields.map((field) => `[${stringLiteral(field.name)}, ${field.codec}]`);
+  const entries = fields.map(
+    (field) => `[${stringLiteral(field.name)}, ${field.codec}${field.notNull ? ", 'notnull'" : ''}]`,
+  );
+  const doc = fields.some(({ notNull }) => notNull)
+    ? `A row of ${type.sqlName}.`
+    : `The composite type ${type.sqlName}. The server lets every field be null.`;
   const lead = `export const ${type.codecName} = ${compositeOf}<${type.name}>(${stringLiteral(type.sqlName)}, `;
-  return `/** The composite type ${type.sqlName}. The server lets every field be null. */
+  return `/** ${doc} */
 export interface ${type.name} {
-${fields.map((field) => `  readonly ${propertyName(field.name)}: ${field.ts} | null;\n`).join('')}}
+${fields.map((field) => `  readonly ${propertyName(field.name)}: ${field.ts}${field.notNull || field.ts === 'unknown' ? '' : ' | null'};\n`).join('')}}
 
 ${lead}${arrayLiteral(entries, 0, `${lead})`, true)});
 `;

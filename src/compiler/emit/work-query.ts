@@ -15,7 +15,8 @@ export function emitWorkQuery(
   const params = query.params.map((item) => ({ ...item, ...useType(item.use, imports, runtime, shared) }));
   const own = params.filter(({ field }) => !isFilledIn(work.command, field));
   const base = pascalCase(query.source.name);
-  const nullable = (ts: string, may: boolean) => (may && ts !== 'unknown' ? `${ts} | null` : ts);
+  const nullable = (ts: string, may: boolean) =>
+    may && ts !== 'unknown' && ts !== 'JsonValue' ? `${ts} | null` : ts;
   const fields = own.map((p) => `  readonly ${propertyName(p.field)}: ${nullable(p.ts, p.nullable)};\n`);
   const type = own.length > 0 ? `${base}Params` : imports.type(runtime, 'NoParams');
   const specs = params.map((p) => `[${stringLiteral(p.field)}, ${p.codec}${p.nullable ? ", 'null'" : ''}]`);

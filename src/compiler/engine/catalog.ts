@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { cockroachSymbols } from '../cockroach/functions.ts';
 import { readCockroachNames, readHiddenColumns } from './cockroach-names.ts';
+import { isNode, readNodeTree, type TreeNode } from './node-tree.ts';
 
 /** A type of the database, by name. OIDs are this connection's affair only: no output holds one. */
 export interface CatalogType {
@@ -18,6 +19,8 @@ export interface CatalogType {
   readonly labels: readonly string[];
   /** The composite's table-like description. */
   readonly relation: number;
+  /** What stands between the elements of an array of this type. */
+  readonly delimiter: string;
 }
 
 export type TypeKind = 'base' | 'enum' | 'composite' | 'domain' | 'array' | 'range' | 'pseudo';
@@ -32,6 +35,8 @@ export interface CatalogColumn {
   /** Enforced for every stored row. */
   readonly notNull: boolean;
   readonly hasDefault: boolean;
+  /** What a generated column is computed from: an expression over a row of its table. */
+  readonly generated?: TreeNode | undefined;
   /** Not in `*`: CockroachDB's rowid and the like. */
   readonly hidden?: boolean;
   readonly comment: string | undefined;
@@ -58,6 +63,8 @@ export interface CatalogFunction {
   readonly name: string;
   readonly schema: string;
   readonly strict: boolean;
+  /** Types of the arguments as declared; none on CockroachDB. */
+  readonly args: readonly number[];
 }
 
 export interface Catalog {
@@ -65,6 +72,10 @@ export interface Catalog {
   readonly tables: ReadonlyMap<number, CatalogTable>;
   readonly functions: ReadonlyMap<number, CatalogFunction>;
   readonly operators: ReadonlyMap<number, string>;
+  /** Queries behind the materialized views, by OID. */
+  readonly materialized: ReadonlyMap<number, TreeNode>;
+  /** Columns of system tables that are NOT NULL, as `table oid.attribute`. */
+  readonly systemNotNull: ReadonlySet<string>;
   readonly dialect: 'postgresql' | 'cockroachdb';
   /** What resolving names by ourselves takes; PostgreSQL does it for us. */
   readonly cockroach?: CockroachNames | undefined;
@@ -122,10 +133,22 @@ async function readTypes(client: pg.Client): Promise<Map<number, CatalogType>> {
   const types = new Map<number, CatalogType>();
   const found = await rows(
     client,
-    `SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod, t.typnotnull, t.typrelid
+    `SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod, t.typnotnull, t.typrelid, t.typdelim
      FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace`,
   );
-  for (const [oid, schema, name, kind, category, element, base, typmod, notNull, relation] of found)
+  for (const [
+    oid,
+    schema,
+    name,
+    kind,
+    category,
+    element,
+    base,
+    typmod,
+    notNull,
+    relation,
+    delimiter,
+  ] of found)
     types.set(int(oid), {
       oid: int(oid),
       schema: schema!,
@@ -137,6 +160,7 @@ async function readTypes(client: pg.Client): Promise<Map<number, CatalogType>> {
       notNull: notNull === 't' || notNull === 'true',
       labels: labels.get(int(oid)) ?? [],
       relation: int(relation),
+      delimiter: delimiter || ',',
     });
   return types;
 }
@@ -146,12 +170,8 @@ async function readTables(
   cockroach: boolean,
   version: number,
 ): Promise<Map<number, CatalogTable>> {
-  // From PostgreSQL 18 a NOT NULL may be unvalidated or not inherited: such a one proves nothing.
-  const weak =
-    version >= 180000 && !cockroach
-      ? `AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'n'
-           AND k.conkey = ARRAY[a.attnum] AND (NOT k.convalidated OR k.connoinherit))`
-      : '';
+  const weak = cockroach ? '' : version >= 180000 ? `${unprovenNotNull} ${looseChild}` : looseChild;
+  const generated = cockroach ? new Map<string, TreeNode>() : await readGenerated(client);
   const columns = await rows(
     client,
     `SELECT c.oid, n.nspname, c.relname, c.relkind, a.attname, a.attnum, a.atttypid, a.atttypmod,
@@ -207,6 +227,7 @@ async function readTables(
       typmod: int(typmod),
       notNull: truth(notNull),
       hasDefault: truth(hasDefault),
+      generated: generated.get(`${oid}.${attribute}`),
       hidden: hidden.has(`${oid}.${column}`),
       comment: comment ?? undefined,
       dimensions: Math.max(1, int(dimensions)),
@@ -228,16 +249,60 @@ async function readTables(
   return tables;
 }
 
+/** From PostgreSQL 18 a NOT NULL may be unvalidated or not inherited: such a one proves nothing. */
+const unprovenNotNull = `AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS k
+  WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND (NOT k.convalidated OR k.connoinherit))`;
+
+/** Rows of children are rows of their parent: before PostgreSQL 18 a child may lack the NOT NULL, and a foreign table's is not enforced. */
+const looseChild = `AND NOT EXISTS (
+  WITH RECURSIVE child AS (
+    SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN child ON i.inhparent = child.inhrelid)
+  SELECT 1 FROM child JOIN pg_catalog.pg_class AS k ON k.oid = child.inhrelid
+  JOIN pg_catalog.pg_attribute AS o ON o.attrelid = k.oid AND o.attname = a.attname
+  WHERE NOT o.attnotnull OR k.relkind = 'f')`;
+
+/** Expressions of generated columns, as `table oid.attribute`. A child may compute its own, so parents have none. */
+async function readGenerated(client: pg.Client): Promise<Map<string, TreeNode>> {
+  const found = await rows(
+    client,
+    `SELECT a.attrelid, a.attnum, d.adbin::TEXT FROM pg_catalog.pg_attribute AS a
+     JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attgenerated <> '' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = a.attrelid)`,
+  );
+  const expressions = new Map<string, TreeNode>();
+  for (const [oid, attribute, text] of found) {
+    const tree = readNodeTree(text ?? '');
+    if (isNode(tree)) expressions.set(`${oid}.${attribute}`, tree);
+  }
+  return expressions;
+}
+
+async function readSystemNotNull(client: pg.Client): Promise<Set<string>> {
+  const found = await rows(
+    client,
+    `SELECT a.attrelid, a.attnum FROM pg_catalog.pg_attribute AS a
+     JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+     WHERE c.relnamespace = 'pg_catalog'::REGNAMESPACE AND c.relkind = 'r' AND a.attnum > 0 AND a.attnotnull`,
+  );
+  return new Set(found.map(([oid, attribute]) => `${oid}.${attribute}`));
+}
+
 /** Functions and operators: needed only to judge PostgreSQL's trees. */
 async function readFunctions(client: pg.Client): Promise<Map<number, CatalogFunction>> {
   const functions = new Map<number, CatalogFunction>();
   const found = await rows(
     client,
-    `SELECT p.oid, n.nspname, p.proname, p.proisstrict FROM pg_catalog.pg_proc AS p
+    `SELECT p.oid, n.nspname, p.proname, p.proisstrict, p.proargtypes FROM pg_catalog.pg_proc AS p
      JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace`,
   );
-  for (const [oid, schema, name, strict] of found)
-    functions.set(int(oid), { schema: schema!, name: name!, strict: strict === 't' || strict === 'true' });
+  for (const [oid, schema, name, strict, args] of found)
+    functions.set(int(oid), {
+      schema: schema!,
+      name: name!,
+      strict: strict === 't' || strict === 'true',
+      args: (args ?? '').split(' ').filter(Boolean).map(Number),
+    });
   return functions;
 }
 
@@ -255,10 +320,14 @@ export async function readCatalog(client: pg.Client, cockroach: boolean, version
       types,
       tables,
       ...cockroachSymbols(),
+      materialized: new Map(),
+      systemNotNull: new Set(),
       dialect: 'cockroachdb',
       cockroach: await readCockroachNames((text) => rows(client, text)),
     };
   const functions = await readFunctions(client);
   const operators = await readOperators(client);
-  return { types, tables, functions, operators, dialect: 'postgresql' };
+  const systemNotNull = await readSystemNotNull(client);
+  const materialized = new Map<number, TreeNode>();
+  return { types, tables, functions, operators, materialized, systemNotNull, dialect: 'postgresql' };
 }

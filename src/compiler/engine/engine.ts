@@ -6,6 +6,7 @@ import type { SourceFile } from '../source/source-file.ts';
 import { applyFile, mayStay } from './apply-schema.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
+import { readMaterialized } from './materialized.ts';
 import { describeAll, type WireDescription } from './wire.ts';
 
 /** A server to compile against. Databases of its own making are dropped when it is closed. */
@@ -119,8 +120,9 @@ class ServerEngine implements Engine {
     }
     if (schema.length > 0) await this.#apply(name, schema);
     const first = await this.#connect(name);
-    const catalog = await readCatalog(first, this.cockroach, this.serverVersion);
+    const names = await readCatalog(first, this.cockroach, this.serverVersion);
     await prepareSession(first, this.cockroach);
+    const catalog = { ...names, materialized: await readMaterialized(first, names) };
     const clients = [first];
     const describe = async (texts: readonly string[]) => {
       // A few connections, each with its share in one pipeline; small lots are not worth a second one.
@@ -133,14 +135,16 @@ class ServerEngine implements Engine {
       const lots = clients.map((client, i) => describeAll(client, texts.slice(i * share, (i + 1) * share)));
       return (await Promise.all(lots)).flat();
     };
-    const query = async (text: string) =>
-      (
-        await first.query<(string | null)[]>({
-          text,
-          rowMode: 'array',
-          types: { getTypeParser: () => String },
-        })
-      ).rows;
+    const query = async (text: string) => {
+      const types = { getTypeParser: () => String };
+      try {
+        return (await first.query<(string | null)[]>({ text, rowMode: 'array', types })).rows;
+      } catch (error) {
+        // The failure is told before the server is ready again. What is described next counts that from the first answer.
+        await first.query('SELECT 1').catch(() => {});
+        throw error;
+      }
+    };
     return { catalog, engine: this, describe, query };
   }
 

@@ -13,6 +13,8 @@ export interface LintSubject {
   readonly target: CompileTarget;
   /** PostgreSQL's plan, where a rule needs it and the engine gives one. */
   readonly plan: PlanNode | undefined;
+  /** The same of the SELECT of a :claim that has no LIMIT, when it is to give its first row. */
+  readonly retrievalPlan: PlanNode | undefined;
 }
 
 export interface Finding {

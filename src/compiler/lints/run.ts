@@ -11,6 +11,7 @@ import type { Finding, Lint } from './lint.ts';
 import { sharedLock, unorderedLocks } from './locks.ts';
 import { limitWithoutOrder, partialOrder } from './order.ts';
 import { child, children, type RawNode } from './raw-tree.ts';
+import { notInSubquery, sortedClaim } from './retrieval.ts';
 import { clockInLease, sequentialKey, writeWithoutWhere } from './writes.ts';
 
 /** Every rule, in order of code. docs/compiler.md describes them. */
@@ -24,6 +25,8 @@ export const lints: readonly Lint[] = [
   castOfIndexed,
   fullScan,
   sequentialKey,
+  notInSubquery,
+  sortedClaim,
   madeUpName,
 ];
 
@@ -75,7 +78,12 @@ export async function runLints(
       const plan = lints.some((lint) => lint.needsPlan?.(query))
         ? await indexPlan(query, database)
         : undefined;
-      const subject = { query, statement, catalog: database.catalog, target, plan };
+      const { work } = query.engineQuery;
+      const unlimited = work?.command === 'claim' && work.limit !== undefined;
+      const retrievalPlan = unlimited
+        ? await indexPlan({ ...query, text: `${work.text}\nLIMIT 1` }, database)
+        : undefined;
+      const subject = { query, statement, catalog: database.catalog, target, plan, retrievalPlan };
       for (const lint of lints) for (const finding of lint.check(subject)) say(lint, finding);
     }
     for (const note of ignored) {

@@ -19,6 +19,15 @@ export function facts(catalog: Catalog, node: TreeNode, scope: Scope, surviving:
   }
 }
 
+/** `condition` is not TRUE: of `x IS NULL` it follows that x is not null. */
+export function assumeNot(catalog: Catalog, condition: TreeNode, scope: Scope): void {
+  const f = condition.fields;
+  if (condition.type === 'NULLTEST' && numberOf(f['nulltesttype']) === 0 && !flag(f['argisrow'])) {
+    if (isNode(f['arg'])) nonNull(catalog, f['arg'], scope);
+  } else if (condition.type === 'BOOLEXPR' && f['boolop'] === 'or')
+    for (const arg of nodesOf(f['args'])) assumeNot(catalog, arg, scope);
+}
+
 /** `condition` is TRUE for every row that survives. */
 export function assume(catalog: Catalog, condition: TreeValue | undefined, scope: Scope): void {
   if (!isNode(condition)) {
@@ -82,6 +91,7 @@ export function nonNull(catalog: Catalog, node: TreeNode, scope: Scope): void {
       if (isStrict(catalog, f['opfuncid']))
         for (const arg of nodesOf(f['args'])) nonNull(catalog, arg, scope);
       return;
+    case 'NAMEDARGEXPR':
     case 'RELABELTYPE':
     case 'COERCEVIAIO':
     case 'COLLATEEXPR':

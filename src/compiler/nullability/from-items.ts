@@ -1,3 +1,4 @@
+import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
 import { isNode, listOf, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
 import { cteColumn } from './ctes.ts';
 import { elements } from './elements.ts';
@@ -5,6 +6,8 @@ import { all, type Proof } from './proof.ts';
 import {
   aliasOf,
   commandInsert,
+  commandMerge,
+  commandSelect,
   commandUpdate,
   flag,
   functionName,
@@ -19,8 +22,10 @@ import {
   rteRelation,
   rteSubquery,
   rteValues,
+  setReturningCalls,
 } from './query-tree.ts';
 import { nulling, type Scope } from './scope.ts';
+import { trusted } from './trusted-functions.ts';
 import { no, type Verdict, yes } from './verdict.ts';
 
 export function variable(proof: Proof, node: TreeNode, from: Scope): Verdict {
@@ -30,6 +35,9 @@ export function variable(proof: Proof, node: TreeNode, from: Scope): Verdict {
   const attribute = numberOf(f['varattno']);
   const rte = scope.rte(varno);
   if (!rte) return yes('the table is not known');
+  if (scope.command() === commandMerge) return yes('MERGE may leave either side empty');
+  if (listOf(scope.query.fields['groupingSets']).length > 0 && !flag(scope.query.fields['hasGroupRTE']))
+    return yes('grouping sets may leave it out');
   const returning = numberOf(f['varreturningtype'] ?? '0');
   if (returning > 0 && scope.command() !== commandUpdate) return yes('OLD or NEW may be missing');
   const isTarget = numberOf(scope.query.fields['resultRelation']) === varno;
@@ -49,15 +57,21 @@ export function variable(proof: Proof, node: TreeNode, from: Scope): Verdict {
 
 export function column(proof: Proof, rte: TreeNode, attribute: number, scope: Scope, varno: number): Verdict {
   const f = rte.fields;
-  switch (numberOf(f['rtekind'])) {
+  const kind = numberOf(f['rtekind']);
+  if (attribute === 0 && [rteRelation, rteSubquery, rteValues, rteCte].includes(kind))
+    return no('a whole row');
+  switch (kind) {
     case rteRelation: {
-      if (attribute <= 0) return no(attribute === 0 ? 'a whole row' : 'a system column');
+      if (attribute < 0) return no('a system column');
       const table = proof.catalog.tables.get(numberOf(f['relid']));
       const column = table?.columns.find((candidate) => candidate.attribute === attribute);
-      if (!table || !column) return yes('a column of a system table');
-      return column.notNull
-        ? no(`${table.name}.${column.name} is NOT NULL`)
-        : yes(`${table.name}.${column.name} has no NOT NULL`);
+      if (!table || !column)
+        return proof.catalog.systemNotNull.has(`${numberOf(f['relid'])}.${attribute}`)
+          ? no('a system column that is NOT NULL')
+          : yes('a column of a system table');
+      const name = `${table.name}.${column.name}`;
+      if (column.notNull) return no(`${name} is NOT NULL`);
+      return stored(proof, table, column) ?? yes(`${name} has no NOT NULL`);
     }
     case rteSubquery:
       return isNode(f['subquery'])
@@ -68,7 +82,10 @@ export function column(proof: Proof, rte: TreeNode, attribute: number, scope: Sc
       if (!isNode(alias)) return yes('the joined column is not known');
       if (alias.type.startsWith('COALESCE') && scope.joins.get(varno) === joinFull) {
         // USING under FULL JOIN: a row has at least one of its sides.
-        const sides = nodesOf(alias.fields['args']).map((side) => proof.expression(side, scope));
+        const sides = scope.knowing(
+          () => scope.matched.add(varno),
+          () => nodesOf(alias.fields['args']).map((side) => proof.expression(side, scope)),
+        );
         return sides.every((side) => !side.nullable)
           ? no('a FULL JOIN has one side or the other')
           : yes('both sides may be null');
@@ -93,6 +110,19 @@ export function column(proof: Proof, rte: TreeNode, attribute: number, scope: Sc
   }
 }
 
+/** A column whose values are computed: of a materialized view, or generated. */
+function stored(proof: Proof, { oid, name }: CatalogTable, column: CatalogColumn): Verdict | undefined {
+  const query = proof.catalog.materialized.get(oid);
+  if (query) return proof.output(proof.scope(query, undefined), column.attribute - 1);
+  if (!column.generated) return undefined;
+  const rtable = [treeNode('RANGETBLENTRY', { rtekind: String(rteRelation), relid: String(oid) })];
+  const row = proof.scope(treeNode('QUERY', { commandType: String(commandSelect), rtable }), undefined);
+  const verdict = proof.expression(column.generated, row);
+  return verdict.nullable ? undefined : no(`${name}.${column.name} is generated: ${verdict.reason}`);
+}
+
+const treeNode = (type: string, fields: TreeNode['fields']): TreeNode => ({ type, fields });
+
 export function functionColumn(proof: Proof, rte: TreeNode, attribute: number, scope: Scope): Verdict {
   const functions = nodesOf(rte.fields['functions']);
   const only = functions[0];
@@ -104,9 +134,9 @@ export function functionColumn(proof: Proof, rte: TreeNode, attribute: number, s
   const name = functionName(proof.catalog, expression);
   const args = nodesOf(expression.fields['args']);
   if (name === 'unnest' && args[0]) return elements(proof, args[0], scope);
-  if (/^jsonb?_(array_elements|object_keys)$/.test(name))
-    return all(proof, args, scope, `${name}() gives no NULL`);
-  if (returnsSet(expression) && name !== 'generate_series')
-    return yes('a set-returning function may give NULL');
+  if (returnsSet(expression))
+    return trusted.rowSources.includes(name) && setReturningCalls(expression) === 1
+      ? all(proof, args, scope, `${name}() gives no NULL`)
+      : yes('a set-returning function may give NULL');
   return proof.expression(expression, scope);
 }

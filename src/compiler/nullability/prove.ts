@@ -1,11 +1,11 @@
 import type { Catalog } from '../engine/catalog.ts';
-import { isNode, listOf, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
+import { isNode, listOf, nodesOf, numberOf, type TreeNode, type TreeValue } from '../engine/node-tree.ts';
 import { elements } from './elements.ts';
 import { expression } from './expressions.ts';
-import { facts } from './facts.ts';
+import { assume, facts } from './facts.ts';
 import { column } from './from-items.ts';
 import type { Proof } from './proof.ts';
-import { commandMerge, flag, functionName, mentionsVar, returnsSet, rteCte, rteGroup } from './query-tree.ts';
+import { commandMerge, flag, rteCte, rteGroup, rteRelation } from './query-tree.ts';
 import { nulling, Scope, targets, walkJoins } from './scope.ts';
 import { setOperation } from './set-operations.ts';
 import { type ParameterFacts, type Verdict, yes } from './verdict.ts';
@@ -14,6 +14,13 @@ import { type ParameterFacts, type Verdict, yes } from './verdict.ts';
 export interface Located {
   readonly node: TreeNode;
   readonly scope: object;
+}
+
+/** A column of a row that is used as one value. */
+export interface RowColumn {
+  readonly name: string;
+  readonly value: Located;
+  readonly nullable: boolean;
 }
 
 /**
@@ -46,6 +53,60 @@ export class Prover implements Proof {
 
   verdict({ node, scope }: Located): Verdict {
     return this.expression(node, scope as Scope);
+  }
+
+  /** What `work` gives for the rows that an aggregate's FILTER lets through. */
+  filtered<T>(filter: TreeValue | undefined, located: Located, work: () => T): T {
+    const scope = located.scope as Scope;
+    return scope.knowing(() => assume(this.catalog, filter, scope), work);
+  }
+
+  /** The type of a row of a table, where an expression is one as a whole. */
+  wholeRow(located: Located): number | undefined {
+    const { node, scope } = this.follow(located);
+    if (node.type !== 'VAR' || numberOf(node.fields['varattno']) !== 0) return undefined;
+    const rte = (scope as Scope).up(numberOf(node.fields['varlevelsup'])).rte(numberOf(node.fields['varno']));
+    const isTable =
+      numberOf(rte?.fields['rtekind']) === rteRelation &&
+      this.catalog.tables.get(numberOf(rte?.fields['relid']))?.kind === 'table';
+    return isTable ? numberOf(node.fields['vartype']) : undefined;
+  }
+
+  /** The columns of a row that a variable stands for as a whole, each as it is when the row is there. */
+  rowColumns({ node, scope }: Located): RowColumn[] | undefined {
+    // CockroachDB's rows have hidden columns, which nobody tells of.
+    if (node.type !== 'VAR' || numberOf(node.fields['varattno']) !== 0) return undefined;
+    if (this.catalog.dialect === 'cockroachdb') return undefined;
+    const at = (scope as Scope).up(numberOf(node.fields['varlevelsup']));
+    const varno = numberOf(node.fields['varno']);
+    const rte = at.rte(varno);
+    if (!rte) return undefined;
+    const table = this.catalog.tables.get(numberOf(rte.fields['relid']));
+    const eref = rte.fields['eref'];
+    const named = table
+      ? table.columns.map(({ name, attribute }) => ({ name, attribute }))
+      : listOf(isNode(eref) ? eref.fields['colnames'] : null).map((name, i) => ({
+          name: String(name),
+          attribute: i + 1,
+        }));
+    if (at.command() === commandMerge || named.length === 0) return undefined;
+    return named.map(({ name, attribute }) => {
+      const type = table?.columns.find((known) => known.attribute === attribute);
+      const variable: TreeNode = {
+        type: 'VAR',
+        fields: {
+          varno: String(varno),
+          varattno: String(attribute),
+          varlevelsup: '0',
+          vartype: String(type?.typeOid ?? 0),
+        },
+      };
+      return {
+        name,
+        value: this.follow({ node: variable, scope: at }),
+        nullable: column(this, rte, attribute, at, varno).nullable,
+      };
+    });
   }
 
   /** What a column of a subquery, a CTE, or a scalar subquery is made from; the same when it is neither. */
@@ -111,13 +172,6 @@ export class Prover implements Proof {
     const entry = entries[i];
     const expression = entry?.fields['expr'];
     if (!isNode(expression)) return yes('the expression is not known');
-    if (returnsSet(expression)) {
-      const several =
-        entries.filter((other) => isNode(other.fields['expr']) && returnsSet(other.fields['expr'])).length >
-        1;
-      const name = functionName(this.catalog, expression);
-      if (several || name !== 'generate_series') return yes('a set-returning function may give NULL');
-    }
     if (
       listOf(scope.query.fields['groupingSets']).length > 0 &&
       !flag(scope.query.fields['hasGroupRTE']) &&
@@ -125,8 +179,6 @@ export class Prover implements Proof {
       expression.type !== 'GROUPINGFUNC'
     )
       return yes('grouping sets may leave it out');
-    if (scope.command() === commandMerge && mentionsVar(expression))
-      return yes('MERGE may leave either side empty');
     return this.expression(expression, scope);
   }
 
@@ -145,6 +197,10 @@ export class Prover implements Proof {
 
   expression(node: TreeNode, scope: Scope): Verdict {
     return expression(this, node, scope);
+  }
+
+  elementsOf({ node, scope }: Located): Verdict {
+    return elements(this, node, scope as Scope);
   }
 
   /** Element nullability of the i-th output, for arrays. */

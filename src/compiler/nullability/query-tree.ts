@@ -1,4 +1,4 @@
-import type { Catalog } from '../engine/catalog.ts';
+import type { Catalog, CatalogFunction } from '../engine/catalog.ts';
 import { isNode, listOf, numberOf, type TreeNode, type TreeValue } from '../engine/node-tree.ts';
 
 // Numbers by which PostgreSQL's trees say what a thing is.
@@ -28,13 +28,18 @@ export function aliasOf(rte: TreeNode | undefined): string {
 export const flag = (value: TreeValue | undefined) => value === 'true';
 export const named = (value: TreeValue | undefined) => (typeof value === 'string' ? value : '');
 
-export function functionName(catalog: Catalog, node: TreeNode): string {
+/** The built-in function that a node calls. */
+export function builtin(catalog: Catalog, node: TreeNode): CatalogFunction | undefined {
   const known = catalog.functions.get(
     numberOf(
       node.fields['funcid'] ?? node.fields['opfuncid'] ?? node.fields['aggfnoid'] ?? node.fields['winfnoid'],
     ),
   );
-  return known?.schema === 'pg_catalog' ? known.name : '';
+  return known?.schema === 'pg_catalog' ? known : undefined;
+}
+
+export function functionName(catalog: Catalog, node: TreeNode): string {
+  return builtin(catalog, node)?.name ?? '';
 }
 
 export function isBareSelect(query: TreeNode): boolean {
@@ -42,14 +47,32 @@ export function isBareSelect(query: TreeNode): boolean {
   return isNode(tree) && listOf(tree.fields['fromlist']).length === 0 && tree.fields['quals'] === null;
 }
 
-export function returnsSet(node: TreeNode): boolean {
-  if (flag(node.fields['funcretset']) || flag(node.fields['opretset'])) return true;
-  return childNodes(node).some((child) => child.type !== 'QUERY' && returnsSet(child));
+/** A SELECT that gives exactly one row: an aggregate of all rows, or an expression without FROM. */
+export function givesOneRow(query: TreeNode): boolean {
+  const f = query.fields;
+  return (
+    numberOf(f['commandType']) === commandSelect &&
+    f['limitCount'] === null &&
+    f['limitOffset'] === null &&
+    f['havingQual'] === null &&
+    f['setOperations'] === null &&
+    listOf(f['groupClause']).length === 0 &&
+    listOf(f['groupingSets']).length === 0 &&
+    !flag(f['hasTargetSRFs']) &&
+    (flag(f['hasAggs']) || isBareSelect(query))
+  );
 }
 
-export function mentionsVar(node: TreeNode): boolean {
-  return node.type === 'VAR' || childNodes(node).some(mentionsVar);
+/** How many calls of set-returning functions are in an expression. */
+export function setReturningCalls(node: TreeNode): number {
+  const own = flag(node.fields['funcretset']) || flag(node.fields['opretset']) ? 1 : 0;
+  return childNodes(node).reduce(
+    (sum, child) => sum + (child.type === 'QUERY' ? 0 : setReturningCalls(child)),
+    own,
+  );
 }
+
+export const returnsSet = (node: TreeNode) => setReturningCalls(node) > 0;
 
 export function childNodes(node: TreeNode): TreeNode[] {
   const found: TreeNode[] = [];

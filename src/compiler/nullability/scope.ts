@@ -1,5 +1,22 @@
-import { isNode, nodesOf, numberOf, setOf, type TreeNode } from '../engine/node-tree.ts';
-import { commandSelect, flag, joinFull, joinLeft, joinRight } from './query-tree.ts';
+import {
+  isNode,
+  listOf,
+  nodesOf,
+  numberOf,
+  setOf,
+  type TreeNode,
+  type TreeValue,
+} from '../engine/node-tree.ts';
+import {
+  commandSelect,
+  flag,
+  givesOneRow,
+  joinFull,
+  joinLeft,
+  joinRight,
+  rteSubquery,
+  rteValues,
+} from './query-tree.ts';
 
 /** One query level with what is known inside it. */
 export class Scope {
@@ -14,6 +31,8 @@ export class Scope {
   readonly proven = new Map<string, string>();
   /** Outer joins that a surviving row shows to have matched. */
   readonly matched = new Set<number>();
+  /** Outer joins that match every row. */
+  readonly neverPads = new Set<number>();
   /** Which columns of recursive CTEs are non-null, so far as is assumed. */
   readonly assumed = new Map<TreeNode, boolean[]>();
   readonly children = new Map<TreeNode, Scope>();
@@ -34,6 +53,21 @@ export class Scope {
     return this.rtable[index - 1];
   }
 
+  /** What `work` gives where a row is known to meet a condition, which `learn` notes. */
+  knowing<T>(learn: () => void, work: () => T): T {
+    const proven = [...this.proven];
+    const matched = [...this.matched];
+    learn();
+    try {
+      return work();
+    } finally {
+      this.proven.clear();
+      for (const [key, why] of proven) this.proven.set(key, why);
+      this.matched.clear();
+      for (const join of matched) this.matched.add(join);
+    }
+  }
+
   command(): number {
     return numberOf(this.query.fields['commandType']);
   }
@@ -49,6 +83,9 @@ export function walkJoins(node: TreeNode, nulling: ReadonlySet<number>, scope: S
     const nulled = new Set(nulling).add(index);
     scope.joins.set(index, kind);
     scope.nulledBy.set(index, new Set(nulling));
+    const padded = { [joinLeft]: node.fields['rarg'], [joinRight]: node.fields['larg'] }[kind];
+    if (isTrue(node.fields['quals']) && isNode(padded) && alwaysHasRow(padded, scope))
+      scope.neverPads.add(index);
     const left = kind === joinRight || kind === joinFull ? nulled : nulling;
     const right = kind === joinLeft || kind === joinFull ? nulled : nulling;
     if (isNode(node.fields['larg'])) walkJoins(node.fields['larg'], left, scope);
@@ -56,12 +93,29 @@ export function walkJoins(node: TreeNode, nulling: ReadonlySet<number>, scope: S
   }
 }
 
+const isTrue = (quals: TreeValue | undefined) =>
+  isNode(quals) &&
+  quals.type === 'CONST' &&
+  !flag(quals.fields['constisnull']) &&
+  numberOf(listOf(quals.fields['constvalue'])[2]) === 1;
+
+/** Whether a FROM item gives at least one row for whatever is to its left. */
+function alwaysHasRow(item: TreeNode, scope: Scope): boolean {
+  if (item.type !== 'RANGETBLREF') return false;
+  const rte = scope.rte(numberOf(item.fields['rtindex']));
+  const kind = numberOf(rte?.fields['rtekind']);
+  const subquery = rte?.fields['subquery'];
+  return kind === rteValues || (kind === rteSubquery && isNode(subquery) && givesOneRow(subquery));
+}
+
 /** Outer joins (and grouping sets) that may null a variable and are not known to have matched. */
 export function nulling(node: TreeNode, scope: Scope, from: Scope): number[] {
   const f = node.fields;
   const varno = numberOf(f['varno']);
   const marked = 'varnullingrels' in f ? setOf(f['varnullingrels']) : [...(scope.nulledBy.get(varno) ?? [])];
-  return marked.filter((index) => !scope.matched.has(index) || scope !== from);
+  return marked.filter(
+    (index) => !scope.neverPads.has(index) && (!scope.matched.has(index) || scope !== from),
+  );
 }
 
 /** Visible outputs: the target list of a SELECT, the RETURNING list of the rest. */

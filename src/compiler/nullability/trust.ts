@@ -1,12 +1,13 @@
 import { functionsByTrust, operatorsByTrust } from '../cockroach/functions.ts';
-import type { Catalog } from '../engine/catalog.ts';
+import type { Catalog, CatalogFunction } from '../engine/catalog.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
 import { type Trust, trustFunction, trustOperator } from './trusted-functions.ts';
 
 /** What an engine's functions and operators are trusted with. */
 export interface TrustRules {
-  function(name: string, node: TreeNode): Trust;
-  operator(name: string, args: readonly TreeNode[]): Trust;
+  function(known: CatalogFunction, node: TreeNode): Trust;
+  /** `args` are the types of the operands, where the engine tells them. */
+  operator(name: string, args: readonly number[]): Trust;
 }
 
 const postgresql: TrustRules = { function: trustFunction, operator: trustOperator };
@@ -16,7 +17,10 @@ const asArguments = new Set([...functionsByTrust.strict, ...functionsByTrust.len
 const operators = new Set([...operatorsByTrust.strict, ...operatorsByTrust.lenient]);
 
 const cockroachdb: TrustRules = {
-  function: (name) => (never.has(name) ? 'never' : asArguments.has(name) ? 'as-arguments' : 'unknown'),
+  function: ({ name }, node) => {
+    if (never.has(name)) return node.fields['funcvariadic'] === 'true' ? 'as-arguments' : 'never';
+    return asArguments.has(name) ? 'as-arguments' : 'unknown';
+  },
   operator: (name) => (operators.has(name) ? 'as-arguments' : 'unknown'),
 };
 

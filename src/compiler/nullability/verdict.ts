@@ -8,7 +8,12 @@ export interface Verdict {
 export interface ParameterFacts {
   /** Parameter n (from 1) may be null. */
   nullable(n: number): boolean;
+  /** The array that parameter n is may hold NULL. */
+  elementsNullable(n: number): boolean;
 }
+
+/** Parameters of which nothing is known. */
+export const anyParameters: ParameterFacts = { nullable: () => true, elementsNullable: () => true };
 
 export const no = (reason: string): Verdict => ({ nullable: false, reason });
 export const yes = (reason: string): Verdict => ({ nullable: true, reason });

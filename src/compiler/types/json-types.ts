@@ -2,8 +2,11 @@ import { valueNamed } from '../../base/index.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import { isNode, listOf, nodesOf, numberOf, type TreeNode } from '../engine/node-tree.ts';
 import { propertyName } from '../names.ts';
+import { inputsOf } from '../nullability/aggregates.ts';
 import type { Located, Prover } from '../nullability/prove.ts';
+import { flag, functionName } from '../nullability/query-tree.ts';
 import { constText, typeOf } from '../nullability/trusted-functions.ts';
+import { arrayDimensions } from './array-dimensions.ts';
 import { literal, type TypeChoices, type TypeUse } from './resolve-type.ts';
 
 /** A shape of JSON: leaves as TypeScript, as runtime expression, and as zod. */
@@ -15,26 +18,37 @@ export type Shape =
 const aggregates = new Set(['json_agg', 'jsonb_agg', 'json_agg_strict', 'jsonb_agg_strict']);
 const objects = new Set(['json_build_object', 'jsonb_build_object']);
 const arrays = new Set(['json_build_array', 'jsonb_build_array']);
+const conversions = new Set(['to_json', 'to_jsonb', 'row_to_json', 'array_to_json']);
+const jsonObject = 1;
+const jsonArrayAggregate = 4;
 
-const any: Shape = { kind: 'leaf', ts: 'unknown', shape: 'jsonAny', zod: 'z.unknown()' };
+const leaf = (ts: string, shape: string, zod: string): Shape => ({ kind: 'leaf', ts, shape, zod });
+const any = leaf('unknown', 'jsonAny', 'z.unknown()');
+const string = leaf('string', 'jsonString', 'z.string()');
+const integer = leaf('number', 'jsonNumber', 'z.int()');
+const float = leaf('number', 'jsonNumber', 'z.number()');
+/** Built-in types that JSON has more than a string for. */
 const scalar: Readonly<Record<string, Shape>> = {
-  bool: { kind: 'leaf', ts: 'boolean', shape: 'jsonBoolean', zod: 'z.boolean()' },
-  int2: { kind: 'leaf', ts: 'number', shape: 'jsonNumber', zod: 'z.int()' },
-  int4: { kind: 'leaf', ts: 'number', shape: 'jsonNumber', zod: 'z.int()' },
-  float4: { kind: 'leaf', ts: 'number', shape: 'jsonNumber', zod: 'z.number()' },
-  float8: { kind: 'leaf', ts: 'number', shape: 'jsonNumber', zod: 'z.number()' },
-  numeric: { kind: 'leaf', ts: 'string', shape: 'jsonDigits', zod: 'z.string()' },
-  text: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
-  varchar: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
-  bpchar: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
-  uuid: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
-  date: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
-  timestamp: { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' },
+  bool: leaf('boolean', 'jsonBoolean', 'z.boolean()'),
+  int2: integer,
+  int4: integer,
+  float4: float,
+  float8: float,
+  numeric: leaf('string', 'jsonDigits', 'z.string()'),
+  json: any,
+  jsonb: any,
 };
+const int8Shapes = {
+  bigint: leaf('bigint', 'jsonBigint', 'z.bigint()'),
+  number: integer,
+  string: leaf('string', 'jsonDigits', 'z.string()'),
+};
+const nullable = (of: Shape): Shape => (of === any || of.kind === 'nullable' ? of : { kind: 'nullable', of });
+const isJsonType = (oid: number) => oid === 114 || oid === 3802;
 
 /**
- * Reads the shape of JSON that a query builds with json_build_object, json_agg and their kin, element types
- * and nullability included. What it cannot read is `unknown`.
+ * Reads the shape of JSON that a query builds with json_build_object, json_agg and their kin, of rows, arrays and
+ * scalars, element types and nullability included. What it cannot read is `unknown`.
  */
 export class JsonTypes {
   readonly #catalog: Catalog;
@@ -63,82 +77,151 @@ export class JsonTypes {
     };
   }
 
-  #name(node: TreeNode): string {
-    const oid = numberOf(node.fields['funcid'] ?? node.fields['aggfnoid']);
-    const known = this.#catalog.functions.get(oid);
-    return known?.schema === 'pg_catalog' ? known.name : '';
-  }
-
+  /** The shape of an expression that gives JSON. */
   #built(outer: Located): Shape | undefined {
     const { node, scope } = this.#prover.follow(outer);
     const at = (inner: TreeNode): Located => ({ node: inner, scope });
     const args = nodesOf(node.fields['args']);
-    if (node.type === 'COALESCEEXPR') {
-      // COALESCE(json_agg(...), '[]'): an empty array fits any array.
-      const [first, ...rest] = args;
-      const shape = first && this.#built(at(first));
-      const empty = rest.every(
-        (other) => /^\s*\[\s*\]\s*$/.test(constText(jsonConstant(other)) ?? '') || isEmptyJsonb(other),
-      );
-      return shape && empty && shape.kind === 'array' ? shape : undefined;
-    }
-    if (node.type === 'RELABELTYPE' || node.type === 'COERCEVIAIO')
-      return isNode(node.fields['arg']) ? this.#built(at(node.fields['arg'])) : undefined;
-    const name = this.#name(node);
-    if (node.type === 'AGGREF' && aggregates.has(name)) {
-      const input = args[0]?.fields['expr'];
-      return isNode(input) ? { kind: 'array', of: this.#value(at(input)) } : undefined;
-    }
-    if (node.type !== 'FUNCEXPR') return undefined;
-    if (objects.has(name) && node.fields['funcvariadic'] !== 'true') {
-      const fields: [string, Shape][] = [];
-      for (let i = 0; i < args.length; i += 2) {
-        const key = constText(unwrap(args[i]!));
-        const value = args[i + 1];
-        if (key === undefined || value === undefined) return undefined;
-        fields.push([key, this.#value(at(value))]);
+    switch (node.type) {
+      case 'COALESCEEXPR': {
+        // COALESCE(json_agg(...), '[]'): an empty array fits any array.
+        const [first, ...rest] = args;
+        const shape = first && this.#built(at(first));
+        const empty = rest.every(
+          (other) => /^\s*\[\s*\]\s*$/.test(constText(jsonConstant(other)) ?? '') || isEmptyJsonb(other),
+        );
+        return shape && empty && shape.kind === 'array' ? shape : undefined;
       }
-      return { kind: 'object', fields };
+      case 'RELABELTYPE':
+      case 'COERCEVIAIO':
+        return isNode(node.fields['arg']) && isJsonType(numberOf(node.fields['resulttype']))
+          ? this.#built(at(node.fields['arg']))
+          : undefined;
+      case 'AGGREF':
+        return this.#aggregated({ node, scope });
+      case 'JSONCONSTRUCTOREXPR': {
+        const { returning } = node.fields;
+        if (!isNode(returning) || !isJsonType(numberOf(returning.fields['typid']))) return undefined;
+        const kind = numberOf(node.fields['type']);
+        if (kind === jsonObject) return this.#object(args.map(at));
+        const call = node.fields['func'];
+        return kind === jsonArrayAggregate && isNode(call) ? this.#aggregated(at(call)) : undefined;
+      }
+      case 'FUNCEXPR': {
+        const name = functionName(this.#catalog, node);
+        const [first] = args;
+        if (objects.has(name) && !flag(node.fields['funcvariadic'])) return this.#object(args.map(at));
+        if (arrays.has(name) && args.length === 0) return { kind: 'array', of: any };
+        if (!conversions.has(name) || !first) return undefined;
+        const shape = this.#shape(at(first));
+        return shape === any ? undefined : shape;
+      }
+      default:
+        return undefined;
     }
-    if (arrays.has(name) && args.length === 0) return { kind: 'array', of: any };
-    if (name === 'to_jsonb' || name === 'to_json') {
-      const shape = args[0] ? this.#scalar(args[0]) : any;
-      return shape === any ? undefined : shape;
+  }
+
+  #aggregated(call: Located): Shape | undefined {
+    const name = functionName(this.#catalog, call.node);
+    const [input] = inputsOf(call.node);
+    if (call.node.type !== 'AGGREF' || !aggregates.has(name) || !input) return undefined;
+    const value = { ...call, node: input };
+    return this.#prover.filtered(call.node.fields['aggfilter'], call, () => ({
+      kind: 'array',
+      of: name.endsWith('_strict') ? this.#shape(value) : this.#value(value),
+    }));
+  }
+
+  /** Keys and values in turn. When a key stands there twice, the last value counts, as it does for readers of the document. */
+  #object(args: readonly Located[]): Shape | undefined {
+    const fields = new Map<string, Shape>();
+    for (let i = 0; i < args.length; i += 2) {
+      const key = constText(unwrap(args[i]!.node));
+      const value = args[i + 1];
+      if (key === undefined || !value) return undefined;
+      fields.set(key, this.#value(value));
     }
-    return undefined;
+    return { kind: 'object', fields: [...fields] };
   }
 
   #value(located: Located): Shape {
-    const shape = this.#built(located) ?? this.#scalar(located.node);
-    if (shape === any || !this.#prover.verdict(located).nullable) return shape;
-    return { kind: 'nullable', of: shape };
+    const shape = this.#shape(located);
+    return this.#prover.verdict(located).nullable ? nullable(shape) : shape;
   }
 
-  #scalar(node: TreeNode): Shape {
-    const type = this.#catalog.types.get(typeOf(node));
-    if (!type) return any;
-    if (type.kind === 'enum') {
-      const union = type.labels.map(literal).join(' | ');
-      return {
-        kind: 'leaf',
-        ts: union || 'never',
-        shape: `jsonLabel<${union || 'never'}>()`,
-        zod: union === '' ? 'z.never()' : `z.enum([${type.labels.map(literal).join(', ')}])`,
-      };
+  /** What a value that is not null becomes in JSON. */
+  #shape(located: Located): Shape {
+    const built = this.#built(located);
+    if (built) return built;
+    const followed = this.#prover.follow(located);
+    const { node, scope } = followed;
+    const columns = this.#prover.rowColumns(followed);
+    if (columns)
+      return objectOf(
+        columns.map(({ name, value, ...column }) => {
+          const shape = this.#shape(value);
+          return [name, column.nullable ? nullable(shape) : shape];
+        }),
+      );
+    if (node.type === 'ROWEXPR') {
+      const names = listOf(node.fields['colnames']).map(String);
+      const args = nodesOf(node.fields['args']);
+      if (names.length !== args.length || names.length === 0) return any;
+      return objectOf(args.map((arg, i) => [names[i]!, this.#value({ node: arg, scope })]));
     }
-    if (type.schema !== 'pg_catalog' || type.kind !== 'base') return any;
-    if (type.name === 'int8')
-      return {
-        bigint: { kind: 'leaf' as const, ts: 'bigint', shape: 'jsonBigint', zod: 'z.bigint()' },
-        number: { kind: 'leaf' as const, ts: 'number', shape: 'jsonNumber', zod: 'z.int()' },
-        string: { kind: 'leaf' as const, ts: 'string', shape: 'jsonDigits', zod: 'z.string()' },
-      }[this.#choices.int8];
-    if (type.name === 'timestamptz')
-      return this.#choices.timestamptz === 'Date'
-        ? { kind: 'leaf', ts: 'Date', shape: 'jsonDate', zod: 'z.date()' }
-        : { kind: 'leaf', ts: 'string', shape: 'jsonString', zod: 'z.string()' };
-    return valueNamed(scalar, type.name) ?? any;
+    const type = typeOf(node) || typeOf(located.node);
+    const notNull = this.#prover.elementsOf(located).nullable ? undefined : true;
+    return this.#ofType(type, arrayDimensions(located, this.#prover, this.#catalog), notNull, node);
   }
+
+  #ofType(oid: number, dimensions = 1, elementsNotNull?: boolean, node?: TreeNode): Shape {
+    const type = this.#catalog.types.get(oid);
+    switch (type?.kind) {
+      case 'domain':
+        return this.#ofType(type.base, dimensions, elementsNotNull);
+      case 'enum': {
+        const labels = type.labels.map(literal);
+        const union = labels.join(' | ') || 'never';
+        return leaf(
+          union,
+          `jsonLabel<${union}>()`,
+          labels.length === 0 ? 'z.never()' : `z.enum([${labels.join(', ')}])`,
+        );
+      }
+      case 'array': {
+        const element = this.#ofType(type.element);
+        const holes = !(elementsNotNull ?? this.#choices.arrayElements === 'notnull');
+        let shape: Shape = { kind: 'array', of: holes ? nullable(element) : element };
+        for (let n = 1; n < dimensions; n++) shape = { kind: 'array', of: shape };
+        return shape;
+      }
+      case 'composite': {
+        const columns = this.#catalog.tables.get(type.relation)?.columns ?? [];
+        return objectOf(
+          columns.map((column) => [column.name, nullable(this.#ofType(column.typeOid, column.dimensions))]),
+        );
+      }
+      case 'range':
+        return string;
+      case 'pseudo':
+        // A literal that nobody gave a type.
+        return node?.type === 'CONST' && type.name === 'unknown' ? string : any;
+      case 'base':
+        // A type of an extension may have a cast to JSON of its own.
+        if (type.schema !== 'pg_catalog') return type.name === 'citext' ? string : any;
+        if (type.name === 'int8') return int8Shapes[this.#choices.int8];
+        if (type.name === 'timestamptz' && this.#choices.timestamptz === 'Date')
+          return leaf('Date', 'jsonDate', 'z.date()');
+        return valueNamed(scalar, type.name) ?? string;
+      default:
+        return any;
+    }
+  }
+}
+
+/** Two columns of one name make no object that can be told. */
+function objectOf(fields: readonly (readonly [string, Shape])[]): Shape {
+  return new Set(fields.map(([name]) => name)).size === fields.length ? { kind: 'object', fields } : any;
 }
 
 /** The TypeScript type, one field a line. */

@@ -1,8 +1,9 @@
 import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
-import { camelCase, pascalCase } from '../names.ts';
+import { camelCase, free } from '../names.ts';
 import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
 import type { Shape } from './json-types.ts';
+import { type SharedName, sharedNames } from './shared-names.ts';
 
 /** Choices of a configuration that bear on types. */
 export interface TypeChoices {
@@ -52,7 +53,15 @@ export interface SharedType {
   readonly sqlName: string;
   readonly kind: 'enum' | 'composite';
   readonly labels: readonly string[];
-  readonly fields: readonly { readonly name: string; readonly use: TypeUse }[];
+  readonly fields: readonly SharedField[];
+}
+
+/** A field of a composite type, by its name in TypeScript. */
+export interface SharedField {
+  readonly name: string;
+  readonly use: TypeUse;
+  /** The value is a row of a table, in which the column is NOT NULL. */
+  readonly notNull: boolean;
 }
 
 function quote(text: string): string {
@@ -84,15 +93,35 @@ export function typeName(type: CatalogType): string {
 export class TypeResolver {
   readonly #catalog: Catalog;
   readonly #choices: TypeChoices;
-  readonly #shared = new Map<number, SharedType>();
+  readonly #shared = new Map<string, SharedType>();
+  readonly #names: ReadonlyMap<number, SharedName>;
 
   constructor(catalog: Catalog, choices: TypeChoices) {
     this.#catalog = catalog;
     this.#choices = choices;
+    this.#names = sharedNames(catalog);
   }
 
-  /** `elementsNotNull`: somebody proved or promised that an array holds no NULL. */
-  resolve(oid: number, typmod: number, elementsNotNull = false, dimensions = 1): TypeUse {
+  /** What a parameter takes: of JSON, whatever makes a document. */
+  parameter(oid: number, typmod: number, elementsNotNull: boolean, dimensions: number): TypeUse {
+    const use = this.resolve(oid, typmod, elementsNotNull, dimensions);
+    if (use.codec !== 'jsonb') return use;
+    return { ...use, ts: 'JsonValue', runtimeTypes: ['JsonValue'] };
+  }
+
+  /** An array whose elements have a type of their own, by an override. */
+  arrayOf(element: TypeUse, elementsNotNull: boolean, dimensions: number): TypeUse {
+    return arrayUse(element, elementsNotNull, dimensions);
+  }
+
+  /** A whole row of a table: what is NOT NULL in the table is not null in it. */
+  row(oid: number): TypeUse | undefined {
+    const type = this.#catalog.types.get(oid);
+    return type?.kind === 'composite' ? this.#sharedUse(this.#composite(type, true)) : undefined;
+  }
+
+  /** `elementsNotNull`: what was proved or promised of the elements of an array; the configuration says it for those of which nothing was. */
+  resolve(oid: number, typmod: number, elementsNotNull?: boolean, dimensions = 1): TypeUse {
     const type = this.#catalog.types.get(oid);
     if (!type) return plain('string', "textual('unknown')", 'z.string()');
     const override =
@@ -100,16 +129,15 @@ export class TypeResolver {
     if (override) return this.override(override, type.oid, typmod);
     switch (type.kind) {
       case 'array':
-        return this.#array(
-          type,
-          typmod,
-          elementsNotNull || this.#choices.arrayElements === 'notnull',
+        return arrayUse(
+          this.resolve(type.element, typmod),
+          elementsNotNull ?? this.#choices.arrayElements === 'notnull',
           dimensions,
         );
       case 'enum':
         return this.#sharedUse(this.#enum(type));
       case 'composite':
-        return this.#sharedUse(this.#composite(type));
+        return this.#sharedUse(this.#composite(type, false));
       case 'domain':
         return this.resolve(type.base, type.baseTypmod, elementsNotNull, dimensions);
       default:
@@ -168,14 +196,15 @@ export class TypeResolver {
       if (name === 'numeric') return plain('number', 'numericNumber', 'z.number()');
       return plain('number', 'float8', 'z.number()');
     }
-    if (as === 'string') return plain('string', `textual(${literal(name)})`, 'z.string()');
+    if (as === 'string') return plain('string', textualCodec(name, type?.delimiter), 'z.string()');
     return this.#plainType(oid, typmod);
   }
 
   #plainType(oid: number, typmod: number): TypeUse {
     const type = this.#catalog.types.get(oid);
     if (type?.kind === 'domain') return this.#plainType(type.base, type.baseTypmod);
-    if (type?.kind === 'array') return this.#array(type, typmod, this.#choices.arrayElements === 'notnull');
+    if (type?.kind === 'array')
+      return arrayUse(this.resolve(type.element, typmod), this.#choices.arrayElements === 'notnull', 1);
     return type ? this.#builtin(type, typmod) : plain('string', "textual('unknown')", 'z.string()');
   }
 
@@ -189,30 +218,10 @@ export class TypeResolver {
       return plain(choice.ts, choice.codec, choice.zod);
     }
     const known = valueNamed(builtinTypes, type.name);
-    if (!known) return plain('string', `textual(${literal(typeName(type))})`, 'z.string()');
+    if (!known) return plain('string', textualCodec(typeName(type), type.delimiter), 'z.string()');
     const length =
       (type.name === 'varchar' || type.name === 'bpchar') && typmod > 4 ? `.max(${typmod - 4})` : '';
     return plain(known.ts, known.codec, known.zod + length, known.ts === 'Interval' ? ['Interval'] : []);
-  }
-
-  #array(type: CatalogType, typmod: number, notNull: boolean, dimensions = 1): TypeUse {
-    const element = this.resolve(type.element, typmod);
-    const wrap = element.ts.includes('|') || element.ts.includes(' ') ? `(${element.ts})` : element.ts;
-    const codec = notNull ? 'arrayOf' : 'nullableArrayOf';
-    let use = {
-      ts: notNull ? `readonly ${wrap}[]` : `readonly (${element.ts} | null)[]`,
-      codec: `${codec}(${element.codec})`,
-      zod: notNull ? `z.array(${element.zod})` : `z.array(${element.zod}.nullable())`,
-      runtime: [codec, ...element.runtime],
-    };
-    for (let n = 1; n < dimensions; n++)
-      use = {
-        ts: `readonly (${use.ts})[]`,
-        codec: `nestedArrayOf(${use.codec})`,
-        zod: `z.array(${use.zod})`,
-        runtime: ['nestedArrayOf', ...use.runtime],
-      };
-    return { ...element, ...use, elements: element };
   }
 
   #sharedUse(shared: SharedType): TypeUse {
@@ -227,46 +236,68 @@ export class TypeResolver {
     };
   }
 
-  #name(type: CatalogType): string {
-    const same = [...this.#catalog.types.values()].filter(
-      (other) => other.name === type.name && (other.kind === 'enum' || other.kind === 'composite'),
-    );
-    return same.length > 1 && type.schema !== 'public' ? `${type.schema}_${type.name}` : type.name;
-  }
-
   #enum(type: CatalogType): SharedType {
-    const known = this.#shared.get(type.oid);
-    if (known) return known;
-    const name = this.#name(type);
-    const shared: SharedType = {
-      name: pascalCase(name),
-      codecName: `${camelCase(name)}Codec`,
-      sqlName: typeName(type),
+    return this.#remember(type, `${type.oid}`, this.#names.get(type.oid)!.name, {
       kind: 'enum',
       labels: type.labels,
       fields: [],
-    };
-    this.#shared.set(type.oid, shared);
-    return shared;
+    });
   }
 
-  #composite(type: CatalogType): SharedType {
-    const known = this.#shared.get(type.oid);
+  #composite(type: CatalogType, isRow: boolean): SharedType {
+    const { name, value } = this.#names.get(type.oid)!;
+    const key = `${type.oid} ${isRow || value === undefined ? 'row' : 'value'}`;
+    const known = this.#shared.get(key);
     if (known) return known;
-    const name = this.#name(type);
     const columns = this.#catalog.tables.get(type.relation)?.columns ?? [];
-    const shared: SharedType = {
-      name: pascalCase(name),
-      codecName: `${camelCase(name)}Codec`,
-      sqlName: typeName(type),
+    const names = new Set<string>();
+    return this.#remember(type, key, isRow ? name : (value ?? name), {
       kind: 'composite',
       labels: [],
-      fields: columns.map((column) => ({
-        name: column.name,
-        use: this.resolve(column.typeOid, column.typmod, false, column.dimensions),
-      })),
-    };
-    this.#shared.set(type.oid, shared);
+      fields: columns.map((column) => {
+        const name = free(camelCase(column.name) || column.name, names);
+        return {
+          name,
+          use: this.resolve(column.typeOid, column.typmod, undefined, column.dimensions),
+          notNull: isRow && column.notNull,
+        };
+      }),
+    });
+  }
+
+  #remember(
+    type: CatalogType,
+    key: string,
+    name: string,
+    rest: Pick<SharedType, 'kind' | 'labels' | 'fields'>,
+  ): SharedType {
+    const known = this.#shared.get(key);
+    if (known) return known;
+    const codecName = `${name.charAt(0).toLowerCase()}${name.slice(1)}Codec`;
+    const shared = { name, codecName, sqlName: typeName(type), ...rest };
+    this.#shared.set(key, shared);
     return shared;
   }
+}
+
+const textualCodec = (name: string, delimiter = ',') =>
+  `textual(${[name, ...(delimiter === ',' ? [] : [delimiter])].map(literal).join(', ')})`;
+
+function arrayUse(element: TypeUse, notNull: boolean, dimensions: number): TypeUse {
+  const wrap = element.ts.includes('|') || element.ts.includes(' ') ? `(${element.ts})` : element.ts;
+  const codec = notNull ? 'arrayOf' : 'nullableArrayOf';
+  let use = {
+    ts: notNull ? `readonly ${wrap}[]` : `readonly (${element.ts} | null)[]`,
+    codec: `${codec}(${element.codec})`,
+    zod: notNull ? `z.array(${element.zod})` : `z.array(${element.zod}.nullable())`,
+    runtime: [codec, ...element.runtime],
+  };
+  for (let n = 1; n < dimensions; n++)
+    use = {
+      ts: `readonly (${use.ts})[]`,
+      codec: `nestedArrayOf(${use.codec})`,
+      zod: `z.array(${use.zod})`,
+      runtime: ['nestedArrayOf', ...use.runtime],
+    };
+  return { ...element, ...use, elements: element };
 }

@@ -30,55 +30,54 @@ export function randomData(random: SeededRandom): string {
 
 /** Writes queries over the tables: joins of every kind, nested, in CTEs, unions and aggregates. */
 export class RandomQuery {
-  readonly #random: SeededRandom;
-  readonly #groupingSets: boolean;
+  protected readonly random: SeededRandom;
+  /** CockroachDB has none. */
+  protected readonly groupingSets: boolean = false;
   #aliases = 0;
 
-  /** CockroachDB has no grouping sets. */
-  constructor(random: SeededRandom, groupingSets: boolean) {
-    this.#random = random;
-    this.#groupingSets = groupingSets;
+  constructor(random: SeededRandom) {
+    this.random = random;
   }
 
   /** Every query gives columns p, q (numbers) and r (text). */
   statement(): string {
-    const kind = this.#random.integer(0, 9);
+    const kind = this.random.integer(0, 9);
     if (kind === 0)
-      return `${this.#select(1)} ${this.#random.pick(['UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT'])} ${this.#select(1)}`;
+      return `${this.select(1)} ${this.random.pick(['UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT'])} ${this.select(1)}`;
     if (kind === 1)
-      return `WITH w AS ${this.#random.pick(['', 'MATERIALIZED ', 'NOT MATERIALIZED '])}(${this.#select(1)}) SELECT w.p, x.q, x.r FROM w ${this.#joinKind()} w AS x ON x.p = w.q`;
-    if (kind === 2) return this.#grouped();
-    if (kind === 3) return this.#recursive();
-    return this.#select(2);
+      return `WITH w AS ${this.random.pick(['', 'MATERIALIZED ', 'NOT MATERIALIZED '])}(${this.select(1)}) SELECT w.p, x.q, x.r FROM w ${this.joinKind()} w AS x ON x.p = w.q`;
+    if (kind === 2) return this.grouped();
+    if (kind === 3) return this.recursive();
+    return this.select(2);
   }
 
-  #alias(): string {
+  protected alias(): string {
     return `x${++this.#aliases}`;
   }
 
-  #joinKind(): string {
-    return this.#random.pick(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'LEFT JOIN']);
+  protected joinKind(): string {
+    return this.random.pick(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'LEFT JOIN']);
   }
 
   /** A FROM item with its aliases. */
-  #from(depth: number): { text: string; aliases: string[] } {
-    const choice = this.#random.next();
+  protected from(depth: number): { text: string; aliases: string[] } {
+    const choice = this.random.next();
     if (depth <= 0 || choice < 0.3) {
-      const alias = this.#alias();
+      const alias = this.alias();
       if (depth > 0 && choice < 0.08)
         return {
-          text: `(SELECT s.p AS id, s.q AS a, s.p AS b, s.r AS c FROM (${this.#select(depth - 1)}) AS s) AS ${alias}`,
+          text: `(SELECT s.p AS id, s.q AS a, s.p AS b, s.r AS c FROM (${this.select(depth - 1)}) AS s) AS ${alias}`,
           aliases: [alias],
         };
-      return { text: `${this.#random.pick(['t1', 't2', 't3', 'v1', 'v2'])} AS ${alias}`, aliases: [alias] };
+      return { text: `${this.random.pick(['t1', 't2', 't3', 'v1', 'v2'])} AS ${alias}`, aliases: [alias] };
     }
-    const left = this.#from(depth - 1);
-    const right = this.#from(depth - 1);
-    const kind = this.#joinKind();
-    const on = `${this.#number(left.aliases, true)} = ${this.#number(right.aliases, true)}`;
+    const left = this.from(depth - 1);
+    const right = this.from(depth - 1);
+    const kind = this.joinKind();
+    const on = `${this.number(left.aliases, true)} = ${this.number(right.aliases, true)}`;
     const more =
-      kind !== 'FULL JOIN' && this.#random.next() < 0.3
-        ? ` AND ${this.#condition([...left.aliases, ...right.aliases])}`
+      kind !== 'FULL JOIN' && this.random.next() < 0.3
+        ? ` AND ${this.condition([...left.aliases, ...right.aliases])}`
         : '';
     return {
       text: `(${left.text} ${kind} ${right.text} ON ${on}${more})`,
@@ -86,32 +85,32 @@ export class RandomQuery {
     };
   }
 
-  #column(aliases: readonly string[]): string {
-    return `${this.#random.pick(aliases)}.${this.#random.pick(['id', 'a', 'b'])}`;
+  protected column(aliases: readonly string[]): string {
+    return `${this.random.pick(aliases)}.${this.random.pick(['id', 'a', 'b'])}`;
   }
 
-  #number(aliases: readonly string[], plain = false): string {
-    const column = this.#column(aliases);
+  protected number(aliases: readonly string[], plain = false): string {
+    const column = this.column(aliases);
     if (plain) return column;
-    switch (this.#random.integer(0, 7)) {
+    switch (this.random.integer(0, 7)) {
       case 0:
-        return `COALESCE(${column}, ${this.#column(aliases)})`;
+        return `COALESCE(${column}, ${this.column(aliases)})`;
       case 1:
-        return `${column} + ${this.#column(aliases)}`;
+        return `${column} + ${this.column(aliases)}`;
       case 2:
-        return `CASE WHEN ${this.#condition(aliases)} THEN ${column} ELSE ${this.#column(aliases)} END`;
+        return `CASE WHEN ${this.condition(aliases)} THEN ${column} ELSE ${this.column(aliases)} END`;
       case 3:
-        return `greatest(${column}, ${this.#column(aliases)})`;
+        return `greatest(${column}, ${this.column(aliases)})`;
       case 4:
-        return `(SELECT ${this.#random.pick(['count(*)::INT4', 'max(z.a)', 'min(z.id)'])} FROM t3 AS z WHERE z.a = ${column})`;
+        return `(SELECT ${this.random.pick(['count(*)::INT4', 'max(z.a)', 'min(z.id)'])} FROM t3 AS z WHERE z.a = ${column})`;
       default:
         return column;
     }
   }
 
-  #text(aliases: readonly string[]): string {
-    const column = `${this.#random.pick(aliases)}.c`;
-    return this.#random.pick([
+  protected text(aliases: readonly string[]): string {
+    const column = `${this.random.pick(aliases)}.c`;
+    return this.random.pick([
       column,
       column,
       `upper(${column})`,
@@ -122,51 +121,49 @@ export class RandomQuery {
     ]);
   }
 
-  #condition(aliases: readonly string[]): string {
-    const column = this.#column(aliases);
-    return this.#random.pick([
+  protected condition(aliases: readonly string[]): string {
+    const column = this.column(aliases);
+    return this.random.pick([
       `${column} IS NOT NULL`,
       `${column} IS NULL`,
-      `${column} > ${this.#column(aliases)}`,
+      `${column} > ${this.column(aliases)}`,
       `NOT (${column} = 1)`,
       `(${column} = 1) IS NOT TRUE`,
       `(${column} = 1) IS TRUE`,
-      `${column} = ANY (ARRAY[1, 2, ${this.#column(aliases)}])`,
+      `${column} = ANY (ARRAY[1, 2, ${this.column(aliases)}])`,
       `${column} IN (1, 2, 3)`,
-      `(${column} = 2 OR ${this.#column(aliases)} = 1)`,
+      `(${column} = 2 OR ${this.column(aliases)} = 1)`,
       `${column} IS DISTINCT FROM 1`,
       `COALESCE(${column}, 1) = 1`,
-      `${this.#random.pick(aliases)}.c LIKE '%'`,
+      `${this.random.pick(aliases)}.c LIKE '%'`,
       `EXISTS (SELECT 1 FROM t2 AS e WHERE e.b = ${column})`,
       `${column} NOT IN (SELECT e.b FROM t2 AS e)`,
     ]);
   }
 
-  #select(depth: number): string {
-    const from = this.#from(depth);
-    const conditions = Array.from({ length: this.#random.integer(0, 2) }, () =>
-      this.#condition(from.aliases),
-    );
+  protected select(depth: number): string {
+    const from = this.from(depth);
+    const conditions = Array.from({ length: this.random.integer(0, 2) }, () => this.condition(from.aliases));
     const where =
       conditions.length === 0
         ? ''
-        : ` WHERE ${conditions.join(this.#random.pick([' AND ', ' AND ', ' OR ']))}`;
-    return `SELECT ${this.#number(from.aliases)} AS p, ${this.#number(from.aliases)} AS q, ${this.#text(from.aliases)} AS r FROM ${from.text}${where}`;
+        : ` WHERE ${conditions.join(this.random.pick([' AND ', ' AND ', ' OR ']))}`;
+    return `SELECT ${this.number(from.aliases)} AS p, ${this.number(from.aliases)} AS q, ${this.text(from.aliases)} AS r FROM ${from.text}${where}`;
   }
 
-  #grouped(): string {
-    const from = this.#from(2);
-    const key = this.#column(from.aliases);
+  protected grouped(): string {
+    const from = this.from(2);
+    const key = this.column(from.aliases);
     const sets = [`ROLLUP (${key})`, `GROUPING SETS ((${key}), ())`];
-    const by = this.#random.pick([key, key, ...(this.#groupingSets ? sets : [])]);
-    const aggregate = this.#random.pick(['max', 'sum', 'min']);
-    const filter = this.#random.next() < 0.3 ? ` FILTER (WHERE ${this.#condition(from.aliases)})` : '';
-    return `SELECT ${key} AS p, ${aggregate}(${this.#column(from.aliases)})${filter}::INT4 AS q, string_agg(${from.aliases[0]}.c, ',') AS r FROM ${from.text} GROUP BY ${by}`;
+    const by = this.random.pick([key, key, ...(this.groupingSets ? sets : [])]);
+    const aggregate = this.random.pick(['max', 'sum', 'min']);
+    const filter = this.random.next() < 0.3 ? ` FILTER (WHERE ${this.condition(from.aliases)})` : '';
+    return `SELECT ${key} AS p, ${aggregate}(${this.column(from.aliases)})${filter}::INT4 AS q, string_agg(${from.aliases[0]}.c, ',') AS r FROM ${from.text} GROUP BY ${by}`;
   }
 
-  #recursive(): string {
-    const step = this.#random.pick(['w.q, w.p + 1', 'w.p + 1, t.a', 'w.p + 1, t.b', 'w.p + 1, w.q']);
-    const join = this.#random.pick(['JOIN', 'LEFT JOIN']);
+  protected recursive(): string {
+    const step = this.random.pick(['w.q, w.p + 1', 'w.p + 1, t.a', 'w.p + 1, t.b', 'w.p + 1, w.q']);
+    const join = this.random.pick(['JOIN', 'LEFT JOIN']);
     return `WITH RECURSIVE w AS (SELECT t.id AS p, t.a AS q, t.c AS r, 1 AS n FROM t2 AS t UNION ALL SELECT ${step}, t.c, w.n + 1 FROM w ${join} t1 AS t ON t.id = w.p WHERE w.n < 3) SELECT p, q, r FROM w`;
   }
 }
