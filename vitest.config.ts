@@ -48,7 +48,7 @@ export default defineConfig({
           globalSetup,
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', ...pure],
+          exclude: ['test/e2e/**', 'test/cluster/**', ...pure],
         },
       },
       {
@@ -64,6 +64,18 @@ export default defineConfig({
           globalSetup,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+        },
+      },
+      // `npm run test:cluster`: three CockroachDB nodes, of which one is lost.
+      {
+        extends: true,
+        test: {
+          ...shared,
+          testTimeout: 900_000,
+          hookTimeout: 600_000,
+          globalSetup: ['test/cluster/global-setup.ts'],
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
         },
       },
     ],

@@ -1,6 +1,3 @@
-/** The same server, another database. */
-export function urlOf(serverUrl: string, database: string): string {
-  const url = new URL(serverUrl);
-  url.pathname = `/${database}`;
-  return url.href;
-}
+/** The same server or servers, another database. */
+export const urlOf = (serverUrl: string, database: string): string =>
+  serverUrl.replace(/^([^/]*\/\/[^/?]*)(\/[^?]*)?/, `$1/${database}`);

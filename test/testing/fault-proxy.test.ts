@@ -33,6 +33,18 @@ afterAll(async () => {
   await database?.drop();
 });
 
+test('of several hosts each connection goes to the next one', async () => {
+  await using first = await startFaultProxy({ url: database.url });
+  await using second = await startFaultProxy({ url: database.url });
+  const hosts = [first, second].map(({ port }) => `127.0.0.1:${port}`);
+  const url = database.url.replace(/@[^/?]*/, `@${hosts}`);
+  await using spread = await startFaultProxy({ url });
+  const connections = [];
+  for (let n = 0; n < 3; n++) connections.push(await openConnection('pg', spread.url));
+  expect([first.open, second.open]).toEqual([2, 1]);
+  for (const connection of connections) await connection.close();
+});
+
 describe.each(SUITE_DRIVERS)('fault proxy under %s', (driver) => {
   let connection: DriverConnection;
   let direct: DriverConnection;

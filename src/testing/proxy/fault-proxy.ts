@@ -3,10 +3,10 @@ import type { TrafficCounts } from '../wire/conversation.ts';
 import type { WireMessage } from '../wire/message.ts';
 import { Fault, type FaultOptions } from './faults.ts';
 import { Link } from './link.ts';
-import { endpointOf, throughPort } from './proxied-url.ts';
+import { endpointsOf, throughPort } from './proxied-url.ts';
 
 export interface FaultProxyOptions {
-  /** Connection URL of the server behind the proxy; one host. */
+  /** Connection URL of the server behind the proxy; of several hosts each connection goes to the next one. */
   readonly url: string;
   /** Every message, both ways, arrives so much later. Default 0. */
   readonly latencyMs?: number | undefined;
@@ -52,8 +52,9 @@ export class FaultProxy implements AsyncDisposable {
     this.port = port;
     this.url = throughPort(options.url, port);
     this.latencyMs = options.latencyMs ?? 0;
+    const endpoints = endpointsOf(options.url);
     const host = {
-      target: endpointOf(options.url),
+      target: (number: number) => endpoints[(number - 1) % endpoints.length]!,
       counts: this.#counts,
       latencyMs: () => this.latencyMs,
       pass: (message: WireMessage, ready: boolean, fresh: boolean) => this.#pass(message, ready, fresh),

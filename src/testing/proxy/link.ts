@@ -8,7 +8,8 @@ import { errorResponse, refusal } from './refusal.ts';
 
 /** What a link asks of the proxy it belongs to. */
 export interface LinkHost {
-  readonly target: { readonly host: string; readonly port: number };
+  /** Where the connection of this number goes. */
+  target(number: number): { readonly host: string; readonly port: number };
   readonly counts: TrafficCounts;
   latencyMs(): number;
   /** Tells watchers, and gives the fault that strikes this message, if any. */
@@ -41,7 +42,7 @@ export class Link {
   constructor(client: Socket, number: number, host: LinkHost) {
     this.#client = client;
     this.#host = host;
-    this.#server = connect({ ...host.target, noDelay: true });
+    this.#server = connect({ ...host.target(number), noDelay: true });
     this.#conversation = new Conversation(number, host.counts);
     this.#lanes = {
       'to-server': new Lane(this.#server, () => host.latencyMs()),

@@ -1,9 +1,7 @@
-import { parseUrl, withHost } from '../../database/index.ts';
+import { type Address, parseUrl, withHost } from '../../database/index.ts';
 
-/** Host and port of a connection URL. */
-export function endpointOf(url: string): { readonly host: string; readonly port: number } {
-  return parseUrl(url).hosts[0]!;
-}
+/** Hosts and ports of a connection URL. */
+export const endpointsOf = (url: string): Address['hosts'] => parseUrl(url).hosts;
 
 /** The same database by way of a port of this machine. */
 export const throughPort = (url: string, port: number): string => withHost(url, '127.0.0.1', port);

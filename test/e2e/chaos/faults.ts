@@ -10,6 +10,7 @@ import {
 } from '../../../src/testing/index.ts';
 import { killConnections } from '../../support/kill-connections.ts';
 import type { SeededRandom } from '../../support/seed.ts';
+import { type CockroachCluster, LOSSES } from '../../support/servers/cockroach-cluster.ts';
 import { rows } from '../../support/sql.ts';
 import type { ChaosProcess } from './process.ts';
 
@@ -30,6 +31,10 @@ export interface Ground {
   count(fault: string): void;
   /** The death of a backend: PostgreSQL ends all others, and recovers from its log. Undefined: the server is not ours. */
   readonly crash: (() => Promise<void>) | undefined;
+  /** Nodes of the run's own. */
+  readonly cluster: CockroachCluster | undefined;
+  /** It has to come before everything can drain. */
+  waitFor(promise: Promise<void>): void;
 }
 
 /** Something that happens to the processes, the network or the database. */
@@ -81,6 +86,9 @@ const inject = (
 
 const COMMITS = /^(COMMIT|RELEASE)/;
 const either = ({ random }: Ground) => random.pick(['to-server', 'to-client'] as const);
+
+/** A node is lost for so long. */
+const LOST_MS = [5_000, 20_000] as const;
 
 export const KILLED = 'process killed (SIGKILL)';
 
@@ -145,6 +153,17 @@ export const FAULTS: readonly ChaosFault[] = [
       return 1;
     },
   },
+  ...LOSSES.map((how) => ({
+    name: `node ${how}`,
+    weight: 0.6,
+    isPossible: ({ cluster }: Ground) => cluster !== undefined,
+    strike: ({ cluster, random, later, waitFor }: Ground) => {
+      if (!cluster || cluster.isThin) return 0;
+      waitFor(cluster.lose(random.pick(cluster.nodes), how));
+      later(random.integer(...LOST_MS), () => waitFor(cluster.giveBack()));
+      return 1;
+    },
+  })),
   {
     weight: 4,
     ...onNetwork(

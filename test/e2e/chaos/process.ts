@@ -10,6 +10,8 @@ export const workerSchema = z.strictObject({
   url: z.string(),
   driver: z.enum(['pg', 'postgres']),
   poolMax: z.int().min(1),
+  /** Of a connection, in milliseconds. Default: the library's. */
+  maxLifetimeMs: z.int().min(1).optional(),
   intervalMs: z.int().min(1),
   seed: z.int(),
   /** How far its wall clock is wrong, in milliseconds. */

@@ -37,6 +37,8 @@ export interface ChaosReport {
   readonly errors: Readonly<Record<string, number>>;
   readonly invariants: readonly CheckedInvariant[];
   readonly takeOvers: Readonly<Record<string, TakeOvers>>;
+  /** Between two protected transactions of any of the processes. */
+  readonly longestPauseMs: number;
   readonly done: Readonly<Record<string, number>>;
 }
 
@@ -104,6 +106,7 @@ export function pageOf(report: ChaosReport): string {
     errors,
     invariants,
     takeOvers,
+    longestPauseMs,
     done,
   } = report;
   const broken = brokenIn(report);
@@ -121,6 +124,7 @@ export function pageOf(report: ChaosReport): string {
 
 ${broken.length === 0 ? 'No invariant was broken.' : `**${broken.length} invariants were broken.**`} ${seconds} s with ${workers} workers at a time
 (${processes} processes in all), sessions of ${intervalMs} ms.
+The longest time in which no process committed anything was ${longestPauseMs} ms.
 ${broken.map((line) => `\n* ${line}`).join('')}
 ## Invariants
 

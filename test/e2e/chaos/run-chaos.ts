@@ -3,15 +3,19 @@ import { within } from '../../../src/base/index.ts';
 import { connect, type Database, sql } from '../../../src/index.ts';
 import { withAdmin } from '../../support/admin.ts';
 import type { SeededRandom } from '../../support/seed.ts';
+import type { CockroachCluster } from '../../support/servers/cockroach-cluster.ts';
 import { rows } from '../../support/sql.ts';
 import type { ChaosFace, Invariant } from './face.ts';
 import { type ChaosFault, FAULTS, type Ground, KILLED } from './faults.ts';
 import { COMMON_INVARIANTS, OBSERVATION_SCHEMA } from './observe.ts';
-import { type ChaosProcess, startProcess, type Told } from './process.ts';
+import { type ChaosProcess, startProcess, type Told, type WorkerOptions } from './process.ts';
 import { type ChaosReport, type CheckedInvariant, takeOversOf } from './report.ts';
 
 export interface ChaosOptions {
+  /** Where the run itself looks on. */
   readonly url: string;
+  /** Where its processes connect. Default: `url`. */
+  readonly workerUrl?: string | undefined;
   readonly random: SeededRandom;
   readonly faces: readonly ChaosFace[];
   /** How long faults go on. */
@@ -23,6 +27,12 @@ export interface ChaosOptions {
   readonly mutation?: string | undefined;
   /** Crashes the database; only where it is this run's own. */
   readonly crash?: (() => Promise<void>) | undefined;
+  /** Its nodes may be lost, one at a time. */
+  readonly cluster?: CockroachCluster | undefined;
+  /** What is set for the process of a number, from 1, instead of drawn. With a URL it is behind no proxy. */
+  readonly given?: ((number: number) => Partial<WorkerOptions>) | undefined;
+  /** What happens instead of faults, once the processes are started; the run ends when it has. */
+  readonly scenario?: ((db: Database) => Promise<void>) | undefined;
   /** Told how it goes. */
   readonly log?: (line: string) => void;
 }
@@ -39,6 +49,8 @@ const WRITES_EACH = 5;
 const MOST_PAUSE_MS = 2_000;
 const WRITTEN = `SELECT (SELECT COALESCE(sum(seq), 0) FROM chaos_target) + (SELECT count(*) FROM holdfast.ended_work)`;
 const PATIENCE_MS = 60_000;
+const LONGEST_PAUSE_MS = `SELECT round(extract(epoch FROM max(pause)) * 1000)::INT8
+  FROM (SELECT at - lag(at) OVER (ORDER BY at) AS pause FROM chaos_observation) AS p`;
 
 /** Runs the faces in processes of their own under faults, lets everything drain, and checks what must hold. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -76,9 +88,13 @@ class Conductor implements AsyncDisposable {
     const startedAt = performance.now();
     const until = startedAt + seconds * 1_000;
     const checking = this.#checkAgainAndAgain(until);
-    await this.#strikeUntil(until);
-    this.#isOver = true;
-    await checking;
+    try {
+      if (this.#options.scenario) await this.#options.scenario(this.#db);
+      else await this.#strikeUntil(until);
+    } finally {
+      this.#isOver = true;
+      await checking;
+    }
     const isFound = mutation !== undefined && this.#broken.size > 0;
     if (!isFound) await this.#drain();
     const checked = await this.#check(!isFound);
@@ -94,6 +110,7 @@ class Conductor implements AsyncDisposable {
       errors: Object.fromEntries([...this.#errors].sort()),
       invariants: checked.map((one) => this.#broken.get(keyOf(one)) ?? one),
       takeOvers: await takeOversOf(this.#guarded, faces),
+      longestPauseMs: await numberOf(this.#guarded, LONGEST_PAUSE_MS),
       done: await this.#done(),
     };
   }
@@ -103,12 +120,13 @@ class Conductor implements AsyncDisposable {
   }
 
   async #start(role: ChaosProcess['role']): Promise<void> {
-    const { random, url, faces, intervalMs, mutation } = this.#options;
+    const { random, url, workerUrl = url, faces, intervalMs, mutation } = this.#options;
     const name = `chaos-${role}-${++this.#started}`;
+    const given = this.#options.given?.(this.#started);
     const options = {
       role,
       name,
-      url,
+      url: workerUrl,
       driver: random.pick(['pg', 'postgres'] as const),
       poolMax: random.pick([1, 2, 4, 8]),
       intervalMs,
@@ -116,8 +134,9 @@ class Conductor implements AsyncDisposable {
       skewMs: random.integer(-600, 600) * 1_000,
       faces: faces.map((face) => face.name),
       ...(mutation !== undefined && role === 'worker' ? { mutation } : {}),
+      ...given,
     };
-    const isProxied = random.next() < 0.6 || role === 'feeder';
+    const isProxied = (random.next() < 0.6 || role === 'feeder') && given?.url === undefined;
     const process = await startProcess(options, isProxied, (told) => this.#hear(name, told));
     this.#processes.add(process);
     void process.exited.then((how) => {
@@ -163,6 +182,8 @@ class Conductor implements AsyncDisposable {
     const ground: Ground = {
       ...this.#options,
       crash: this.#options.crash,
+      cluster: this.#options.cluster,
+      waitFor: (promise) => this.#drains.push(promise),
       db: this.#db,
       processes: this.#processes,
       lose: (process) => this.#lose(process),

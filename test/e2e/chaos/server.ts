@@ -5,6 +5,8 @@ import { UsageError } from '../../../src/cli/support/usage-error.ts';
 import { startEmbedded } from '../../../src/database/embedded/index.ts';
 import { connect, migrate } from '../../../src/index.ts';
 import { withAdmin } from '../../support/admin.ts';
+import { CockroachCluster } from '../../support/servers/cockroach-cluster.ts';
+import { findCockroach, NO_BINARY } from '../../support/servers/cockroach-process.ts';
 import { startCockroachdb } from '../../support/servers/cockroachdb.ts';
 import { startPostgresql } from '../../support/servers/postgresql.ts';
 import { urlOf } from '../../support/url-of.ts';
@@ -15,13 +17,14 @@ export const ENGINES = ['postgres', 'cockroach', 'cluster'] as const;
 /** A migrated database for one run. */
 export interface ChaosServer extends AsyncDisposable {
   readonly url: string;
+  readonly workerUrl?: string;
   readonly crash?: () => Promise<void>;
+  readonly cluster?: CockroachCluster;
 }
 
-/** PostgreSQL of POSTGRES_URL, or one of its own in a folder, so that it can be crashed; or CockroachDB. */
+/** PostgreSQL of POSTGRES_URL, or one of its own in a folder, so that it can be crashed; or CockroachDB, one node or three. */
 export async function startServer(engine: (typeof ENGINES)[number], seed: number): Promise<ChaosServer> {
-  if (engine === 'cluster')
-    throw new UsageError('--engine cluster: it is not there yet; use postgres or cockroach');
+  if (engine === 'cluster') return startCluster();
   if (engine === 'postgres' && !process.env['POSTGRES_URL']) return startOwn();
   const server = await (engine === 'postgres' ? startPostgresql() : startCockroachdb());
   const name = `holdfast_chaos_${seed}_${process.pid}`;
@@ -61,6 +64,28 @@ async function startOwn(): Promise<ChaosServer> {
     };
   } catch (error) {
     await remove();
+    throw error;
+  }
+}
+
+async function startCluster(): Promise<ChaosServer> {
+  const binary = await findCockroach();
+  if (binary === undefined) throw new UsageError(NO_BINARY);
+  const cluster = await CockroachCluster.start(binary);
+  try {
+    await withAdmin(cluster.url, (client) => client.query('CREATE DATABASE chaos'));
+    const url = urlOf(cluster.url, 'chaos');
+    await migrate(url);
+    await cluster.whole();
+    const { url: workerUrl } = await cluster.open();
+    return {
+      url,
+      workerUrl: urlOf(workerUrl, 'chaos'),
+      cluster,
+      [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
     throw error;
   }
 }

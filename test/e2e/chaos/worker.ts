@@ -76,7 +76,7 @@ async function run(options: WorkerOptions): Promise<void> {
 
 /** The database may be down at this moment. */
 async function connectAtLast(
-  { url, driver, name, poolMax }: WorkerOptions,
+  { url, driver, name, poolMax, maxLifetimeMs }: WorkerOptions,
   signal: AbortSignal,
 ): Promise<Database> {
   const pauses = new Doubling(50, 1_000);
@@ -86,7 +86,7 @@ async function connectAtLast(
         url,
         driver,
         applicationName: name,
-        pool: { max: poolMax },
+        pool: { max: poolMax, ...(maxLifetimeMs !== undefined && { maxLifetimeMs }) },
         connectTimeoutMs: 5_000,
       });
     } catch (error) {

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { access, constants, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
 import { waitFor } from '../wait-for.ts';
+import { findCockroach, spawnCockroach } from './cockroach-process.ts';
 import type { TestServer } from './test-server.ts';
 
 const defaultImage = 'cockroachdb/cockroach:v22.1.22';
@@ -12,37 +12,19 @@ const defaultImage = 'cockroachdb/cockroach:v22.1.22';
 export async function startCockroachdb(): Promise<TestServer> {
   const url = process.env['COCKROACH_URL'];
   if (url) return { engine: 'cockroachdb', url, given: true, stop: async () => {} };
-  const binary = await findOnPath('cockroach');
+  const binary = await findCockroach();
   const server = binary === undefined ? await startContainer() : await startBinary(binary);
   await tuneForTests(server.url);
   return server;
-}
-
-async function findOnPath(name: string): Promise<string | undefined> {
-  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(dir, name);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found && dir !== '') return path;
-  }
-  return undefined;
 }
 
 /** In memory, on loopback, with nothing sent outside; ends with this process, however that ends. */
 async function startBinary(binary: string): Promise<TestServer> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cockroach-'));
   const urlFile = join(dir, 'url');
-  const script =
-    'exec 3<&0; "$@" 3<&- </dev/null & cat <&3 >/dev/null; kill -s KILL $!; wait $!; rm -rf -- "$DIR"';
-  const guard = spawn(
-    '/bin/sh',
+  const server = await spawnCockroach(
+    binary,
     [
-      '-c',
-      script,
-      'cockroach-guard',
-      binary,
       'start-single-node',
       '--insecure',
       '--store=type=mem,size=1GiB',
@@ -51,22 +33,10 @@ async function startBinary(binary: string): Promise<TestServer> {
       `--listening-url-file=${urlFile}`,
       `--log-dir=${join(dir, 'logs')}`,
     ],
-    {
-      cwd: dir,
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      env: {
-        ...process.env,
-        DIR: dir,
-        COCKROACH_SKIP_ENABLING_DIAGNOSTIC_REPORTING: 'true',
-        COCKROACH_CRASH_REPORTS: '',
-      },
-    },
+    dir,
   );
-  const ended = new Promise<void>((resolve) => guard.once('close', () => resolve()));
   const stop = async () => {
-    guard.stdin?.end();
-    await ended;
+    await server.stop();
     await rm(dir, { recursive: true, force: true });
   };
   try {

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { Relay } from '../servers/relay.ts';
+import { waitFor } from '../wait-for.ts';
+
+/** Answers with what it hears, and remembers who is there. */
+async function startEcho() {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {}));
+    socket.on('data', (bytes) => socket.write(bytes));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const stop = async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  };
+  return { port, sockets, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** A client that gathers what it hears. */
+function dial(port: number) {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  const client = { socket, heard: '', [Symbol.dispose]: () => void socket.destroy() };
+  socket.on('data', (bytes) => {
+    client.heard += bytes;
+  });
+  return client;
+}
+
+test('a silent relay holds what is on its way and who is new, and lets both go on when it is not silent any more', async () => {
+  await using echo = await startEcho();
+  await using relay = await Relay.start(() => echo.port);
+  using early = dial(relay.port);
+  early.socket.write('one');
+  await waitFor(() => early.heard === 'one');
+
+  relay.silent = true;
+  early.socket.write(' two');
+  using late = dial(relay.port);
+  late.socket.write('late');
+  // Beside it everything is heard: what is not heard by now is held.
+  await using other = await Relay.start(() => echo.port);
+  using witness = dial(other.port);
+  witness.socket.write('beside');
+  await waitFor(() => witness.heard === 'beside');
+  expect([early.heard, late.heard, relay.open]).toEqual(['one', '', 1]);
+
+  relay.silent = false;
+  await waitFor(() => early.heard === 'one two' && late.heard === 'late');
+  expect(relay.open).toBe(2);
+});
+
+test('what is open ends when the target does, and what is new is reset while nothing listens', async () => {
+  const echo = await startEcho();
+  await using relay = await Relay.start(() => echo.port);
+  using client = dial(relay.port);
+  client.socket.write('one');
+  await waitFor(() => client.heard === 'one');
+  await echo.stop();
+  await waitFor(() => client.socket.destroyed && relay.open === 0);
+  using refused = dial(relay.port);
+  await waitFor(() => refused.socket.destroyed);
+  expect(relay.open).toBe(0);
+});

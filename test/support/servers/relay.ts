@@ -1,0 +1,97 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A relay's target: what listens on a port of this host. Undefined: nothing listens. */
+type Target = () => number | undefined;
+
+/**
+ * A TCP relay on a loopback port that knows nothing of what goes through. While it is silent nothing does, either way: what is
+ * open stays open, and what is new is accepted and hears nothing, as across a network that drops every packet.
+ */
+export class Relay implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #target: Target;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  readonly #waiting = new Set<Socket>();
+  #silent = false;
+
+  private constructor(server: Server, target: Target) {
+    this.#server = server;
+    this.#target = target;
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the relay has no port');
+    this.port = address.port;
+    server.on('connection', (client) => {
+      client.on('error', () => {});
+      if (this.#silent) this.#hold(client);
+      else this.#join(client);
+    });
+  }
+
+  static async start(target: Target): Promise<Relay> {
+    const server = createServer({ pauseOnConnect: true, noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', () => resolve());
+    });
+    return new Relay(server, target);
+  }
+
+  /** Connections that have reached the target. */
+  get open(): number {
+    return this.#pairs.size;
+  }
+
+  set silent(silent: boolean) {
+    this.#silent = silent;
+    for (const pair of this.#pairs) for (const socket of pair) silent ? socket.pause() : socket.resume();
+    if (silent) return;
+    for (const client of this.#waiting) this.#join(client);
+    this.#waiting.clear();
+  }
+
+  #hold(client: Socket): void {
+    this.#waiting.add(client);
+    client.once('close', () => this.#waiting.delete(client));
+  }
+
+  #join(client: Socket): void {
+    const port = this.#target();
+    if (client.destroyed) return;
+    if (port === undefined) {
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect({ host: '127.0.0.1', port, noDelay: true });
+    server.on('error', () => client.resetAndDestroy());
+    server.once('connect', () => this.#wire(client, server));
+  }
+
+  #wire(client: Socket, server: Socket): void {
+    const pair = [client, server] as const;
+    this.#pairs.add(pair);
+    for (const [from, to] of [pair, [server, client] as const]) {
+      from.on('data', (bytes: Buffer) => {
+        if (to.write(bytes)) return;
+        from.pause();
+        to.once('drain', () => {
+          if (!this.#silent) from.resume();
+        });
+      });
+      from.once('end', () => to.end());
+      from.once('close', (isBroken) => {
+        this.#pairs.delete(pair);
+        if (isBroken) to.resetAndDestroy();
+        else to.end();
+      });
+      this.#silent ? from.pause() : from.resume();
+    }
+  }
+
+  /** Stops listening and resets what is open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of [...this.#waiting, ...[...this.#pairs].flat()]) socket.resetAndDestroy();
+    await closed;
+  }
+}
