@@ -13,6 +13,7 @@ const binary = inject('cockroach');
 
 /** For what hangs. */
 const PATIENCE_MS = 180_000;
+const LOOK_MS = 20_000;
 /** A session outlives the transfer of a lease: three times the 4.5 s that it takes by default, and more. */
 const INTERVAL_MS = 15_000;
 const WORKERS = 4;
@@ -56,7 +57,7 @@ describe.skipIf(binary === undefined)('three nodes, workers with both drivers on
         scenario: async (db) => {
           await until('connections of both drivers to every node', () => doors.every(isOnAll));
           await workGoesOn(db);
-          const [lostAt] = (await rows(db, 'SELECT clock_timestamp()'))[0]!;
+          const [lostAt] = (await look(db, 'SELECT clock_timestamp()'))[0]!;
           await cluster.lose(node, how);
           await workGoesOn(db);
           await until('connections to leave the node', () => doors.every(({ open }) => open()[node] === 0));
@@ -77,15 +78,18 @@ describe.skipIf(binary === undefined)('three nodes, workers with both drivers on
 
 const isOnAll = ({ open }: Door) => open().every((count) => count > 0);
 
-const until = (what: string, holds: () => boolean | Promise<boolean>) =>
-  waitFor(holds, { timeoutMs: PATIENCE_MS, intervalMs: 10, what });
+const until = <T>(what: string, holds: () => T | Promise<T>) =>
+  waitFor(holds, { timeoutMs: PATIENCE_MS, intervalMs: 50, what });
+
+/** Reads again when the connection was one to the lost node. */
+const look = (db: Database, text: string, ...values: string[]) =>
+  until('the cluster to answer', () =>
+    rows(db.guardedWithin(LOOK_MS), text, ...values).catch(() => undefined),
+  );
 
 /** Transactions that were committed, by driver. */
 async function committed(db: Database): Promise<readonly number[]> {
-  const found = await rows(
-    db.guardedWithin(PATIENCE_MS) as Database,
-    'SELECT process, count(*) FROM chaos_observation GROUP BY process',
-  );
+  const found = await look(db, 'SELECT process, count(*) FROM chaos_observation GROUP BY process');
   const of = (driver: number) =>
     found.filter(([process]) => Number(/\d+$/.exec(process!)![0]) % 2 === driver);
   return DRIVERS.map((_, driver) => of(driver).reduce((sum, [, count]) => sum + Number(count), 0));
@@ -94,26 +98,17 @@ async function committed(db: Database): Promise<readonly number[]> {
 /** Waits for some more transactions of each driver. */
 async function workGoesOn(db: Database): Promise<void> {
   const before = await committed(db);
-  const isEnough = async () =>
-    (await committed(db)).every((count, driver) => count >= before[driver]! + ENOUGH);
-  await waitFor(() => isEnough().catch(() => false), {
-    timeoutMs: PATIENCE_MS,
-    intervalMs: 500,
-    what: `${ENOUGH} more transactions of each driver`,
-  });
+  await until(`${ENOUGH} more transactions of each driver`, async () =>
+    (await committed(db)).every((count, driver) => count >= before[driver]! + ENOUGH),
+  );
 }
 
 /** Prints the longest time without a commit since then: of all processes, and of one. */
 async function tellPauses(db: Database, what: string, since: string): Promise<void> {
-  const pauses = await rows(
-    db,
-    `SELECT (SELECT round(extract(epoch FROM max(p)) * 1000)::INT8 FROM (
-         SELECT at - lag(at) OVER (ORDER BY at) AS p FROM chaos_observation WHERE at > $1::TIMESTAMPTZ - '1 s'::INTERVAL) AS a),
-       (SELECT round(extract(epoch FROM max(p)) * 1000)::INT8 FROM (
-         SELECT at - lag(at) OVER (PARTITION BY process ORDER BY at) AS p FROM chaos_observation
-         WHERE at > $1::TIMESTAMPTZ - '1 s'::INTERVAL) AS b)`,
-    since,
-  );
-  const [all, one] = pauses[0]!;
-  console.log(`${what}: nobody committed for ${all} ms at most, and no single process for ${one} ms`);
+  const longest = (of: string) => `SELECT COALESCE(round(extract(epoch FROM max(p)) * 1000)::INT8, 0) FROM (
+    SELECT at, at - lag(at) OVER (${of} ORDER BY at) AS p FROM chaos_observation) AS a WHERE at > $1::TIMESTAMPTZ`;
+  const [all, one] = (
+    await look(db, `SELECT (${longest('')}), (${longest('PARTITION BY process')})`, since)
+  )[0]!;
+  console.log(`${what}: nobody committed for ${all} ms at most, and one of the processes for ${one} ms`);
 }

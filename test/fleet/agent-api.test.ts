@@ -14,7 +14,7 @@ import {
 } from '../../examples/fleet/src/queries/machines.ts';
 import { knownMachines, markProvided, wantMachines } from '../../examples/fleet/src/queries/provisioning.ts';
 import { connect, type Database } from '../../src/index.ts';
-import { startFaultProxy } from '../../src/testing/index.ts';
+import { dropReply, startFaultProxy } from '../../src/testing/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { log, Replicas } from './support/fleet.ts';
 
@@ -66,7 +66,7 @@ interface Sent {
   readonly signedBody?: unknown;
   readonly signer?: ReturnType<typeof newKeys>;
   readonly skewMs?: number;
-  readonly replica?: 0 | 1;
+  readonly replica?: 0 | 1 | 2;
   readonly machine?: string;
 }
 
@@ -105,6 +105,23 @@ test('a heartbeat with this host’s hardware makes a started agent a living one
   expect(await send({ nonce: 1n, body: { hardware } })).toEqual({ status: 200, answer: {} });
   expect((await machine()).state).toBe('installing');
   expect((await getHardwareReport(db, { name }))?.report).toEqual(hardware);
+});
+
+test('a heartbeat whose commit is not answered is filed once, and the agent hears that it was', async () => {
+  await using proxy = await startFaultProxy({ url: database.url });
+  await using behind = new Replicas(proxy.url);
+  urls[2] = (await behind.start((own) => runAgentApi(own, { log, host: '127.0.0.1', port: 0 }))).url;
+  const lost = proxy.inject({
+    direction: 'to-server',
+    at: ({ sql }) => /^(COMMIT|RELEASE)/.test(sql ?? ''),
+    action: dropReply(),
+  });
+  expect(await send({ nonce: 7n, replica: 2 })).toEqual({ status: 200, answer: {} });
+  await lost.struck;
+  expect(await send({ nonce: 7n, replica: 2 })).toMatchObject({
+    status: 409,
+    answer: { error: 'replayed' },
+  });
 });
 
 describe('a request is refused, and changes nothing,', () => {

@@ -59,13 +59,14 @@ DELETE FROM fleet.machine_hardware_report WHERE machine_id = @machine_id;
 -- name: RecordHeartbeat :maybe
 -- Accepts a request of the agent whose key is the machine's present one and whose nonce is higher than any
 -- before: authentication, replay protection and heartbeat in one statement by primary key. No row: refused.
+-- Sent again since its commit was not answered (again), it may find its own nonce.
 INSERT INTO fleet.machine_agent_heartbeat AS h (machine_id, agent_heartbeat_at, nonce)
 SELECT a.machine_id, now(), @nonce::INT8
 FROM fleet.machine_agent_started AS a
 WHERE a.machine_id = @machine_id AND a.agent_public_key = @agent_public_key
 ON CONFLICT (machine_id) DO UPDATE
 SET agent_heartbeat_at = excluded.agent_heartbeat_at, nonce = excluded.nonce
-WHERE h.nonce < excluded.nonce
+WHERE h.nonce < excluded.nonce OR (@again::BOOL AND h.nonce = excluded.nonce)
 RETURNING agent_heartbeat_at;
 
 -- name: GetAgentKey :maybe

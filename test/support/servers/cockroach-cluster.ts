@@ -137,9 +137,10 @@ export class CockroachCluster implements AsyncDisposable {
     if (how === 'unreachable') for (const relays of this.#doors) relays[node]!.silent = silent;
   }
 
-  /** Waits until every node lives and every range has three replicas that do. */
+  /** Waits until every node answers, lives and does not drain, and every range has three replicas. */
   async whole(): Promise<void> {
-    const isWhole = () =>
+    const isWhole = async () =>
+      (await Promise.all(this.#nodes.map((node) => this.#answers(node)))).every(Boolean) &&
       withAdmin(this.url, async (client) => {
         const { rows } = await client.query(`SELECT
           (SELECT count(*) FROM crdb_internal.gossip_liveness AS l JOIN crdb_internal.gossip_nodes AS n USING (node_id)

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import type { Database, Executor } from '../../../../src/index.ts';
+import { AmbiguousCommitError, type Database, type Executor } from '../../../../src/index.ts';
 import { getAgentKey, recordHardwareReport, recordHeartbeat } from '../queries/agents.ts';
 import { pendingInstallation, recordInstallation } from '../queries/installation.ts';
 import { KnownAgents } from './known-agents.ts';
@@ -140,9 +140,11 @@ function accept(
   { publicKey, nonce }: Signer,
   { hardware, installation }: HeartbeatRequest,
 ): Promise<HeartbeatResponse | Refusal['error']> {
+  let again = false;
   return db.transact(
-    async (tx) => {
-      const accepted = await recordHeartbeat(tx, { machineId, agentPublicKey: publicKey, nonce });
+    async (tx, { lastError }) => {
+      again ||= lastError instanceof AmbiguousCommitError;
+      const accepted = await recordHeartbeat(tx, { machineId, agentPublicKey: publicKey, nonce, again });
       if (!accepted) return (await keyFault(tx, machineId, { publicKey, nonce })) ?? 'replayed';
       const [pending] = await Promise.all([
         installation ? undefined : pendingInstallation(tx, { machineId }),
@@ -159,7 +161,7 @@ function accept(
         ? { installation: { generation: Number(pending.generation), image: pending.osImage } }
         : {};
     },
-    { name: 'AgentHeartbeat' },
+    { name: 'AgentHeartbeat', idempotent: true },
   );
 }
 
