@@ -23,7 +23,8 @@ const NEXT_HOST_MS = 1_000;
 export class Hosts {
   readonly #address: Address;
   readonly #settings: HostSettings;
-  #next = 0;
+  /** It begins anywhere, so that programs with one connection each do not all go to the first host. */
+  #next: number;
   /** Left, since they took no writes: they are tried last. */
   readonly #left = new Set<string>();
   /** A pooler stands between, which refuses parameters that it does not follow. */
@@ -34,6 +35,7 @@ export class Hosts {
   constructor(address: Address, settings: HostSettings) {
     this.#address = address;
     this.#settings = settings;
+    this.#next = Math.floor(Math.random() * address.hosts.length);
     this.#prepare = settings.prepare;
   }
 

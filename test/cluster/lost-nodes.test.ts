@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Database, migrate } from '../../src/index.ts';
 import { loadFaces } from '../e2e/chaos/face.ts';
 import { brokenIn } from '../e2e/chaos/report.ts';
@@ -26,6 +26,7 @@ describe.skipIf(binary === undefined)('three nodes, workers with both drivers on
   beforeAll(async () => {
     cluster = await CockroachCluster.start(binary!);
   });
+  afterEach(() => cluster.giveBack());
   afterAll(() => cluster?.[Symbol.asyncDispose]());
 
   test.each(LOSSES)(
@@ -79,7 +80,7 @@ describe.skipIf(binary === undefined)('three nodes, workers with both drivers on
 const isOnAll = ({ open }: Door) => open().every((count) => count > 0);
 
 const until = <T>(what: string, holds: () => T | Promise<T>) =>
-  waitFor(holds, { timeoutMs: PATIENCE_MS, intervalMs: 50, what });
+  waitFor(holds, { timeoutMs: PATIENCE_MS, intervalMs: 200, what });
 
 /** Reads again when the connection was one to the lost node. */
 const look = (db: Database, text: string, ...values: string[]) =>

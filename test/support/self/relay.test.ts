@@ -36,6 +36,8 @@ test('a silent relay holds what is on its way and who is new, and lets both go o
   await using relay = await Relay.start(() => echo.port);
   using early = dial(relay.port);
   early.socket.write('one');
+  using mute = dial(relay.port);
+  await once(mute.socket, 'connect');
   await waitFor(() => early.heard === 'one');
 
   relay.silent = true;

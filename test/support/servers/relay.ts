@@ -37,9 +37,9 @@ export class Relay implements AsyncDisposable {
     return new Relay(server, target);
   }
 
-  /** Connections that have reached the target. */
+  /** Connections on which the target has said something: one to a process that has stopped is not open yet. */
   get open(): number {
-    return this.#pairs.size;
+    return [...this.#pairs].filter(([, server]) => server.bytesRead > 0).length;
   }
 
   set silent(silent: boolean) {
