@@ -9,6 +9,9 @@ export interface Transacts extends Executor {
 
 const READ_WITHIN_MS = 30_000;
 
+/** Deadline of a transaction that a face makes of its own: on a server that has fallen silent its caller would wait for ever. */
+export const WRITE_WITHIN_MS = 60_000;
+
 /**
  * A single statement has a snapshot of its own at READ COMMITTED, and disturbs no writer; where a database is SERIALIZABLE
  * by default it would be one of the transactions of which one has to fail.

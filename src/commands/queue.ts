@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkText, invalidOption, isText, jsonOf } from '../base/index.ts';
-import { type Database, reading, type Transacts } from '../client/index.ts';
+import { type Database, reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import {
   cancelCommand,
   declaredQueue,
@@ -215,7 +215,7 @@ export class CommandQueue<
           });
           return places.map((place) => sent[place]!);
         },
-        { name: `send to ${this.name}` },
+        { name: `send to ${this.name}`, deadlineMs: WRITE_WITHIN_MS },
       ),
     );
   }
@@ -365,7 +365,7 @@ export class CommandQueue<
         tx.announce(this.#answers(target));
         return Number(canceled) > 0;
       },
-      { name: `cancel a command of ${this.name}` },
+      { name: `cancel a command of ${this.name}`, deadlineMs: WRITE_WITHIN_MS },
     );
   }
 

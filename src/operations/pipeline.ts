@@ -1,5 +1,5 @@
 import { checkText, invalidOption, isText } from '../base/index.ts';
-import { type Database, reading, type Transacts } from '../client/index.ts';
+import { type Database, reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import {
   countOperations,
   deleteOperations,
@@ -261,7 +261,8 @@ export class Pipeline<Operation extends string = string> {
         await write(tx);
         return (await body?.(tx, info)) as T;
       },
-      { name: `${this.name}: ${name}` },
+      // How long a body of the caller's takes is up to the caller.
+      { name: `${this.name}: ${name}`, ...(!body && { deadlineMs: WRITE_WITHIN_MS }) },
     );
   }
 

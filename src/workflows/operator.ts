@@ -1,5 +1,5 @@
 import { invalidOption, isText } from '../base/index.ts';
-import { reading, type Transacts } from '../client/index.ts';
+import { reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import { lockWork, releaseQuarantine } from '../queries/work.ts';
 import {
   workflowHistory as historyQuery,
@@ -151,6 +151,6 @@ export async function resolveWorkflow(
         );
       tx.announce(kind);
     },
-    { name: `resolve ${workflow}` },
+    { name: `resolve ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
   );
 }

@@ -9,7 +9,7 @@ import {
   LeaseLostError,
   SessionExpiredError,
 } from '../base/index.ts';
-import { type Database, reading, type Transacts } from '../client/index.ts';
+import { type Database, reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import {
   cancelWorkflow,
   dueWorkflows,
@@ -193,7 +193,7 @@ export class Workflow<
         if (started.length > 0) tx.announce(this.kind);
         return started.map(({ target }) => target);
       },
-      { name: `start ${workflow}` },
+      { name: `start ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
     );
   }
 
@@ -231,7 +231,7 @@ export class Workflow<
         else await this.#mustExist(tx, target);
         return sent > 0;
       },
-      { name: `signal ${workflow}` },
+      { name: `signal ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
     );
   }
 
@@ -261,7 +261,7 @@ export class Workflow<
         } else await this.#mustExist(tx, target);
         return asked > 0;
       },
-      { name: `cancel ${workflow}` },
+      { name: `cancel ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
     );
   }
 

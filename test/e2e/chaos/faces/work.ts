@@ -60,9 +60,11 @@ export const face: ChaosFace = {
   },
   feed: async ({ db, random }) => {
     const targets = Array.from({ length: 4 }, () => `job-${random.integer(1, JOBS)}`).sort();
-    await db.transact((tx) =>
-      tx.execute(sql`INSERT INTO chaos_job AS j SELECT DISTINCT t.target, 0, 1 FROM unnest(${targets}::TEXT[]) AS t (target)
+    await db.transact(
+      (tx) =>
+        tx.execute(sql`INSERT INTO chaos_job AS j SELECT DISTINCT t.target, 0, 1 FROM unnest(${targets}::TEXT[]) AS t (target)
         ON CONFLICT (target) DO UPDATE SET wanted = LEAST(j.wanted + 1, j.round + ${MOST_WANTED}::INT8)`),
+      { deadlineMs: 10_000 },
     );
   },
   left: 'SELECT sum(wanted - round) FROM chaos_job',
