@@ -10,7 +10,7 @@ export const workerSchema = z.strictObject({
   url: z.string(),
   driver: z.enum(['pg', 'postgres']),
   poolMax: z.int().min(1),
-  /** Of a connection, in milliseconds. Default: the library's. */
+  /** Most milliseconds that a connection lives. Default: as in `connect`. */
   maxLifetimeMs: z.int().min(1).optional(),
   intervalMs: z.int().min(1),
   seed: z.int(),
