@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -31,8 +32,8 @@ interface Node {
 export interface Door {
   /** Names every relay as a host. */
   readonly url: string;
-  /** Connections that are open to each node. */
-  readonly open: () => readonly number[];
+  /** Connections that are open to each node: the clients' ends. */
+  readonly open: () => readonly (readonly Socket[])[];
 }
 
 /**

@@ -37,9 +37,9 @@ export class Relay implements AsyncDisposable {
     return new Relay(server, target);
   }
 
-  /** Connections on which the target has said something: one to a process that has stopped is not open yet. */
-  get open(): number {
-    return [...this.#pairs].filter(([, server]) => server.bytesRead > 0).length;
+  /** The clients' ends of connections on which the target has said something: one to a process that has stopped is not open yet. */
+  get open(): readonly Socket[] {
+    return [...this.#pairs].flatMap(([client, server]) => (server.bytesRead > 0 ? [client] : []));
   }
 
   set silent(silent: boolean) {
