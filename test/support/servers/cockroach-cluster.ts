@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
-import { freePort } from '../../../src/database/embedded/port.ts';
+import { freePlace } from '../../../src/database/embedded/port.ts';
 import { withAdmin } from '../admin.ts';
 import { waitFor } from '../wait-for.ts';
 import { type CockroachProcess, spawnCockroach } from './cockroach-process.ts';
@@ -61,7 +61,7 @@ export class CockroachCluster implements AsyncDisposable {
   static async start(binary: string): Promise<CockroachCluster> {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'));
     const nodes: Node[] = [];
-    for (const number of NODES) nodes.push({ number, port: await freePort() });
+    for (const number of NODES) nodes.push({ number, port: (await freePlace(['127.0.0.1'])).port });
     const relays = nodes.map(() => nodes.map(({ port }) => Relay.start(() => port)));
     const between = await Promise.all(relays.map((row) => Promise.all(row)));
     const cluster = new CockroachCluster(binary, dir, nodes, between);
