@@ -132,8 +132,9 @@ export class Database implements Executor {
 
   /**
    * Runs statements whose own conditions make them right whatever runs beside them, each on its own, in one
-   * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures. A statement
-   * that is not answered within so many milliseconds is given up.
+   * round trip: READ COMMITTED on PostgreSQL, implicit on CockroachDB, retried on serialization failures. One that
+   * only reads (what begins with SELECT is taken for that) is sent again when its connection is lost, or leads to a node that is
+   * cut off from its cluster. A statement that is not answered within so many milliseconds is given up.
    */
   guardedWithin(ms: number, begins?: () => void): Executor {
     const { pool, engine, telemetry } = this.#parts;

@@ -1,11 +1,14 @@
-import { DatabaseError } from '../base/index.ts';
+import { DatabaseError, Doubling, pause } from '../base/index.ts';
 import type { RawResult, Statement } from '../query/index.ts';
 import type { DriverConnection } from './driver.ts';
 import type { Engine } from './engine.ts';
-import { ambiguousIfApplied, type Judge } from './hidden-outcome.ts';
+import { ambiguousIfApplied, type Judge, reads } from './hidden-outcome.ts';
+import { needsAnotherConnection } from './outage.ts';
 import type { Pool, UseOptions } from './pool.ts';
 
 const TRIES = 10;
+/** Before a statement that only reads is sent again on another connection: 20 ms, doubling. */
+const PAUSES_MS = [20, 1_000] as const;
 
 /**
  * Sends statements whose own conditions make them right beside any others (guarded writes), in one round trip;
@@ -52,26 +55,44 @@ export async function together(
   return (results[statements.length] as PromiseFulfilledResult<RawResult>).value;
 }
 
-/** The same on any connection of the pool; a serialization failure or deadlock is tried again at once. */
+/**
+ * The same on any connection of the pool; a serialization failure or deadlock is tried again at once. Statements that only
+ * read are also sent again, on another connection and until the deadline, when theirs was lost or leads to a node that is
+ * cut off from its cluster.
+ */
 export function runGuarded(
   pool: Pool,
   engine: Engine,
   statements: readonly Statement[],
   options: UseOptions = {},
 ): Promise<RawResult> {
-  return retrying(ambiguousIfApplied(engine, statements), () =>
-    pool.use(options, (connection) => sendGuarded(connection, engine, ...statements)),
+  const { deadline = Infinity, signal } = options;
+  const pauses = new Doubling(...PAUSES_MS);
+  const readsAgain = async (error: unknown) => {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0 || !statements.every(reads) || !needsAnotherConnection(error)) return false;
+    await pause(Math.min(pauses.next(), leftMs), signal);
+    return true;
+  };
+  return retrying(
+    ambiguousIfApplied(engine, statements),
+    () => pool.use(options, (connection) => sendGuarded(connection, engine, ...statements)),
+    readsAgain,
   );
 }
 
-/** Runs again, at once, after a serialization failure or a deadlock. */
-export async function retrying<T>(judge: Judge, run: () => Promise<T>): Promise<T> {
+/** Runs again, at once, after a serialization failure or a deadlock, and after what `again` says so of. */
+export async function retrying<T>(
+  judge: Judge,
+  run: () => Promise<T>,
+  again: (error: unknown) => Promise<boolean> = async () => false,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await run();
     } catch (error) {
-      const again = error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
-      if (!again || tries >= TRIES) throw judge(error);
+      const isConflict = error instanceof DatabaseError && (error.code === '40001' || error.code === '40P01');
+      if (tries >= TRIES || !(isConflict || (await again(error)))) throw judge(error);
     }
   }
 }

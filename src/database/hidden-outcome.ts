@@ -31,7 +31,8 @@ export const ambiguousIfApplied = ({ system }: Engine, statements: readonly Stat
 
 const READING = new Set(['SELECT', 'SHOW', 'VALUES', 'TABLE', 'EXPLAIN']);
 
-function reads({ text }: Statement): boolean {
+/** What begins with SELECT is taken for reading. */
+export function reads({ text }: Statement): boolean {
   for (const word of sqlWords(text)) if (word !== '(') return READING.has(word);
   return false;
 }

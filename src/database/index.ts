@@ -14,6 +14,7 @@ export { Hosts } from './hosts.ts';
 export { Lease } from './lease.ts';
 export { openOne } from './open-one.ts';
 export { type ConnectOptions, connectOptionsSchema, withEnvironment } from './options.ts';
+export { isOutage, isTooLarge } from './outage.ts';
 export { type AcquireOptions, Pool, type PoolOptions, type UseOptions } from './pool.ts';
 export { checkSettings } from './settings-check.ts';
 export { isStalePlan } from './stale-plan.ts';

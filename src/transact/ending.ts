@@ -7,7 +7,7 @@ import {
   PoolTimeoutError,
   RetriesExhaustedError,
 } from '../base/index.ts';
-import { isStalePlan } from '../database/index.ts';
+import { isOutage, isStalePlan, isTooLarge } from '../database/index.ts';
 
 /** What became of an attempt. It is made once, when the attempt is over, and nothing classifies the error again. */
 export type Ending<T> =
@@ -49,8 +49,7 @@ export function classify(error: unknown): Verdict {
       if (isStalePlan(link)) return 'stale-plan';
     }
     if (link instanceof ConnectionLostError || isOutage(link)) connection = true;
-    // An answer too large for a string of JavaScript: it would be no smaller the next time.
-    if ((link as { code?: unknown }).code === 'ERR_STRING_TOO_LONG') return 'definite';
+    if (isTooLarge(link)) return 'definite';
   }
   return connection ? 'connection' : 'definite';
 }
@@ -61,16 +60,6 @@ const FINAL = [
   AmbiguousCommitError,
   CommittedWithSchemaErrorsError,
 ] as const;
-
-/** A CockroachDB node that lost others behind it answers with an internal error and one of these texts. */
-const OUTAGE =
-  /rpc error: code = (?:Unavailable|Canceled|DeadlineExceeded)|context canceled|context deadline exceeded|node unavailable|breaker (?:is )?(?:open|tripped)|replica unavailable|failed to (?:connect|send RPC)|connection (?:refused|reset)/i;
-
-function isOutage(link: object): boolean {
-  return (
-    link instanceof DatabaseError && /^(?:XXUUU|XX000|58|08)/.test(link.code) && OUTAGE.test(link.message)
-  );
-}
 
 /** The SQLSTATE that decided, for telemetry. */
 export function sqlStateOf(error: unknown): string | undefined {
