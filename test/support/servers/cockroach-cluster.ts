@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
+import { within } from '../../../src/base/index.ts';
 import { freePlace } from '../../../src/database/embedded/port.ts';
 import { withAdmin } from '../admin.ts';
 import { waitFor } from '../wait-for.ts';
@@ -14,6 +15,7 @@ import { Relay } from './relay.ts';
 const NODES = [0, 1, 2] as const;
 /** Limits for what hangs; three nodes on a crowded host take their time. */
 const START_MS = 240_000;
+const ANSWER_MS = 5_000;
 
 /**
  * How a node is lost, and comes back: its process dies; it stops, and its connections are silent; it is asked to leave (SIGTERM,
@@ -24,8 +26,9 @@ export type Loss = (typeof LOSSES)[number];
 
 interface Node {
   readonly number: number;
-  readonly port: number;
-  process?: CockroachProcess;
+  /** Another one each time that it starts: while it is down somebody may take the one that it had. */
+  port: number | undefined;
+  process: CockroachProcess | undefined;
 }
 
 /** Where some clients reach the nodes: a relay to each, so that their connections can be counted and cut off. */
@@ -47,26 +50,33 @@ export class CockroachCluster implements AsyncDisposable {
   /** `#between[a][b]`: from a to b. */
   readonly #between: readonly (readonly Relay[])[];
   readonly #doors: (readonly Relay[])[] = [];
+  /** For what looks on: never silent. */
+  readonly #front: readonly Relay[];
   readonly #processes: CockroachProcess[] = [];
   #lost: { readonly node: number; readonly how: Loss; readonly gone: Promise<void> } | undefined;
 
-  private constructor(binary: string, dir: string, nodes: readonly Node[], between: readonly Relay[][]) {
+  private constructor(
+    binary: string,
+    dir: string,
+    nodes: readonly Node[],
+    relays: { readonly between: readonly Relay[][]; readonly front: readonly Relay[] },
+  ) {
     this.#binary = binary;
     this.#dir = dir;
     this.#nodes = nodes;
-    this.#between = between;
+    this.#between = relays.between;
+    this.#front = relays.front;
   }
 
   /** Starts three nodes, and waits until every range has three replicas. */
   static async start(binary: string): Promise<CockroachCluster> {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'));
-    const nodes: Node[] = [];
-    for (const number of NODES) nodes.push({ number, port: (await freePlace(['127.0.0.1'])).port });
-    const relays = nodes.map(() => nodes.map(({ port }) => Relay.start(() => port)));
-    const between = await Promise.all(relays.map((row) => Promise.all(row)));
-    const cluster = new CockroachCluster(binary, dir, nodes, between);
+    const nodes: Node[] = NODES.map((number) => ({ number, port: undefined, process: undefined }));
+    const toEach = () => Promise.all(nodes.map((node) => Relay.start(() => node.port)));
+    const between = await Promise.all(nodes.map(toEach));
+    const cluster = new CockroachCluster(binary, dir, nodes, { between, front: await toEach() });
     try {
-      await Promise.all(nodes.map((node) => cluster.#run(node)));
+      await cluster.#runAll();
       await cluster.#initialize();
       await cluster.#tune();
       await cluster.whole();
@@ -77,16 +87,16 @@ export class CockroachCluster implements AsyncDisposable {
     }
   }
 
-  /** The nodes themselves, by no relay: for what looks on. */
+  /** For what looks on. */
   get url(): string {
-    return urlTo(this.#nodes.map(({ port }) => port));
+    return urlTo(this.#front);
   }
 
   async open(): Promise<Door> {
-    const relays = await Promise.all(this.#nodes.map(({ port }) => Relay.start(() => port)));
+    const relays = await Promise.all(this.#nodes.map((node) => Relay.start(() => node.port)));
     this.#doors.push(relays);
     if (this.#lost?.how === 'unreachable') relays[this.#lost.node]!.silent = true;
-    return { url: urlTo(relays.map(({ port }) => port)), open: () => relays.map(({ open }) => open) };
+    return { url: urlTo(relays), open: () => relays.map(({ open }) => open) };
   }
 
   /** Numbers of the nodes, from 0. */
@@ -122,9 +132,9 @@ export class CockroachCluster implements AsyncDisposable {
     if (!this.#lost) return;
     const { node, how, gone } = this.#lost;
     await gone;
+    const { process: server } = this.#nodes[node]!;
     if (how === 'partitioned' || how === 'unreachable') this.#cutOff(node, how, false);
-    else if (how === 'stopped') process.kill(this.#nodes[node]!.process!.pid, 'SIGCONT');
-    else await this.#run(this.#nodes[node]!);
+    else if (how === 'stopped' && server) process.kill(server.pid, 'SIGCONT');
     await this.whole();
     this.#lost = undefined;
   }
@@ -140,15 +150,11 @@ export class CockroachCluster implements AsyncDisposable {
 
   /** Waits until every node answers, lives and does not drain, and every range has three replicas. */
   async whole(): Promise<void> {
-    const isWhole = async () =>
-      (await Promise.all(this.#nodes.map((node) => this.#answers(node)))).every(Boolean) &&
-      withAdmin(this.url, async (client) => {
-        const { rows } = await client.query(`SELECT
-          (SELECT count(*) FROM crdb_internal.gossip_liveness AS l JOIN crdb_internal.gossip_nodes AS n USING (node_id)
-            WHERE n.is_live AND NOT l.draining) AS live,
-          (SELECT count(*) FROM crdb_internal.ranges_no_leases WHERE array_length(replicas, 1) < 3) AS thin`);
-        return Number(rows[0].live) === NODES.length && Number(rows[0].thin) === 0;
-      }).catch(() => false);
+    const isWhole = async () => {
+      await this.#runAll();
+      const answers = await Promise.all(this.#front.map((relay) => this.#answers(relay)));
+      return answers.every(Boolean) && this.#isReplicated();
+    };
     await waitFor(isWhole, {
       timeoutMs: START_MS,
       intervalMs: 500,
@@ -156,12 +162,32 @@ export class CockroachCluster implements AsyncDisposable {
     });
   }
 
+  async #isReplicated(): Promise<boolean> {
+    const asked = withAdmin(this.url, (client) =>
+      client.query(`SELECT
+        (SELECT count(*) FROM crdb_internal.gossip_liveness AS l JOIN crdb_internal.gossip_nodes AS n USING (node_id)
+          WHERE n.is_live AND NOT l.draining) AS live,
+        (SELECT count(*) FROM crdb_internal.ranges_no_leases WHERE array_length(replicas, 1) < 3) AS thin`),
+    );
+    const row = await asked.then(
+      ({ rows }) => rows[0],
+      () => undefined,
+    );
+    return Number(row?.live) === NODES.length && Number(row?.thin) === 0;
+  }
+
+  /** Starts every node that is down. */
+  async #runAll(): Promise<void> {
+    await Promise.all(this.#nodes.filter(({ process: server }) => !server).map((node) => this.#run(node)));
+  }
+
   async #run(node: Node): Promise<void> {
     const others = NODES.filter((one) => one !== node.number);
     const at = (from: number, to: number) => `127.0.0.1:${this.#between[from]![to]!.port}`;
     const folder = join(this.#dir, `node${node.number}`);
     await mkdir(folder, { recursive: true });
-    node.process = await spawnCockroach(
+    const { port } = await freePlace(['127.0.0.1']);
+    const server = await spawnCockroach(
       this.#binary,
       [
         'start',
@@ -170,7 +196,7 @@ export class CockroachCluster implements AsyncDisposable {
         `--log-dir=${join(folder, 'logs')}`,
         '--cache=64MiB',
         '--max-sql-memory=128MiB',
-        `--listen-addr=127.0.0.1:${node.port}`,
+        `--listen-addr=127.0.0.1:${port}`,
         '--http-addr=127.0.0.1:0',
         `--locality=node=n${node.number}`,
         `--advertise-addr=${at(node.number, node.number)}`,
@@ -179,11 +205,16 @@ export class CockroachCluster implements AsyncDisposable {
       ],
       this.#dir,
     );
-    this.#processes.push(node.process);
+    this.#processes.push(server);
+    node.port = port;
+    node.process = server;
+    void server.ended.then(() => {
+      if (node.process === server) node.process = undefined;
+    });
   }
 
   async #initialize(): Promise<void> {
-    const first = this.#nodes[0]!;
+    const first = this.#front[0]!;
     const args = ['init', '--insecure', `--host=127.0.0.1:${first.port}`];
     await waitFor(
       async () => {
@@ -194,11 +225,13 @@ export class CockroachCluster implements AsyncDisposable {
     );
   }
 
-  #answers({ port }: Node): Promise<boolean> {
-    return withAdmin(urlTo([port]), (client) => client.query('SELECT 1')).then(
+  #answers(relay: Relay): Promise<boolean> {
+    const asked = withAdmin(urlTo([relay]), (client) => client.query('SELECT 1'));
+    const answers = asked.then(
       () => true,
       () => false,
     );
+    return within(ANSWER_MS, answers, () => false);
   }
 
   async #tune(): Promise<void> {
@@ -209,10 +242,12 @@ export class CockroachCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#processes.map((one) => one.stop()));
-    await Promise.all([...this.#between, ...this.#doors].flat().map((relay) => relay[Symbol.asyncDispose]()));
+    await Promise.all(
+      [...this.#between, ...this.#doors, this.#front].flat().map((relay) => relay[Symbol.asyncDispose]()),
+    );
     await rm(this.#dir, { recursive: true, force: true });
   }
 }
 
-const urlTo = (ports: readonly number[]) =>
-  `postgresql://root@${ports.map((port) => `127.0.0.1:${port}`)}/defaultdb?sslmode=disable`;
+const urlTo = (relays: readonly Relay[]) =>
+  `postgresql://root@${relays.map(({ port }) => `127.0.0.1:${port}`)}/defaultdb?sslmode=disable`;
