@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { pause } from '../base/index.ts';
 import { type BoundClaim, type ClaimCaller, finishAndClaimStatement } from '../query/index.ts';
+import { retryDelayMs } from '../transact/index.ts';
 import { refusalIn } from './refusal.ts';
 import { answerIsLost, type GuardedExecutor, persistently, saidBy, settleClaim } from './settle.ts';
 import type { Claimed, ClaimSource, SourceHost } from './source.ts';
@@ -17,8 +19,8 @@ export interface Claimer extends SourceHost {
 
 /**
  * Claims up to `wanted` from a source. Empty when there is nothing to do, or when others were faster three times in a
- * row. A claim whose answer was lost is settled, and made again if it took nothing. Throws what the server said of one
- * that it did not carry out, and the session's end.
+ * row. A claim whose answer was lost is settled, and made again if it took nothing, for `settleWithinMs` at most. Throws
+ * what the server said of one that it did not carry out, and the session's end.
  */
 export async function claimFrom(
   executor: GuardedExecutor,
@@ -27,6 +29,8 @@ export async function claimFrom(
   wanted: number,
 ): Promise<readonly Claimed[]> {
   if (source.take) return source.take((one) => claimFrom(executor, claimer, one, wanted), wanted);
+  let losses = 0;
+  let giveUpAt = Infinity;
   for (let tries = 1; ; ) {
     const look = await source.look(claimer, wanted);
     if (!look) return [];
@@ -50,6 +54,9 @@ export async function claimFrom(
       if (taken.length > 0) return taken;
       const said = saidBy(error);
       if (said) throw said;
+      if (losses++ === 0) giveUpAt = performance.now() + executor.settleWithinMs;
+      if (performance.now() > giveUpAt) throw error;
+      await pause(retryDelayMs(losses), executor.signal);
     }
   }
 }

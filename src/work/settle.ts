@@ -6,6 +6,7 @@ import {
   PoolTimeoutError,
   pause,
 } from '../base/index.ts';
+import { isOutage } from '../database/index.ts';
 import { claimedBy, holdClaims, voidClaims } from '../queries/work.ts';
 import type { Executor, Statement } from '../query/index.ts';
 import { retryDelayMs } from '../transact/index.ts';
@@ -52,11 +53,11 @@ export async function persistently<T>(
 /**
  * What the server said of a statement whose error does not tell whether it was carried out: a cancel, a timeout, its own
  * failure. When it turns out that it was not, that is the error to throw: sent again, it may be said again for ever.
- * "Result is ambiguous" says nothing of the next time.
+ * "Result is ambiguous", and a node that is cut off from its cluster, say nothing of the next time.
  */
 export function saidBy(error: unknown): DatabaseError | undefined {
   const said = error instanceof AmbiguousCommitError ? error.cause : undefined;
-  return said instanceof DatabaseError && said.code !== '40003' ? said : undefined;
+  return said instanceof DatabaseError && said.code !== '40003' && !isOutage(said) ? said : undefined;
 }
 
 /**

@@ -82,6 +82,10 @@ describe.each(DRIVERS)('%s', (driver) => {
     ['is carried out, and answered with "result is ambiguous"', () => misreport('40003')],
     ['is carried out, and answered as if it was canceled', () => misreport('57014')],
     ['is carried out, and answered with an internal error', () => misreport('XXUUU', 'context canceled')],
+    [
+      'is answered by a node that is cut off from its cluster',
+      () => refuse('XXUUU', 'rpc error: code = Unavailable desc = node unavailable'),
+    ],
     ['has a plan that went stale', () => refuse('0A000', 'cached plan must not change result type')],
   ];
   const strike = (which: (message: WireMessage) => boolean, action: FaultAction) =>
