@@ -137,3 +137,60 @@ SELECT target AS "target!", kind AS "kind!", state AS "state!", message, request
 FROM holdfast.operation_status
 WHERE target = @target
 ORDER BY kind;
+
+-- name: PageOfOperations :many
+-- A page of the operations of all pipelines, in the order of their keys, filtered: from the primary key. Of READ rows at most
+-- @scan, of which the last one (is_last) is the next position, so that a page costs the same however large the table is.
+WITH slice AS (
+  SELECT o.target, o.kind FROM holdfast.operation AS o
+  WHERE (o.target, o.kind) > (@after_target::TEXT, @after_kind::TEXT)
+  ORDER BY o.target, o.kind
+  LIMIT @scan::INT8
+), numbered AS (
+  SELECT s.target, s.kind, row_number() OVER (ORDER BY s.target, s.kind) AS n, count(*) OVER () AS scanned FROM slice AS s
+)
+SELECT x.target AS "target!", x.kind AS "kind!", o.state AS "state!", o.message, o.attempts AS "attempts!", o.session_id,
+  o.created_at AS "created_at!", o.changed_at AS "changed_at!", (x.n = x.scanned) AS "is_last!", x.scanned AS "scanned!",
+  ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(x.target, sqlc.narg(prefix)::TEXT))
+    AND (sqlc.narg(kind)::TEXT IS NULL OR x.kind = sqlc.narg(kind)::TEXT)
+    AND (sqlc.narg(state)::TEXT IS NULL OR o.state = sqlc.narg(state)::TEXT)) AS "wanted!"
+FROM numbered AS x
+JOIN holdfast.operation_status AS o ON o.target = x.target AND o.kind = x.kind
+WHERE x.n = x.scanned OR ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(x.target, sqlc.narg(prefix)::TEXT))
+    AND (sqlc.narg(kind)::TEXT IS NULL OR x.kind = sqlc.narg(kind)::TEXT)
+    AND (sqlc.narg(state)::TEXT IS NULL OR o.state = sqlc.narg(state)::TEXT))
+ORDER BY x.target, x.kind
+LIMIT @page::INT8;
+
+-- name: FailedGroups :many
+-- Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows.
+SELECT f.kind AS "kind!", f.message, count(*) AS "operations!", min(f.target) AS "example!", max(f.changed_at) AS "latest!"
+FROM (
+  SELECT o.kind, o.message, o.target, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE o.state = 'FAILED'
+  ORDER BY o.kind, o.target
+  LIMIT @most::INT8
+) AS f
+GROUP BY f.kind, f.message
+ORDER BY 3 DESC, 1, 2
+LIMIT @page::INT8;
+
+-- name: WaitingOperations :many
+-- How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes.
+SELECT r.kind AS "kind!", count(*) AS "waiting!", min(r.changed_at) AS oldest_at, 0::INT8 AS "failed!"
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'READY' ORDER BY o.kind, o.changed_at LIMIT @most::INT8
+) AS r
+GROUP BY r.kind
+UNION ALL
+SELECT f.kind, 0::INT8, min(f.changed_at), count(*)
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'FAILED' ORDER BY o.kind, o.target LIMIT @most::INT8
+) AS f
+GROUP BY f.kind;
+
+-- name: NoteRerun :exec
+-- Writes down who runs an operation again, and why: as what operators do is.
+INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+VALUES (@kind, @target, 'released', clock_timestamp(), @cause::TEXT);

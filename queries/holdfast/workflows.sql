@@ -282,3 +282,79 @@ SELECT t.workflow, now() AS "now!", t.version, t.state, t.entered_at, t.in_fligh
 FROM named AS n
 JOIN holdfast.workflow AS t ON t.workflow = n.workflow AND t.target = @target
 ORDER BY t.workflow;
+
+-- name: PageOfWorkflows :many
+-- A page of the instances of all workflows, in the order of their keys, filtered: from the primary key. Of at most @scan rows
+-- that are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
+WITH slice AS (
+  SELECT i.workflow, i.target
+  FROM holdfast.workflow AS i
+  WHERE (i.workflow, i.target) > (@after_workflow::TEXT, @after_target::TEXT)
+  ORDER BY i.workflow, i.target
+  LIMIT @scan::INT8
+), numbered AS (
+  SELECT s.workflow, s.target, row_number() OVER (ORDER BY s.workflow, s.target) AS n, count(*) OVER () AS scanned FROM slice AS s
+), judged AS (
+  SELECT x.workflow, x.target, x.n, x.scanned, i.version, i.state, i.entered_at, i.in_flight, i.in_flight_at, i.attempt, i.due_at,
+    i.canceled_at, i.ended_at, i.session_id, i.stuck,
+    CASE WHEN i.stuck IS NOT NULL THEN 'stuck' WHEN i.ended_at IS NOT NULL THEN 'ended' WHEN i.session_id IS NOT NULL THEN 'held'
+      WHEN i.due_at IS NOT NULL THEN 'due' ELSE 'waits' END AS condition
+  FROM numbered AS x
+  JOIN holdfast.workflow_status AS i ON i.workflow = x.workflow AND i.target = x.target
+)
+SELECT j.workflow AS "workflow!", j.target AS "target!", j.version AS "version!", j.state, j.entered_at AS "entered_at!", j.in_flight,
+  j.in_flight_at, j.attempt AS "attempt!", j.due_at, j.canceled_at, j.ended_at, j.session_id, j.stuck, j.condition AS "condition!",
+  (j.n = j.scanned) AS "is_last!", j.scanned AS "scanned!",
+  ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(j.target, sqlc.narg(prefix)::TEXT))
+    AND (sqlc.narg(workflow)::TEXT IS NULL OR j.workflow = sqlc.narg(workflow)::TEXT)
+    AND (sqlc.narg(state)::TEXT IS NULL OR j.state = sqlc.narg(state)::TEXT)
+    AND (sqlc.narg(condition)::TEXT IS NULL OR j.condition = sqlc.narg(condition)::TEXT)) AS "wanted!"
+FROM judged AS j
+WHERE j.n = j.scanned OR ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(j.target, sqlc.narg(prefix)::TEXT))
+    AND (sqlc.narg(workflow)::TEXT IS NULL OR j.workflow = sqlc.narg(workflow)::TEXT)
+    AND (sqlc.narg(state)::TEXT IS NULL OR j.state = sqlc.narg(state)::TEXT)
+    AND (sqlc.narg(condition)::TEXT IS NULL OR j.condition = sqlc.narg(condition)::TEXT))
+ORDER BY j.workflow, j.target
+LIMIT @page::INT8;
+
+-- name: TimeLineOfWorkflows :many
+-- The newest events of a target's instances before a position (parallel arrays of workflows, intents and times), in whichever
+-- workflows: from one workflow to the next by the primary key, for there are few, and of each by the primary key of the history.
+-- The time goes to and fro as text, since a Date has no microseconds.
+WITH RECURSIVE named (workflow) AS (
+  (SELECT t.workflow FROM holdfast.workflow AS t ORDER BY t.workflow LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.workflow FROM holdfast.workflow AS t WHERE t.workflow > n.workflow ORDER BY t.workflow LIMIT 1)
+  FROM named AS n
+  WHERE n.workflow IS NOT NULL
+)
+SELECT h.workflow AS "workflow!", h.intent AS "intent!", h.attempt AS "attempt!", h.event AS "event!", h.at AS "at!", h.transition,
+  h.state, h.message, h.at::TEXT AS "position!"
+FROM named AS n
+LEFT JOIN unnest(@workflows::TEXT[], @intents::INT8[], @positions::TEXT[]) AS p (workflow, intent, position)
+  ON p.workflow = n.workflow
+CROSS JOIN LATERAL (
+  SELECT e.workflow, e.intent, e.attempt, e.event, e.at, e.transition, e.state, e.message
+  FROM holdfast.workflow_history AS e
+  WHERE e.workflow = n.workflow AND e.target = @target
+    AND (e.intent, e.at) < (COALESCE(p.intent, 9223372036854775807), COALESCE(p.position, 'infinity')::TIMESTAMPTZ)
+  ORDER BY e.intent DESC, e.at DESC
+  LIMIT @page::INT8
+) AS h
+ORDER BY h.at DESC, h.workflow, h.intent DESC
+LIMIT @page::INT8;
+
+-- name: WaitingWorkflows :many
+-- How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes.
+SELECT d.workflow AS "workflow!", count(*) AS "waiting!", min(d.due_at) AS oldest_at, 0::INT8 AS "stuck!"
+FROM (
+  SELECT i.workflow, i.due_at FROM holdfast.workflow AS i
+  WHERE i.due_at IS NOT NULL AND i.due_at <= now() ORDER BY i.workflow, i.due_at LIMIT @most::INT8
+) AS d
+GROUP BY d.workflow
+UNION ALL
+SELECT s.workflow, 0::INT8, min(s.entered_at), count(*)
+FROM (
+  SELECT i.workflow, i.entered_at FROM holdfast.workflow AS i WHERE i.stuck IS NOT NULL ORDER BY i.workflow, i.target LIMIT @most::INT8
+) AS s
+GROUP BY s.workflow;

@@ -478,6 +478,181 @@ ORDER BY kind`,
   ],
 });
 
+export interface PageOfOperationsParams {
+  readonly afterTarget: string;
+  readonly afterKind: string;
+  readonly scan: bigint;
+  readonly prefix: string | null;
+  readonly kind: string | null;
+  readonly state: string | null;
+  readonly page: bigint;
+}
+
+export interface PageOfOperationsRow {
+  readonly target: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly message: string | null;
+  readonly attempts: bigint;
+  readonly sessionId: string | null;
+  readonly createdAt: Date;
+  readonly changedAt: Date;
+  readonly isLast: boolean;
+  readonly scanned: bigint;
+  readonly wanted: boolean;
+}
+
+/**
+ * A page of the operations of all pipelines, in the order of their keys, filtered: from the primary key. Of READ rows at most
+ * @scan, of which the last one (is_last) is the next position, so that a page costs the same however large the table is.
+ */
+export const pageOfOperations = many<PageOfOperationsParams, PageOfOperationsRow>({
+  name: 'PageOfOperations',
+  text: `WITH slice AS (
+  SELECT o.target, o.kind FROM holdfast.operation AS o
+  WHERE (o.target, o.kind) > ($1::TEXT, $2::TEXT)
+  ORDER BY o.target, o.kind
+  LIMIT $3::INT8
+), numbered AS (
+  SELECT s.target, s.kind, row_number() OVER (ORDER BY s.target, s.kind) AS n, count(*) OVER () AS scanned FROM slice AS s
+)
+SELECT x.target AS target, x.kind AS kind, o.state AS state, o.message, o.attempts AS attempts, o.session_id,
+  o.created_at AS created_at, o.changed_at AS changed_at, (x.n = x.scanned) AS is_last, x.scanned AS scanned,
+  (($4::TEXT IS NULL OR starts_with(x.target, $4::TEXT))
+    AND ($5::TEXT IS NULL OR x.kind = $5::TEXT)
+    AND ($6::TEXT IS NULL OR o.state = $6::TEXT)) AS wanted
+FROM numbered AS x
+JOIN holdfast.operation_status AS o ON o.target = x.target AND o.kind = x.kind
+WHERE x.n = x.scanned OR (($4::TEXT IS NULL OR starts_with(x.target, $4::TEXT))
+    AND ($5::TEXT IS NULL OR x.kind = $5::TEXT)
+    AND ($6::TEXT IS NULL OR o.state = $6::TEXT))
+ORDER BY x.target, x.kind
+LIMIT $7::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [
+    ['afterTarget', text],
+    ['afterKind', text],
+    ['scan', int8],
+    ['prefix', text, 'null'],
+    ['kind', text, 'null'],
+    ['state', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['target', text],
+    ['kind', text],
+    ['state', text],
+    ['message', text, 'null'],
+    ['attempts', int8],
+    ['sessionId', uuid, 'null'],
+    ['createdAt', timestamptz],
+    ['changedAt', timestamptz],
+    ['isLast', bool],
+    ['scanned', int8],
+    ['wanted', bool],
+  ],
+});
+
+export interface FailedGroupsParams {
+  readonly most: bigint;
+  readonly page: bigint;
+}
+
+export interface FailedGroupsRow {
+  readonly kind: string;
+  readonly message: string | null;
+  readonly operations: bigint;
+  readonly example: string;
+  readonly latest: Date;
+}
+
+/** Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows. */
+export const failedGroups = many<FailedGroupsParams, FailedGroupsRow>({
+  name: 'FailedGroups',
+  text: `SELECT f.kind AS kind, f.message, count(*) AS operations, min(f.target) AS example, max(f.changed_at) AS latest
+FROM (
+  SELECT o.kind, o.message, o.target, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE o.state = 'FAILED'
+  ORDER BY o.kind, o.target
+  LIMIT $1::INT8
+) AS f
+GROUP BY f.kind, f.message
+ORDER BY 3 DESC, 1, 2
+LIMIT $2::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [
+    ['most', int8],
+    ['page', int8],
+  ],
+  columns: [
+    ['kind', text],
+    ['message', text, 'null'],
+    ['operations', int8],
+    ['example', text],
+    ['latest', timestamptz],
+  ],
+});
+
+export interface WaitingOperationsParams {
+  readonly most: bigint;
+}
+
+export interface WaitingOperationsRow {
+  readonly kind: string;
+  readonly waiting: bigint;
+  readonly oldestAt: Date;
+  readonly failed: bigint;
+}
+
+/** How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes. */
+export const waitingOperations = many<WaitingOperationsParams, WaitingOperationsRow>({
+  name: 'WaitingOperations',
+  text: `SELECT r.kind AS kind, count(*) AS waiting, min(r.changed_at) AS oldest_at, 0::INT8 AS failed
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'READY' ORDER BY o.kind, o.changed_at LIMIT $1::INT8
+) AS r
+GROUP BY r.kind
+UNION ALL
+SELECT f.kind, 0::INT8, min(f.changed_at), count(*)
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'FAILED' ORDER BY o.kind, o.target LIMIT $1::INT8
+) AS f
+GROUP BY f.kind`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [['most', int8]],
+  columns: [
+    ['kind', text],
+    ['waiting', int8],
+    ['oldestAt', timestamptz],
+    ['failed', int8],
+  ],
+});
+
+export interface NoteRerunParams {
+  readonly kind: string;
+  readonly target: string | null;
+  readonly cause: string | null;
+}
+
+/** Writes down who runs an operation again, and why: as what operators do is. */
+export const noteRerun = exec<NoteRerunParams>({
+  name: 'NoteRerun',
+  text: `INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+VALUES ($1, $2, 'released', clock_timestamp(), $3::TEXT)`,
+  operation: 'INSERT',
+  collection: 'holdfast.intervention',
+  params: [
+    ['kind', text],
+    ['target', text, 'null'],
+    ['cause', text, 'null'],
+  ],
+  columns: [],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   readyOperations,
@@ -493,4 +668,8 @@ export const bind = bindAll({
   targetsWithoutOperations,
   kindsOfPipeline,
   operationsOf,
+  pageOfOperations,
+  failedGroups,
+  waitingOperations,
+  noteRerun,
 });
