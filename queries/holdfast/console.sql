@@ -1,21 +1,30 @@
 -- name: PageOfWork :many
 -- Lock rows for a list: reads at most @scan rows behind the position, in the order of the primary key, and gives those of
 -- them that the filters want, and always the last one that was read (is_last), which is the next position. So a page costs
--- the same however large the table is. Sessions, deadlines, kinds by primary key. Locks nothing.
+-- the same however large the table is. Sessions, deadlines, kinds by primary key, for rows that may be wanted. Locks nothing.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 WITH slice AS (
-  SELECT w.target, w.kind, w.token, w.holder, w.started_at, w.not_before, w.parked, w.backoff_cause,
-    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures
+  SELECT w.target, w.kind, w.token, w.holder, w.started_at, w.not_before, w.parked, w.backoff_cause, w.failures
   FROM holdfast.work AS w
   WHERE (w.target, w.kind) > (@after_target::TEXT, @after_kind::TEXT)
   ORDER BY w.target, w.kind
   LIMIT @scan::INT8
-), numbered AS (
-  SELECT s.target, s.kind, s.token, s.holder, s.started_at, s.not_before, s.parked, s.backoff_cause, s.failures,
-    row_number() OVER (ORDER BY s.target, s.kind) AS n, count(*) OVER () AS scanned
+), reached AS (
+  SELECT s.target, s.kind, (SELECT count(*) FROM slice) AS scanned FROM slice AS s ORDER BY s.target DESC, s.kind DESC LIMIT 1
+), likely AS (
+  SELECT s.target, s.kind, s.token, s.holder, s.started_at, s.not_before, s.parked, s.backoff_cause,
+    COALESCE(s.failures, 0) + CASE WHEN s.holder IS NULL THEN 0 ELSE 1 END AS failures,
+    (s.target = e.target AND s.kind = e.kind) AS is_last, e.scanned,
+    (s.kind NOT LIKE 'group:%'
+      AND (sqlc.narg(states)::TEXT[] IS NULL OR 'free' = ANY(sqlc.narg(states)::TEXT[])
+        OR s.holder IS NOT NULL OR s.not_before IS NOT NULL OR s.failures > 0)
+      AND (sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+      AND (sqlc.narg(kind)::TEXT IS NULL OR s.kind = sqlc.narg(kind)::TEXT)
+      AND (sqlc.narg(session_id)::UUID IS NULL OR s.holder = sqlc.narg(session_id)::UUID)) AS is_likely
   FROM slice AS s
+  CROSS JOIN reached AS e
 ), judged AS (
-  SELECT x.target, x.kind, x.token, x.holder, x.started_at, x.not_before, x.failures, x.n, x.scanned,
+  SELECT x.target, x.kind, x.token, x.holder, x.started_at, x.not_before, x.failures, x.is_last, x.scanned, x.is_likely,
     CASE WHEN x.holder IS NOT NULL AND NOT COALESCE(d.deadline > now(), false) THEN 'abandoned' ELSE x.backoff_cause END AS cause,
     o.component, o.instance, d.deadline,
     CASE WHEN d.deadline > now() THEN 'held'
@@ -25,25 +34,18 @@ WITH slice AS (
       WHEN x.holder IS NOT NULL THEN 'abandoned'
       WHEN x.failures > 0 THEN 'failed'
       ELSE 'free' END AS state
-  FROM numbered AS x
+  FROM likely AS x
   LEFT JOIN holdfast.session AS o ON o.session_id = x.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = x.holder
   LEFT JOIN holdfast.kind AS k ON k.kind = x.kind
+  WHERE x.is_likely OR x.is_last
 )
 SELECT j.target AS "target!", j.kind AS "kind!", j.token AS "token!", j.holder, j.started_at, j.not_before,
-  j.failures AS "failures!", j.cause, j.component, j.instance, j.deadline, j.state AS "state!",
-  (j.n = j.scanned) AS "is_last!", j.scanned AS "scanned!",
-  ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(j.target, sqlc.narg(prefix)::TEXT))
-    AND (sqlc.narg(kind)::TEXT IS NULL OR j.kind = sqlc.narg(kind)::TEXT)
-    AND (sqlc.narg(states)::TEXT[] IS NULL OR j.state = ANY(sqlc.narg(states)::TEXT[]))
-    AND (sqlc.narg(session_id)::UUID IS NULL OR j.holder = sqlc.narg(session_id)::UUID)
-    AND j.kind NOT LIKE 'group:%') AS "wanted!"
+  j.failures AS "failures!", j.cause, j.component, j.instance, j.deadline, j.state AS "state!", j.is_last AS "is_last!",
+  j.scanned AS "scanned!",
+  (j.is_likely AND (sqlc.narg(states)::TEXT[] IS NULL OR j.state = ANY(sqlc.narg(states)::TEXT[]))) AS "wanted!"
 FROM judged AS j
-WHERE j.n = j.scanned OR ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(j.target, sqlc.narg(prefix)::TEXT))
-    AND (sqlc.narg(kind)::TEXT IS NULL OR j.kind = sqlc.narg(kind)::TEXT)
-    AND (sqlc.narg(states)::TEXT[] IS NULL OR j.state = ANY(sqlc.narg(states)::TEXT[]))
-    AND (sqlc.narg(session_id)::UUID IS NULL OR j.holder = sqlc.narg(session_id)::UUID)
-    AND j.kind NOT LIKE 'group:%')
+WHERE j.is_last OR sqlc.narg(states)::TEXT[] IS NULL OR j.state = ANY(sqlc.narg(states)::TEXT[])
 ORDER BY j.target, j.kind
 LIMIT @page::INT8;
 
@@ -100,16 +102,27 @@ GROUP BY n.kind, 2
 ORDER BY n.kind, 2;
 
 -- name: EndsOfKind :many
--- A page of what ended of one kind, the newest first: by the index on kind and time. A Date has no microseconds, so the time
--- goes to and fro as text.
-SELECT e.target, e.token, e.session_id, e.started_at, e.ended_at, e.event, e.cause, e.ended_at::TEXT AS "position!"
-FROM holdfast.ended_work AS e
-WHERE e.kind = @kind
-  AND (e.ended_at < @before_position::TEXT::TIMESTAMPTZ
-    OR (e.ended_at = @before_position::TEXT::TIMESTAMPTZ AND (e.target, e.token) > (@after_target::TEXT, @after_token::INT8)))
-  AND e.ended_at <= @before_position::TEXT::TIMESTAMPTZ
-  AND (sqlc.narg(event)::TEXT IS NULL OR e.event = sqlc.narg(event)::TEXT)
-ORDER BY e.ended_at DESC, e.target, e.token
+-- A page of what ended of one kind, the newest first: by the index on kind and time, at most @scan rows of it, of which the last
+-- one (is_last) is the next position. A Date has no microseconds, so the time goes to and fro as text.
+WITH slice AS (
+  SELECT e.target, e.token, e.session_id, e.started_at, e.ended_at, e.event, e.cause
+  FROM holdfast.ended_work AS e
+  WHERE e.kind = @kind AND e.ended_at <= @before_position::TEXT::TIMESTAMPTZ
+    AND (e.ended_at < @before_position::TEXT::TIMESTAMPTZ OR (e.target, e.token) > (@after_target::TEXT, @after_token::INT8))
+  ORDER BY e.ended_at DESC, e.target, e.token
+  LIMIT @scan::INT8
+), reached AS (
+  SELECT s.target, s.token, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.ended_at, s.target DESC, s.token DESC LIMIT 1
+)
+SELECT s.target AS "target!", s.token AS "token!", s.session_id AS "session_id!", s.started_at AS "started_at!",
+  s.ended_at AS "ended_at!", s.event AS "event!", s.cause, s.ended_at::TEXT AS "position!",
+  (s.target = r.target AND s.token = r.token) AS "is_last!", r.scanned AS "scanned!",
+  (sqlc.narg(event)::TEXT IS NULL OR s.event = sqlc.narg(event)::TEXT) AS "wanted!"
+FROM slice AS s
+CROSS JOIN reached AS r
+WHERE (s.target = r.target AND s.token = r.token) OR sqlc.narg(event)::TEXT IS NULL OR s.event = sqlc.narg(event)::TEXT
+ORDER BY s.ended_at DESC, s.target, s.token
 LIMIT @page::INT8;
 
 -- name: KindsOfWork :many

@@ -124,7 +124,7 @@ const cancel: FaceAction = {
   run: async (db, args, by) => {
     const name = argument(args, 'queue');
     const target = argument(args, 'target');
-    const sequence = numberFrom(argument(args, 'number'));
+    const sequence = numberFrom(argument(args, 'number'), 'number');
     const queue = await findQueue(db, name);
     if (!queue) throw invalidOption('queue', `there is no queue "${name}"`);
     const isCanceled = await queue.cancel(db, target, sequence, causeOf(by));

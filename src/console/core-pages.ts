@@ -60,7 +60,8 @@ const work = (
     const sessionId = uuidFrom('session', session);
     return scanPage(
       query,
-      ['', ''],
+      // In every collation a text comes behind its own beginning.
+      [target ?? '', ''],
       ([afterTarget, afterKind], page, scan) =>
         pageOfWork(on, {
           afterTarget: afterTarget!,
@@ -198,21 +199,24 @@ const ends: FaceList = {
       choices: ['finished', 'failed', 'canceled', 'parked', 'abandoned'],
     },
   ],
-  page: async (on, { after, filters, size }) => {
-    const [position, target, token] = positionFrom(after, ['infinity', '', '-1']);
-    const { kind, event } = filters;
+  page: async (on, query) => {
+    const { kind, event } = query.filters;
     if (kind === undefined) return { rows: [] };
-    const rows = await endsOfKind(on, {
-      kind,
-      event: event ?? null,
-      beforePosition: timeFrom(position!),
-      afterTarget: target!,
-      afterToken: numberFrom(token!),
-      page: BigInt(size + 1),
-    });
-    const last = rows.length > size ? rows[size - 1] : undefined;
-    return {
-      rows: rows.slice(0, size).map((row) => ({
+    return scanPage(
+      query,
+      ['infinity', '', '-1'],
+      ([position, afterTarget, afterToken], page, scan) =>
+        endsOfKind(on, {
+          kind,
+          event: event ?? null,
+          beforePosition: timeFrom(position!),
+          afterTarget: afterTarget!,
+          afterToken: numberFrom(afterToken!),
+          page,
+          scan,
+        }),
+      (row) => [row.position, row.target, String(row.token)],
+      (row) => ({
         values: {
           ended: row.endedAt,
           target: row.target,
@@ -222,9 +226,8 @@ const ends: FaceList = {
           session: row.sessionId,
           cause: row.cause,
         },
-      })),
-      next: last && [last.position, last.target, String(last.token)],
-    };
+      }),
+    );
   },
 };
 

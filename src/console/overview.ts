@@ -6,7 +6,7 @@ import type { SentOverview, SentProblem, SentTime } from './wire.ts';
 const SLOT_MS = 15_000;
 const SLOTS = 40;
 /** Rows of work that one look reads. */
-const SCAN = 25_000;
+const SCAN = 15_000;
 /** Of each kind so many ends of a look count. */
 const MOST_ENDS = 20_000n;
 const SHOWN = 50;
@@ -239,19 +239,23 @@ export class Overview {
           ]
         : [],
     );
-    const faces = backlogs.flatMap(({ subject, stuck = 0, problem: text, oldestAt, list = null }) => [
-      ...(stuck > 0
-        ? [
-            {
-              ...problem('stuck', subject, `${stuck} ${stuck === 1 ? 'waits' : 'wait'} for an operator`),
+    const faces = backlogs.flatMap((backlog) => {
+      const { subject, stuck = 0, example, problem: text, oldestAt, list = null } = backlog;
+      const waits =
+        stuck === 1
+          ? {
+              ...problem('stuck', subject, `${example ?? 'one'} waits for an operator`),
+              target: example ?? null,
               list,
-            },
-          ]
-        : []),
-      ...(text === undefined
-        ? []
-        : [{ ...problem('warning', subject, text), since: timeOf(oldestAt), list }]),
-    ]);
+            }
+          : { ...problem('stuck', subject, `${stuck} wait for an operator, such as ${example}`), list };
+      return [
+        ...(stuck > 0 ? [waits] : []),
+        ...(text === undefined
+          ? []
+          : [{ ...problem('warning', subject, text), since: timeOf(oldestAt), list }]),
+      ];
+    });
     const storms = [...recent].flatMap(([kind, { ends, failures }]) =>
       failures >= STORM && failures * 2 > ends
         ? [

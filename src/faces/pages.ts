@@ -107,6 +107,8 @@ export interface Backlog {
   readonly oldestAt?: Date | undefined;
   /** How much waits for an operator. */
   readonly stuck?: number | undefined;
+  /** One of the targets that wait for an operator. */
+  readonly example?: string | undefined;
   /** What is wrong, in one line, where it is no number: a kind that is paused. */
   readonly problem?: string | undefined;
   /** The list, and the filters, that show it. */

@@ -1,10 +1,11 @@
 import { invalidOption } from '../base/index.ts';
 import type { ListPage, ListQuery, ListRow } from './pages.ts';
 
-/** Rows that one statement reads at most; the statement that reads them takes a few dozen milliseconds. */
-export const SCAN = 25_000;
-/** So many of these make a page, found or not: the next page goes on where it ended. */
-const STATEMENTS = 4;
+/**
+ * Rows that each statement of a page reads at most: few, for most pages are full then; then more. The page ends with the last of
+ * them, found or not, and the next one goes on there.
+ */
+const SCANS = [200, 2_000, 8_000, 8_000] as const;
 
 /** What a statement gives that reads @scan rows, and of those the ones that are wanted and the last one. */
 interface Scanned {
@@ -23,16 +24,16 @@ export async function scanPage<Row extends Scanned>(
 ): Promise<ListPage> {
   const rows: ListRow[] = [];
   let position = positionFrom(after, first);
-  for (let statement = 0; statement < STATEMENTS; statement++) {
+  for (const scan of SCANS) {
     // One more than is wanted tells whether there is more; the last row that was read may be none that is wanted.
-    const found = await read(position, BigInt(size - rows.length + 2), BigInt(SCAN));
+    const found = await read(position, BigInt(size - rows.length + 2), BigInt(scan));
     for (const row of found) {
       if (row.wanted && rows.length === size) return { rows, next: position };
       if (row.wanted) rows.push(rowOf(row));
       position = positionOf(row);
     }
     const last = found.at(-1);
-    if (!last || (last.isLast && last.scanned < BigInt(SCAN))) return { rows };
+    if (!last || (last.isLast && last.scanned < BigInt(scan))) return { rows };
   }
   return { rows, next: position };
 }
@@ -47,10 +48,12 @@ export function positionFrom(
   return after ?? first;
 }
 
-/** A number of a position. Throws MisuseError. */
-export function numberFrom(text: string): bigint {
+/** A number of a position, or of an argument. Throws MisuseError. */
+export function numberFrom(text: string, what = 'after'): bigint {
   if (!/^-?\d{1,18}$/.test(text))
-    throw invalidOption('after', 'is not a position of this list: begin with its first page');
+    throw what === 'after'
+      ? invalidOption('after', 'is not a position of this list: begin with its first page')
+      : invalidOption(what, 'expected a whole number');
   return BigInt(text);
 }
 

@@ -34,7 +34,7 @@ const operations: FaceList = {
   page: (on, query) =>
     scanPage(
       query,
-      ['', ''],
+      [query.filters['target'] ?? '', ''],
       ([afterTarget, afterKind], page, scan) =>
         pageOfOperations(on, {
           afterTarget: afterTarget!,
@@ -122,12 +122,16 @@ export const operationsPages: FacePages = {
   lists: [operations, failures],
   actions: [rerun, rerunGroup],
   backlog: async (on) => {
-    const bySubject = new Map<string, { waiting: number; stuck: number; oldestAt?: Date }>();
-    for (const { kind, waiting, failed, oldestAt } of await waitingOperations(on, { most: MOST })) {
+    const bySubject = new Map<
+      string,
+      { waiting: number; stuck: number; oldestAt?: Date; example?: string }
+    >();
+    for (const { kind, waiting, failed, oldestAt, example } of await waitingOperations(on, { most: MOST })) {
       const one = bySubject.get(kind) ?? { waiting: 0, stuck: 0 };
       one.waiting += Number(waiting);
       one.stuck += Number(failed);
       if (waiting > 0n && oldestAt) one.oldestAt = oldestAt;
+      if (example !== null) one.example = example;
       bySubject.set(kind, one);
     }
     return [...bySubject].map(([subject, one]) => ({

@@ -781,27 +781,29 @@ export interface PageOfCommandsRow {
 export const pageOfCommands = many<PageOfCommandsParams, PageOfCommandsRow>({
   name: 'PageOfCommands',
   text: `WITH slice AS (
-  SELECT c.queue, c.target, c.sequence
+  SELECT c.queue, c.target, c.sequence, c.command, c.args, c.author, c.state, c.reason, c.attempts, c.not_before, c.sent_at, c.ended_at
   FROM holdfast.command AS c
   WHERE (c.queue, c.target, c.sequence) > ($1::TEXT, $2::TEXT, $3::INT8)
   ORDER BY c.queue, c.target, c.sequence
   LIMIT $4::INT8
-), numbered AS (
-  SELECT s.queue, s.target, s.sequence, row_number() OVER (ORDER BY s.queue, s.target, s.sequence) AS n,
-    count(*) OVER () AS scanned
+), reached AS (
+  SELECT s.queue, s.target, s.sequence, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.queue DESC, s.target DESC, s.sequence DESC LIMIT 1
+), judged AS (
+  SELECT s.queue, s.target, s.sequence, s.command, s.args, s.author, s.state, s.reason, s.attempts, s.not_before, s.sent_at, s.ended_at,
+    (s.queue = e.queue AND s.target = e.target AND s.sequence = e.sequence) AS is_last, e.scanned,
+    (($5::TEXT IS NULL OR starts_with(s.target, $5::TEXT))
+      AND ($6::TEXT IS NULL OR s.queue = $6::TEXT)
+      AND ($7::TEXT IS NULL OR s.state = $7::TEXT)) AS wanted
   FROM slice AS s
+  CROSS JOIN reached AS e
 )
-SELECT x.queue AS queue, x.target AS target, x.sequence AS sequence, c.command, c.args, c.author, c.state, c.reason,
-  c.attempts, c.not_before, c.sent_at, c.ended_at, (x.n = x.scanned) AS is_last, x.scanned AS scanned,
-  (($5::TEXT IS NULL OR starts_with(x.target, $5::TEXT))
-    AND ($6::TEXT IS NULL OR x.queue = $6::TEXT)
-    AND ($7::TEXT IS NULL OR c.state = $7::TEXT)) AS wanted
-FROM numbered AS x
-JOIN holdfast.command AS c ON c.queue = x.queue AND c.target = x.target AND c.sequence = x.sequence
-WHERE x.n = x.scanned OR (($5::TEXT IS NULL OR starts_with(x.target, $5::TEXT))
-    AND ($6::TEXT IS NULL OR x.queue = $6::TEXT)
-    AND ($7::TEXT IS NULL OR c.state = $7::TEXT))
-ORDER BY x.queue, x.target, x.sequence
+SELECT j.queue AS queue, j.target AS target, j.sequence AS sequence, j.command AS command, j.args AS args,
+  j.author AS author, j.state AS state, j.reason, j.attempts AS attempts, j.not_before, j.sent_at AS sent_at, j.ended_at,
+  j.is_last AS is_last, j.scanned AS scanned, j.wanted AS wanted
+FROM judged AS j
+WHERE j.wanted OR j.is_last
+ORDER BY j.queue, j.target, j.sequence
 LIMIT $8::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.command',

@@ -17,9 +17,9 @@ export interface PageOfWorkParams {
   readonly afterTarget: string;
   readonly afterKind: string;
   readonly scan: bigint;
+  readonly states: readonly string[] | null;
   readonly prefix: string | null;
   readonly kind: string | null;
-  readonly states: readonly string[] | null;
   readonly sessionId: string | null;
   readonly page: bigint;
 }
@@ -45,23 +45,32 @@ export interface PageOfWorkRow {
 /**
  * Lock rows for a list: reads at most @scan rows behind the position, in the order of the primary key, and gives those of
  * them that the filters want, and always the last one that was read (is_last), which is the next position. So a page costs
- * the same however large the table is. Sessions, deadlines, kinds by primary key. Locks nothing.
+ * the same however large the table is. Sessions, deadlines, kinds by primary key, for rows that may be wanted. Locks nothing.
  */
 export const pageOfWork = many<PageOfWorkParams, PageOfWorkRow>({
   name: 'PageOfWork',
   text: `WITH slice AS (
-  SELECT w.target, w.kind, w.token, w.holder, w.started_at, w.not_before, w.parked, w.backoff_cause,
-    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS failures
+  SELECT w.target, w.kind, w.token, w.holder, w.started_at, w.not_before, w.parked, w.backoff_cause, w.failures
   FROM holdfast.work AS w
   WHERE (w.target, w.kind) > ($1::TEXT, $2::TEXT)
   ORDER BY w.target, w.kind
   LIMIT $3::INT8
-), numbered AS (
-  SELECT s.target, s.kind, s.token, s.holder, s.started_at, s.not_before, s.parked, s.backoff_cause, s.failures,
-    row_number() OVER (ORDER BY s.target, s.kind) AS n, count(*) OVER () AS scanned
+), reached AS (
+  SELECT s.target, s.kind, (SELECT count(*) FROM slice) AS scanned FROM slice AS s ORDER BY s.target DESC, s.kind DESC LIMIT 1
+), likely AS (
+  SELECT s.target, s.kind, s.token, s.holder, s.started_at, s.not_before, s.parked, s.backoff_cause,
+    COALESCE(s.failures, 0) + CASE WHEN s.holder IS NULL THEN 0 ELSE 1 END AS failures,
+    (s.target = e.target AND s.kind = e.kind) AS is_last, e.scanned,
+    (s.kind NOT LIKE 'group:%'
+      AND ($4::TEXT[] IS NULL OR 'free' = ANY($4::TEXT[])
+        OR s.holder IS NOT NULL OR s.not_before IS NOT NULL OR s.failures > 0)
+      AND ($5::TEXT IS NULL OR starts_with(s.target, $5::TEXT))
+      AND ($6::TEXT IS NULL OR s.kind = $6::TEXT)
+      AND ($7::UUID IS NULL OR s.holder = $7::UUID)) AS is_likely
   FROM slice AS s
+  CROSS JOIN reached AS e
 ), judged AS (
-  SELECT x.target, x.kind, x.token, x.holder, x.started_at, x.not_before, x.failures, x.n, x.scanned,
+  SELECT x.target, x.kind, x.token, x.holder, x.started_at, x.not_before, x.failures, x.is_last, x.scanned, x.is_likely,
     CASE WHEN x.holder IS NOT NULL AND NOT COALESCE(d.deadline > now(), false) THEN 'abandoned' ELSE x.backoff_cause END AS cause,
     o.component, o.instance, d.deadline,
     CASE WHEN d.deadline > now() THEN 'held'
@@ -71,25 +80,18 @@ export const pageOfWork = many<PageOfWorkParams, PageOfWorkRow>({
       WHEN x.holder IS NOT NULL THEN 'abandoned'
       WHEN x.failures > 0 THEN 'failed'
       ELSE 'free' END AS state
-  FROM numbered AS x
+  FROM likely AS x
   LEFT JOIN holdfast.session AS o ON o.session_id = x.holder
   LEFT JOIN holdfast.session_deadline AS d ON d.session_id = x.holder
   LEFT JOIN holdfast.kind AS k ON k.kind = x.kind
+  WHERE x.is_likely OR x.is_last
 )
 SELECT j.target AS target, j.kind AS kind, j.token AS token, j.holder, j.started_at, j.not_before,
-  j.failures AS failures, j.cause, j.component, j.instance, j.deadline, j.state AS state,
-  (j.n = j.scanned) AS is_last, j.scanned AS scanned,
-  (($4::TEXT IS NULL OR starts_with(j.target, $4::TEXT))
-    AND ($5::TEXT IS NULL OR j.kind = $5::TEXT)
-    AND ($6::TEXT[] IS NULL OR j.state = ANY($6::TEXT[]))
-    AND ($7::UUID IS NULL OR j.holder = $7::UUID)
-    AND j.kind NOT LIKE 'group:%') AS wanted
+  j.failures AS failures, j.cause, j.component, j.instance, j.deadline, j.state AS state, j.is_last AS is_last,
+  j.scanned AS scanned,
+  (j.is_likely AND ($4::TEXT[] IS NULL OR j.state = ANY($4::TEXT[]))) AS wanted
 FROM judged AS j
-WHERE j.n = j.scanned OR (($4::TEXT IS NULL OR starts_with(j.target, $4::TEXT))
-    AND ($5::TEXT IS NULL OR j.kind = $5::TEXT)
-    AND ($6::TEXT[] IS NULL OR j.state = ANY($6::TEXT[]))
-    AND ($7::UUID IS NULL OR j.holder = $7::UUID)
-    AND j.kind NOT LIKE 'group:%')
+WHERE j.is_last OR $4::TEXT[] IS NULL OR j.state = ANY($4::TEXT[])
 ORDER BY j.target, j.kind
 LIMIT $8::INT8`,
   operation: 'SELECT',
@@ -98,9 +100,9 @@ LIMIT $8::INT8`,
     ['afterTarget', text],
     ['afterKind', text],
     ['scan', int8],
+    ['states', arrayOf(text), 'null'],
     ['prefix', text, 'null'],
     ['kind', text, 'null'],
-    ['states', arrayOf(text), 'null'],
     ['sessionId', uuid, 'null'],
     ['page', int8],
   ],
@@ -274,6 +276,7 @@ export interface EndsOfKindParams {
   readonly beforePosition: string;
   readonly afterTarget: string;
   readonly afterToken: bigint;
+  readonly scan: bigint;
   readonly event: string | null;
   readonly page: bigint;
 }
@@ -287,23 +290,37 @@ export interface EndsOfKindRow {
   readonly event: string;
   readonly cause: string | null;
   readonly position: string;
+  readonly isLast: boolean;
+  readonly scanned: bigint;
+  readonly wanted: boolean;
 }
 
 /**
- * A page of what ended of one kind, the newest first: by the index on kind and time. A Date has no microseconds, so the time
- * goes to and fro as text.
+ * A page of what ended of one kind, the newest first: by the index on kind and time, at most @scan rows of it, of which the last
+ * one (is_last) is the next position. A Date has no microseconds, so the time goes to and fro as text.
  */
 export const endsOfKind = many<EndsOfKindParams, EndsOfKindRow>({
   name: 'EndsOfKind',
-  text: `SELECT e.target, e.token, e.session_id, e.started_at, e.ended_at, e.event, e.cause, e.ended_at::TEXT AS position
-FROM holdfast.ended_work AS e
-WHERE e.kind = $1
-  AND (e.ended_at < $2::TEXT::TIMESTAMPTZ
-    OR (e.ended_at = $2::TEXT::TIMESTAMPTZ AND (e.target, e.token) > ($3::TEXT, $4::INT8)))
-  AND e.ended_at <= $2::TEXT::TIMESTAMPTZ
-  AND ($5::TEXT IS NULL OR e.event = $5::TEXT)
-ORDER BY e.ended_at DESC, e.target, e.token
-LIMIT $6::INT8`,
+  text: `WITH slice AS (
+  SELECT e.target, e.token, e.session_id, e.started_at, e.ended_at, e.event, e.cause
+  FROM holdfast.ended_work AS e
+  WHERE e.kind = $1 AND e.ended_at <= $2::TEXT::TIMESTAMPTZ
+    AND (e.ended_at < $2::TEXT::TIMESTAMPTZ OR (e.target, e.token) > ($3::TEXT, $4::INT8))
+  ORDER BY e.ended_at DESC, e.target, e.token
+  LIMIT $5::INT8
+), reached AS (
+  SELECT s.target, s.token, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.ended_at, s.target DESC, s.token DESC LIMIT 1
+)
+SELECT s.target AS target, s.token AS token, s.session_id AS session_id, s.started_at AS started_at,
+  s.ended_at AS ended_at, s.event AS event, s.cause, s.ended_at::TEXT AS position,
+  (s.target = r.target AND s.token = r.token) AS is_last, r.scanned AS scanned,
+  ($6::TEXT IS NULL OR s.event = $6::TEXT) AS wanted
+FROM slice AS s
+CROSS JOIN reached AS r
+WHERE (s.target = r.target AND s.token = r.token) OR $6::TEXT IS NULL OR s.event = $6::TEXT
+ORDER BY s.ended_at DESC, s.target, s.token
+LIMIT $7::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.ended_work',
   params: [
@@ -311,6 +328,7 @@ LIMIT $6::INT8`,
     ['beforePosition', text],
     ['afterTarget', text],
     ['afterToken', int8],
+    ['scan', int8],
     ['event', text, 'null'],
     ['page', int8],
   ],
@@ -323,6 +341,9 @@ LIMIT $6::INT8`,
     ['event', text],
     ['cause', text, 'null'],
     ['position', text],
+    ['isLast', bool],
+    ['scanned', int8],
+    ['wanted', bool],
   ],
 });
 

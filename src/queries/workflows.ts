@@ -1024,39 +1024,56 @@ export interface PageOfWorkflowsRow {
 
 /**
  * A page of the instances of all workflows, in the order of their keys, filtered: from the primary key. Of at most @scan rows
- * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
+ * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
+ * and deadlines by primary key, for what may be wanted. What is stuck is what workflow_status says.
  */
 export const pageOfWorkflows = many<PageOfWorkflowsParams, PageOfWorkflowsRow>({
   name: 'PageOfWorkflows',
   text: `WITH slice AS (
-  SELECT i.workflow, i.target
+  SELECT i.workflow, i.target, i.version, i.state, i.entered_at, i.in_flight, i.in_flight_at, i.attempt, i.due_at, i.canceled_at,
+    i.ended_at, i.stuck
   FROM holdfast.workflow AS i
   WHERE (i.workflow, i.target) > ($1::TEXT, $2::TEXT)
   ORDER BY i.workflow, i.target
   LIMIT $3::INT8
-), numbered AS (
-  SELECT s.workflow, s.target, row_number() OVER (ORDER BY s.workflow, s.target) AS n, count(*) OVER () AS scanned FROM slice AS s
+), reached AS (
+  SELECT s.workflow, s.target, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.workflow DESC, s.target DESC LIMIT 1
+), likely AS (
+  SELECT s.workflow, s.target, s.version, s.state, s.entered_at, s.in_flight, s.in_flight_at, s.attempt, s.due_at, s.canceled_at,
+    s.ended_at, s.stuck, (s.workflow = e.workflow AND s.target = e.target) AS is_last, e.scanned,
+    (($4::TEXT IS NULL OR starts_with(s.target, $4::TEXT))
+      AND ($5::TEXT IS NULL OR s.workflow = $5::TEXT)
+      AND ($6::TEXT IS NULL OR s.state = $6::TEXT)
+      AND ($7::TEXT IS NULL OR ($7::TEXT = 'ended') = (s.ended_at IS NOT NULL))) AS is_likely
+  FROM slice AS s
+  CROSS JOIN reached AS e
 ), judged AS (
-  SELECT x.workflow, x.target, x.n, x.scanned, i.version, i.state, i.entered_at, i.in_flight, i.in_flight_at, i.attempt, i.due_at,
-    i.canceled_at, i.ended_at, i.session_id, i.stuck,
-    CASE WHEN i.stuck IS NOT NULL THEN 'stuck' WHEN i.ended_at IS NOT NULL THEN 'ended' WHEN i.session_id IS NOT NULL THEN 'held'
-      WHEN i.due_at IS NOT NULL THEN 'due' ELSE 'waits' END AS condition
-  FROM numbered AS x
-  JOIN holdfast.workflow_status AS i ON i.workflow = x.workflow AND i.target = x.target
+  SELECT x.workflow, x.target, x.version, x.state, x.entered_at, x.in_flight, x.in_flight_at, x.attempt, x.due_at, x.canceled_at,
+    x.ended_at, x.is_last, x.scanned, x.is_likely, CASE WHEN d.deadline > now() THEN w.holder END AS session_id,
+    COALESCE(x.stuck,
+      CASE WHEN x.ended_at IS NULL AND (d.deadline IS NULL OR d.deadline <= now())
+          AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+        THEN COALESCE(w.backoff_cause, 'its workers died') END) AS stuck
+  FROM likely AS x
+  LEFT JOIN holdfast.work AS w ON w.target = x.target AND w.kind = 'workflow:' || x.workflow
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = 'workflow:' || x.workflow
+  WHERE x.is_likely OR x.is_last
+), named AS (
+  SELECT j.workflow, j.target, j.version, j.state, j.entered_at, j.in_flight, j.in_flight_at, j.attempt, j.due_at, j.canceled_at,
+    j.ended_at, j.session_id, j.stuck, j.is_last, j.scanned, j.is_likely,
+    CASE WHEN j.ended_at IS NOT NULL THEN 'ended' WHEN j.stuck IS NOT NULL THEN 'stuck' WHEN j.session_id IS NOT NULL THEN 'held'
+      WHEN j.due_at IS NOT NULL THEN 'due' ELSE 'waits' END AS condition
+  FROM judged AS j
 )
-SELECT j.workflow AS workflow, j.target AS target, j.version AS version, j.state, j.entered_at AS entered_at, j.in_flight,
-  j.in_flight_at, j.attempt AS attempt, j.due_at, j.canceled_at, j.ended_at, j.session_id, j.stuck, j.condition AS condition,
-  (j.n = j.scanned) AS is_last, j.scanned AS scanned,
-  (($4::TEXT IS NULL OR starts_with(j.target, $4::TEXT))
-    AND ($5::TEXT IS NULL OR j.workflow = $5::TEXT)
-    AND ($6::TEXT IS NULL OR j.state = $6::TEXT)
-    AND ($7::TEXT IS NULL OR j.condition = $7::TEXT)) AS wanted
-FROM judged AS j
-WHERE j.n = j.scanned OR (($4::TEXT IS NULL OR starts_with(j.target, $4::TEXT))
-    AND ($5::TEXT IS NULL OR j.workflow = $5::TEXT)
-    AND ($6::TEXT IS NULL OR j.state = $6::TEXT)
-    AND ($7::TEXT IS NULL OR j.condition = $7::TEXT))
-ORDER BY j.workflow, j.target
+SELECT n.workflow AS workflow, n.target AS target, n.version AS version, n.state, n.entered_at AS entered_at, n.in_flight,
+  n.in_flight_at, n.attempt AS attempt, n.due_at, n.canceled_at, n.ended_at, n.session_id, n.stuck, n.condition AS condition,
+  n.is_last AS is_last, n.scanned AS scanned,
+  (n.is_likely AND ($7::TEXT IS NULL OR n.condition = $7::TEXT)) AS wanted
+FROM named AS n
+WHERE n.is_last OR $7::TEXT IS NULL OR n.condition = $7::TEXT
+ORDER BY n.workflow, n.target
 LIMIT $8::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.workflow',
@@ -1171,21 +1188,22 @@ export interface WaitingWorkflowsRow {
   readonly waiting: bigint;
   readonly oldestAt: Date;
   readonly stuck: bigint;
+  readonly example: string | null;
 }
 
 /** How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes. */
 export const waitingWorkflows = many<WaitingWorkflowsParams, WaitingWorkflowsRow>({
   name: 'WaitingWorkflows',
-  text: `SELECT d.workflow AS workflow, count(*) AS waiting, min(d.due_at) AS oldest_at, 0::INT8 AS stuck
+  text: `SELECT d.workflow AS workflow, count(*) AS waiting, min(d.due_at) AS oldest_at, 0::INT8 AS stuck, NULL::TEXT AS example
 FROM (
   SELECT i.workflow, i.due_at FROM holdfast.workflow AS i
   WHERE i.due_at IS NOT NULL AND i.due_at <= now() ORDER BY i.workflow, i.due_at LIMIT $1::INT8
 ) AS d
 GROUP BY d.workflow
 UNION ALL
-SELECT s.workflow, 0::INT8, min(s.entered_at), count(*)
+SELECT s.workflow, 0::INT8, min(s.entered_at), count(*), min(s.target)
 FROM (
-  SELECT i.workflow, i.entered_at FROM holdfast.workflow AS i WHERE i.stuck IS NOT NULL ORDER BY i.workflow, i.target LIMIT $1::INT8
+  SELECT i.workflow, i.target, i.entered_at FROM holdfast.workflow AS i WHERE i.stuck IS NOT NULL ORDER BY i.workflow, i.target LIMIT $1::INT8
 ) AS s
 GROUP BY s.workflow`,
   operation: 'SELECT',
@@ -1196,6 +1214,7 @@ GROUP BY s.workflow`,
     ['waiting', int8],
     ['oldestAt', timestamptz],
     ['stuck', int8],
+    ['example', text, 'null'],
   ],
 });
 

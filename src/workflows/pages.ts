@@ -149,12 +149,18 @@ export const workflowsPages: FacePages = {
     cancel,
   ],
   backlog: async (on) => {
-    const bySubject = new Map<string, { waiting: number; stuck: number; oldestAt?: Date }>();
-    for (const { workflow, waiting, stuck, oldestAt } of await waitingWorkflows(on, { most: MOST })) {
+    const bySubject = new Map<
+      string,
+      { waiting: number; stuck: number; oldestAt?: Date; example?: string }
+    >();
+    for (const { workflow, waiting, stuck, oldestAt, example } of await waitingWorkflows(on, {
+      most: MOST,
+    })) {
       const one = bySubject.get(workflow) ?? { waiting: 0, stuck: 0 };
       one.waiting += Number(waiting);
       one.stuck += Number(stuck);
       if (waiting > 0n && oldestAt) one.oldestAt = oldestAt;
+      if (example !== null) one.example = example;
       bySubject.set(workflow, one);
     }
     return [...bySubject].map(([workflow, one]) => ({
