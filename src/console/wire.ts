@@ -64,6 +64,7 @@ export interface SentTarget {
   readonly facts: readonly {
     readonly face: string;
     readonly rows: readonly SentValues[];
+    readonly title?: string;
     readonly offers?: readonly Offer[];
     readonly drawings?: readonly string[];
   }[];

@@ -34,6 +34,8 @@ export interface FaceFacts {
   /** The face's name; `work` is Holdfast's own. */
   readonly face: string;
   readonly rows: readonly Fact[];
+  /** What people call the target, where its name is an id. */
+  readonly title?: string;
   /** What an operator may do about it now, in the console. */
   readonly offers?: readonly Offer[];
   /** Names of what the console can draw of it. */
@@ -96,9 +98,17 @@ export async function explainOn(
 
 function put(target: string, work: WorkPart, others: readonly [string, FacePart][]): Explanation {
   const parts: [string, FacePart][] = [['work', work], ...others];
-  const facts = parts.flatMap(([face, { facts: rows, offers = [], drawings = [] }]) =>
+  const facts = parts.flatMap(([face, { facts: rows, title, offers = [], drawings = [] }]) =>
     rows.length > 0
-      ? [{ face, rows, ...(offers.length > 0 && { offers }), ...(drawings.length > 0 && { drawings }) }]
+      ? [
+          {
+            face,
+            rows,
+            ...(title !== undefined && { title }),
+            ...(offers.length > 0 && { offers }),
+            ...(drawings.length > 0 && { drawings }),
+          },
+        ]
       : [],
   );
   const all = parts.flatMap(([, { findings = [] }]) => findings);
@@ -161,7 +171,10 @@ async function explainLocks(
     now: rows[0]!.now,
     isKnown: rows.some((row) => row.target === target && row.token !== null),
     facts: judged.flatMap(([row, finding]) => (row.token === null ? [] : [factOf(row, finding)])),
-    offers: judged.flatMap(([row, finding]) => offersOf(row, finding)),
+    // What moves the target comes before what stops its whole kind.
+    offers: judged
+      .flatMap(([row, finding]) => offersOf(row, finding))
+      .sort((a, b) => Number('target' in b.args) - Number('target' in a.args)),
     findings: [...judged.flatMap(([, finding]) => finding ?? []), ...keys],
   };
 }

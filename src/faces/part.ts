@@ -42,6 +42,8 @@ export interface FacePart {
   readonly findings?: readonly Finding[];
   /** The work of the target that it decides about; what is in the way of it is found for all faces alike. */
   readonly work?: readonly Wish[];
+  /** What people call the target, where its name is an id. */
+  readonly title?: string;
   /** What an operator may do about it now. */
   readonly offers?: readonly Offer[];
   /** Names of drawings that `pages.draw` gives. */

@@ -133,7 +133,7 @@ function Table({ list, rows }: { readonly list: SentList; readonly rows: readonl
               </th>
             ))}
             {hasOffers && (
-              <th scope="col">
+              <th scope="col" class="acts">
                 <span class="hidden">actions</span>
               </th>
             )}
@@ -155,7 +155,7 @@ function Table({ list, rows }: { readonly list: SentList; readonly rows: readonl
                 );
               })}
               {hasOffers && (
-                <td class={offers.length === 0 ? 'empty' : ''}>
+                <td class={offers.length === 0 ? 'acts empty' : 'acts'}>
                   <Offers offers={offers} />
                 </td>
               )}

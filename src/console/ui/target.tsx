@@ -9,9 +9,12 @@ import { Cell, State, Time } from './values.tsx';
 
 export function TargetPage({ name, from }: { readonly name: string; readonly from: string | null }) {
   const { data, problem, isLive } = useLive<SentTarget>(`target${queryOf({ name })}`);
+  const title = data?.facts.find((fact) => fact.title !== undefined)?.title;
   return (
     <>
-      <Heading title={name} isLive={isLive} problem={problem} />
+      <Heading title={title ?? name} isLive={isLive} problem={problem}>
+        {title !== undefined && <span class="quiet">{name}</span>}
+      </Heading>
       {data && <Known target={data} />}
       <TimeLine name={name} from={from} changed={JSON.stringify(data?.facts ?? null)} />
     </>

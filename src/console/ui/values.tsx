@@ -98,6 +98,7 @@ const TONES: Readonly<Record<string, readonly string[]>> = {
     'done',
     'ended',
     'released',
+    'success',
   ],
 };
 

@@ -34,9 +34,10 @@ export function machinesFace(): Face {
   };
   return {
     name: 'fleet',
-    explain: async (on, target) => ({
-      facts: UUID.test(target) ? await factsOf(on, target, await tagsOf(on)) : [],
-    }),
+    explain: async (on, target) => {
+      const facts = UUID.test(target) ? await factsOf(on, target, await tagsOf(on)) : [];
+      return { facts, ...(facts[0] && { title: String(facts[0]['name']) }) };
+    },
     pages: {
       lists: [
         {
