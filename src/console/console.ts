@@ -21,7 +21,7 @@ export const consoleSchema = z.strictObject({
   actions: z.boolean().optional(),
   /** Who acts, where no proxy says it. Default: the user of the process. */
   author: z.string().min(1).max(100).optional(),
-  /** People log in with it: at least 16 characters. Needed, or `userHeader` is, where it listens elsewhere than on loopback. */
+  /** People log in with it: at least 16 characters. Needed, or `userHeader` is, where it listens elsewhere than on loopback. Default: none. */
   token: z.string().min(16).optional(),
   /** The header in which a proxy in front of it says who is there, such as `x-forwarded-user`. The proxy must be the only way to it. Default: none. */
   userHeader: z

@@ -102,3 +102,87 @@ describe.each([WIDE, NARROW])('at $name', (how) => {
     await context.close();
   });
 });
+
+test('by keyboard alone: the search, a target, its action, the dialog and back', async () => {
+  await db.kinds.quarantine('Flash', 'by-keyboard', 'for the keyboard');
+  const { page, wrong, context } = await open(browser, WIDE, server.url);
+  await page.goto('/');
+  await isLive(page);
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page');
+  await page.keyboard.press('/');
+  await page.keyboard.type('by-key');
+  await page.keyboard.press('Enter');
+  const link = page.getByRole('link', { name: 'by-keyboard' });
+  await link.waitFor();
+  expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe('/lists/targets?target=by-key');
+  const tabTo = async (name: string) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const focused = await page.evaluate(
+        "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent",
+      );
+      if (focused === name) return;
+    }
+    throw new Error(`no Tab leads to ${name}`);
+  };
+  await tabTo('by-keyboard');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Release: Flash by-keyboard' }).waitFor();
+  await tabTo('Release: Flash by-keyboard');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await tabTo('Release: Flash by-keyboard');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('by hand');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByText('Flash of by-keyboard is released').waitFor();
+  expect(wrong).toEqual([]);
+  await context.close();
+});
+
+test('without actions there is no button for one; with one that is refused, the dialog says why and stays', async () => {
+  const { page, context } = await open(browser, WIDE, readOnly.url);
+  await page.goto('/target?name=n7');
+  await page.getByText('read only').waitFor();
+  await page.getByText('quarantined').first().waitFor();
+  expect(await page.getByRole('button', { name: /Release/ }).count()).toBe(0);
+  await context.close();
+
+  const acting = await open(browser, WIDE, server.url);
+  await acting.page.goto('/target?name=n7');
+  await acting.page.getByRole('button', { name: /^Set the state/ }).click();
+  await acting.page.getByLabel('State', { exact: true }).fill('on fire');
+  await acting.page.getByLabel('Why? It stays in the history.').fill('a test');
+  await acting.page.getByRole('dialog').getByRole('button', { name: 'Set the state' }).click();
+  await acting.page.getByRole('alert').getByText('"on fire" is none: there are drained').waitFor();
+  await acting.context.close();
+});
+
+test('a page follows what happens without being loaded again, and a hidden one asks for nothing', async () => {
+  const { page, wrong, context } = await open(browser, WIDE, server.url);
+  await page.goto('/lists/targets?target=followed');
+  await page.getByText('None.').waitFor();
+  const [work] = await session.claim({ kind: 'Follow', candidates: () => ['followed'] });
+  await page.getByRole('cell', { name: 'held' }).waitFor();
+  await work!.fail('it broke');
+  await page.getByRole('cell', { name: 'it broke' }).waitFor();
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  `);
+  await db.kinds.release('Follow', 'followed', 'nobody looks');
+  const requests: string[] = [];
+  page.on('request', (request) => requests.push(request.url()));
+  const watcher = await open(browser, WIDE, server.url);
+  await watcher.page.goto('/lists/targets?target=followed');
+  await watcher.page.getByRole('cell', { name: 'free' }).waitFor();
+  expect(requests).toEqual([]);
+  expect(await page.getByRole('cell', { name: 'it broke' }).count()).toBe(1);
+  expect(wrong).toEqual([]);
+  await watcher.context.close();
+  await context.close();
+});

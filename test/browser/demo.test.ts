@@ -8,7 +8,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeInventory } from '../fleet/support/fleet.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launch, NARROW, open, shoot, WIDE } from './support/browser.ts';
+import { launch, NARROW, open, shoot, shootForDocs, WIDE } from './support/browser.ts';
 
 const main = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url));
 
@@ -82,16 +82,17 @@ test('the demo is watched while it kills and heals; its stuck machine is found i
   await narrow.page.goto('/');
   await narrow.page.getByText('is quarantined').waitFor();
   await shoot(narrow.page, 'demo-overview-390');
+  await shootForDocs(narrow.page, 'console-narrow');
 
   await page.goto('/');
   // One: what is wrong now. Two and three: what makes it move.
   const problem = page.getByRole('link', { name: /is quarantined: the demo killed its agent/ });
   await problem.waitFor();
-  await shoot(page, 'demo-overview-1280');
+  await shootForDocs(page, 'console-overview');
   await problem.click();
   const release = page.getByRole('button', { name: /^Release: FleetRecover/ });
   await release.waitFor();
-  await shoot(page, 'demo-stuck-1280');
+  await shootForDocs(page, 'console-target');
   await release.click();
   await page.getByLabel('Why? It stays in the history.').fill('seen enough of it');
   await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
+const DOCS = fileURLToPath(new URL('../../../docs/images', import.meta.url));
+
 /** Where screenshots go: kept as what the run has made. */
 export const SHOTS = fileURLToPath(new URL('../out', import.meta.url));
 
@@ -79,4 +81,11 @@ export async function open(
 export async function shoot(page: Page, name: string): Promise<void> {
   await mkdir(SHOTS, { recursive: true });
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+}
+
+/** What the docs show; `UPDATE_SCREENSHOTS=1` puts it there. */
+export async function shootForDocs(page: Page, name: string): Promise<void> {
+  const folder = process.env['UPDATE_SCREENSHOTS'] ? DOCS : SHOTS;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
 }
