@@ -48,7 +48,7 @@ export default defineConfig({
           globalSetup,
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/cluster/**', ...pure],
+          exclude: ['test/e2e/**', 'test/cluster/**', 'test/browser/**', ...pure],
         },
       },
       {
@@ -77,6 +77,11 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
         },
+      },
+      // `npm run test:browser`: the console's pages in a real Chromium.
+      {
+        extends: true,
+        test: { ...shared, globalSetup, name: 'browser', include: ['test/browser/**/*.test.ts'] },
       },
     ],
   },

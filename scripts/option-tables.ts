@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { downloaderSchema } from '../src/artifacts/options.ts';
 import { s3StoreSchema } from '../src/artifacts/s3-store.ts';
+import { consoleSchema } from '../src/console/console.ts';
 import { connectOptionsSchema } from '../src/database/options.ts';
 import { explainSchema } from '../src/faces/explain.ts';
 import { sessionOptionsSchema } from '../src/sessions/options.ts';
@@ -27,6 +28,7 @@ const schemas: Readonly<Record<string, readonly [file: string, schema: z.ZodObje
   backoffSchema: ['src/work/backoff.ts', backoffSchema],
   kindOptionsSchema: ['src/work/kinds.ts', kindOptionsSchema],
   janitorSchema: ['src/upkeep/options.ts', janitorSchema],
+  consoleSchema: ['src/console/console.ts', consoleSchema],
   explainSchema: ['src/faces/explain.ts', explainSchema],
   downloaderSchema: ['src/artifacts/options.ts', downloaderSchema],
   s3StoreSchema: ['src/artifacts/s3-store.ts', s3StoreSchema],

@@ -185,12 +185,13 @@ WITH RECURSIVE named (queue) AS (
 SELECT t.queue, now() AS "now!", t.last_sequence, t.due_at, t.due_at > now() AS is_later,
   (SELECT count(*) FROM holdfast.command AS p WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
     AS "pending!",
-  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason
+  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason, q.commands
 FROM named AS n
 JOIN holdfast.command_target AS t ON t.queue = n.queue AND t.target = @target
 LEFT JOIN holdfast.command AS c ON c.queue = t.queue AND c.target = t.target AND c.sequence = (
   SELECT min(p.sequence) FROM holdfast.command AS p
   WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+LEFT JOIN holdfast.command_queue AS q ON q.queue = t.queue
 ORDER BY t.queue;
 
 -- name: CommandsOf :many
@@ -200,3 +201,66 @@ FROM holdfast.command
 WHERE queue = @queue AND target = @target AND sequence > @after_sequence
 ORDER BY sequence
 LIMIT @page::INT8;
+
+-- name: PageOfCommands :many
+-- A page of the commands of all queues, in the order of their keys, filtered: from the primary key. Of at most @scan rows that
+-- are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
+WITH slice AS (
+  SELECT c.queue, c.target, c.sequence, c.command, c.args, c.author, c.state, c.reason, c.attempts, c.not_before, c.sent_at, c.ended_at
+  FROM holdfast.command AS c
+  WHERE (c.queue, c.target, c.sequence) > (@after_queue::TEXT, @after_target::TEXT, @after_sequence::INT8)
+  ORDER BY c.queue, c.target, c.sequence
+  LIMIT @scan::INT8
+), reached AS (
+  SELECT s.queue, s.target, s.sequence, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.queue DESC, s.target DESC, s.sequence DESC LIMIT 1
+), judged AS (
+  SELECT s.queue, s.target, s.sequence, s.command, s.args, s.author, s.state, s.reason, s.attempts, s.not_before, s.sent_at, s.ended_at,
+    (s.queue = e.queue AND s.target = e.target AND s.sequence = e.sequence) AS is_last, e.scanned,
+    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+      AND (sqlc.narg(queue)::TEXT IS NULL OR s.queue = sqlc.narg(queue)::TEXT)
+      AND (sqlc.narg(state)::TEXT IS NULL OR s.state = sqlc.narg(state)::TEXT)) AS wanted
+  FROM slice AS s
+  CROSS JOIN reached AS e
+)
+SELECT j.queue AS "queue!", j.target AS "target!", j.sequence AS "sequence!", j.command AS "command!", j.args AS "args!",
+  j.author AS "author!", j.state AS "state!", j.reason, j.attempts AS "attempts!", j.not_before, j.sent_at AS "sent_at!", j.ended_at,
+  j.is_last AS "is_last!", j.scanned AS "scanned!", j.wanted AS "wanted!"
+FROM judged AS j
+WHERE j.wanted OR j.is_last
+ORDER BY j.queue, j.target, j.sequence
+LIMIT @page::INT8;
+
+-- name: TimeLineOfCommands :many
+-- The newest commands of a target before a position (parallel arrays of queues and numbers), in whichever queues: from one queue
+-- to the next by the primary key of command_target, for there are few, and of each by the primary key.
+WITH RECURSIVE named (queue) AS (
+  (SELECT t.queue FROM holdfast.command_target AS t ORDER BY t.queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.queue FROM holdfast.command_target AS t WHERE t.queue > n.queue ORDER BY t.queue LIMIT 1)
+  FROM named AS n
+  WHERE n.queue IS NOT NULL
+)
+SELECT c.queue AS "queue!", c.sequence AS "sequence!", c.command AS "command!", c.author AS "author!", c.state AS "state!", c.reason,
+  c.sent_at AS "sent_at!", c.ended_at
+FROM named AS n
+LEFT JOIN unnest(@queues::TEXT[], @sequences::INT8[]) AS p (queue, sequence) ON p.queue = n.queue
+CROSS JOIN LATERAL (
+  SELECT k.queue, k.sequence, k.command, k.author, k.state, k.reason, k.sent_at, k.ended_at
+  FROM holdfast.command AS k
+  WHERE k.queue = n.queue AND k.target = @target AND k.sequence < COALESCE(p.sequence, 9223372036854775807)
+  ORDER BY k.sequence DESC
+  LIMIT @page::INT8
+) AS c
+ORDER BY c.sent_at DESC, c.queue, c.sequence DESC
+LIMIT @page::INT8;
+
+-- name: WaitingCommands :many
+-- How many commands are pending, at most @most, and since when the oldest is: by the index of what is pending.
+SELECT p.queue AS "queue!", count(*) AS "waiting!", min(p.sent_at) AS "oldest_at!"
+FROM (
+  SELECT c.queue, c.sent_at FROM holdfast.command AS c WHERE c.state = 'pending'
+  ORDER BY c.queue, c.target, c.sequence LIMIT @most::INT8
+) AS p
+GROUP BY p.queue
+ORDER BY p.queue;

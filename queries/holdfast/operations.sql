@@ -137,3 +137,80 @@ SELECT target AS "target!", kind AS "kind!", state AS "state!", message, request
 FROM holdfast.operation_status
 WHERE target = @target
 ORDER BY kind;
+
+-- name: PageOfOperations :many
+-- A page of the operations of all pipelines, in the order of their keys, filtered: from the primary key. Of at most @scan rows
+-- that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
+-- and deadlines by primary key, for what may be wanted. The state is that of operation_status.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
+WITH slice AS (
+  SELECT o.target, o.kind, o.state, o.message, o.created_at, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE (o.target, o.kind) > (@after_target::TEXT, @after_kind::TEXT)
+  ORDER BY o.target, o.kind
+  LIMIT @scan::INT8
+), reached AS (
+  SELECT s.target, s.kind, (SELECT count(*) FROM slice) AS scanned FROM slice AS s ORDER BY s.target DESC, s.kind DESC LIMIT 1
+), likely AS (
+  SELECT s.target, s.kind, s.state, s.message, s.created_at, s.changed_at, (s.target = e.target AND s.kind = e.kind) AS is_last,
+    e.scanned,
+    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+      AND (sqlc.narg(kind)::TEXT IS NULL OR s.kind = sqlc.narg(kind)::TEXT)
+      AND (sqlc.narg(state)::TEXT IS NULL OR s.state IN (sqlc.narg(state)::TEXT, 'READY'))) AS is_likely
+  FROM slice AS s
+  CROSS JOIN reached AS e
+), judged AS (
+  SELECT x.target, x.kind, x.created_at, x.changed_at, x.is_last, x.scanned, x.is_likely,
+    CASE WHEN d.deadline > now() THEN 'WORKING'
+      WHEN x.state = 'READY' AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+        THEN 'FAILED'
+      ELSE x.state END AS state,
+    CASE WHEN x.state = 'READY' AND w.failures > 0 THEN COALESCE(w.backoff_cause, x.message) ELSE x.message END AS message,
+    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS attempts,
+    CASE WHEN d.deadline > now() THEN w.holder END AS session_id
+  FROM likely AS x
+  LEFT JOIN holdfast.work AS w ON w.target = x.target AND w.kind = x.kind
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = x.kind
+  WHERE x.is_likely OR x.is_last
+)
+SELECT j.target AS "target!", j.kind AS "kind!", j.state AS "state!", j.message, j.attempts AS "attempts!", j.session_id,
+  j.created_at AS "created_at!", j.changed_at AS "changed_at!", j.is_last AS "is_last!", j.scanned AS "scanned!",
+  (j.is_likely AND (sqlc.narg(state)::TEXT IS NULL OR j.state = sqlc.narg(state)::TEXT)) AS "wanted!"
+FROM judged AS j
+WHERE j.is_last OR sqlc.narg(state)::TEXT IS NULL OR j.state = sqlc.narg(state)::TEXT
+ORDER BY j.target, j.kind
+LIMIT @page::INT8;
+
+-- name: FailedGroups :many
+-- Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows.
+SELECT f.kind AS "kind!", f.message, count(*) AS "operations!", min(f.target) AS "example!", max(f.changed_at) AS "latest!"
+FROM (
+  SELECT o.kind, o.message, o.target, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE o.state = 'FAILED'
+  ORDER BY o.kind, o.target
+  LIMIT @most::INT8
+) AS f
+GROUP BY f.kind, f.message
+ORDER BY 3 DESC, 1, 2
+LIMIT @page::INT8;
+
+-- name: WaitingOperations :many
+-- How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes.
+SELECT r.kind AS "kind!", count(*) AS "waiting!", min(r.changed_at) AS oldest_at, 0::INT8 AS "failed!", NULL::TEXT AS example
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'READY' ORDER BY o.kind, o.changed_at LIMIT @most::INT8
+) AS r
+GROUP BY r.kind
+UNION ALL
+SELECT f.kind, 0::INT8, min(f.changed_at), count(*), min(f.target)
+FROM (
+  SELECT o.kind, o.target, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'FAILED' ORDER BY o.kind, o.target LIMIT @most::INT8
+) AS f
+GROUP BY f.kind;
+
+-- name: NoteRerun :exec
+-- Writes down who runs an operation again, and why: as what operators do is.
+INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+VALUES (@kind, @target, 'released', clock_timestamp(), @cause::TEXT);

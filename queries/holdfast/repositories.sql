@@ -592,3 +592,36 @@ SELECT r.name, COALESCE(v.present, 0) AS "present!", r.version
 FROM holdfast.repository AS r
 LEFT JOIN holdfast.repository_version AS v ON v.repository_id = r.repository_id AND v.number = r.version
 ORDER BY r.name;
+
+-- name: PageOfRepositories :many
+-- A page in the order of the unique names: the newest version by primary key, and the last run by its own.
+SELECT r.repository_id, r.name, r.plugin, r.retain, r.version, v.present, v.completed_at, l.state AS run_state, l.started_at, l.ended_at,
+  l.cause
+FROM holdfast.repository AS r
+LEFT JOIN holdfast.repository_version AS v ON v.repository_id = r.repository_id AND v.number = r.version
+LEFT JOIN LATERAL (
+  SELECT u.state, u.started_at, u.ended_at, u.cause
+  FROM holdfast.repository_run AS u
+  WHERE u.repository_id = r.repository_id
+  ORDER BY u.token DESC
+  LIMIT 1
+) AS l ON true
+WHERE r.name > @after AND (sqlc.narg(prefix)::TEXT IS NULL OR starts_with(r.name, sqlc.narg(prefix)::TEXT))
+ORDER BY r.name
+LIMIT @page::INT8;
+
+-- name: StepsOfRepositories :many
+-- The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys.
+SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
+FROM holdfast.repository AS r
+CROSS JOIN LATERAL (
+  SELECT u.token, u.state, u.started_at
+  FROM holdfast.repository_run AS u
+  WHERE u.repository_id = r.repository_id
+  ORDER BY u.token DESC
+  LIMIT 1
+) AS l
+JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
+WHERE r.name > @after AND (sqlc.narg(name)::TEXT IS NULL OR r.name = sqlc.narg(name)::TEXT)
+ORDER BY r.name, s.code
+LIMIT @page::INT8;

@@ -270,6 +270,35 @@ WITH seen AS (
 )
 SELECT count(*) AS released FROM noted;
 
+-- name: QuarantineWork :one
+-- An operator's word that a target is not to be tried: as many failures as its kind's policy bears, and the reason, and writes
+-- that down. One whose holder is dead is freed, as by a sweep. By primary key. Gives no row when the kind has no limit; 0 when
+-- a live session holds the target.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
+WITH policy AS (
+  SELECT k.kind, k.quarantine_after FROM holdfast.kind AS k WHERE k.kind = @kind AND k.quarantine_after IS NOT NULL
+), quarantined AS (
+  INSERT INTO holdfast.work AS w (target, kind, token, failures, backoff_cause)
+  SELECT @target::TEXT, p.kind, CAST(extract(epoch FROM now()) * 1000 AS INT8), p.quarantine_after, @cause::TEXT FROM policy AS p
+  ON CONFLICT (target, kind) DO UPDATE
+  SET holder = NULL, taken_from = w.holder, failures = GREATEST(excluded.failures, w.failures),
+    backoff_cause = excluded.backoff_cause, not_before = NULL, backoff_seconds = NULL, parked = NULL, woken = NULL
+  WHERE w.holder IS NULL OR NOT EXISTS (
+    SELECT 1 FROM holdfast.session_deadline AS d WHERE d.session_id = w.holder AND d.deadline > now())
+  RETURNING w.target, w.kind, w.token, w.started_at, w.taken_from
+), abandoned AS (
+  INSERT INTO holdfast.ended_work (target, kind, token, session_id, started_at, ended_at, event)
+  SELECT target, kind, token, taken_from, started_at, now(), 'abandoned' FROM quarantined
+  WHERE taken_from IS NOT NULL
+  ON CONFLICT (target, kind, token) DO NOTHING
+  RETURNING token
+), noted AS (
+  INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+  SELECT kind, target, 'paused', clock_timestamp(), @cause::TEXT FROM quarantined
+  RETURNING target
+)
+SELECT (SELECT count(*) FROM policy) AS "policies!", count(*) AS "quarantined!" FROM noted;
+
 -- name: PauseKind :one
 -- Nothing of the kind is claimed from now on; what is held goes on. By primary key. Gives 0 when it was paused.
 WITH paused AS (

@@ -282,3 +282,97 @@ SELECT t.workflow, now() AS "now!", t.version, t.state, t.entered_at, t.in_fligh
 FROM named AS n
 JOIN holdfast.workflow AS t ON t.workflow = n.workflow AND t.target = @target
 ORDER BY t.workflow;
+
+-- name: PageOfWorkflows :many
+-- A page of the instances of all workflows, in the order of their keys, filtered: from the primary key. Of at most @scan rows
+-- that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
+-- and deadlines by primary key, for what may be wanted. What is stuck is what workflow_status says.
+-- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
+WITH slice AS (
+  SELECT i.workflow, i.target, i.version, i.state, i.entered_at, i.in_flight, i.in_flight_at, i.attempt, i.due_at, i.canceled_at,
+    i.ended_at, i.stuck
+  FROM holdfast.workflow AS i
+  WHERE (i.workflow, i.target) > (@after_workflow::TEXT, @after_target::TEXT)
+  ORDER BY i.workflow, i.target
+  LIMIT @scan::INT8
+), reached AS (
+  SELECT s.workflow, s.target, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.workflow DESC, s.target DESC LIMIT 1
+), likely AS (
+  SELECT s.workflow, s.target, s.version, s.state, s.entered_at, s.in_flight, s.in_flight_at, s.attempt, s.due_at, s.canceled_at,
+    s.ended_at, s.stuck, (s.workflow = e.workflow AND s.target = e.target) AS is_last, e.scanned,
+    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+      AND (sqlc.narg(workflow)::TEXT IS NULL OR s.workflow = sqlc.narg(workflow)::TEXT)
+      AND (sqlc.narg(state)::TEXT IS NULL OR s.state = sqlc.narg(state)::TEXT)
+      AND (sqlc.narg(condition)::TEXT IS NULL OR (sqlc.narg(condition)::TEXT = 'ended') = (s.ended_at IS NOT NULL))) AS is_likely
+  FROM slice AS s
+  CROSS JOIN reached AS e
+), judged AS (
+  SELECT x.workflow, x.target, x.version, x.state, x.entered_at, x.in_flight, x.in_flight_at, x.attempt, x.due_at, x.canceled_at,
+    x.ended_at, x.is_last, x.scanned, x.is_likely, CASE WHEN d.deadline > now() THEN w.holder END AS session_id,
+    COALESCE(x.stuck,
+      CASE WHEN x.ended_at IS NULL AND (d.deadline IS NULL OR d.deadline <= now())
+          AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+        THEN COALESCE(w.backoff_cause, 'its workers died') END) AS stuck
+  FROM likely AS x
+  LEFT JOIN holdfast.work AS w ON w.target = x.target AND w.kind = 'workflow:' || x.workflow
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = 'workflow:' || x.workflow
+  WHERE x.is_likely OR x.is_last
+), named AS (
+  SELECT j.workflow, j.target, j.version, j.state, j.entered_at, j.in_flight, j.in_flight_at, j.attempt, j.due_at, j.canceled_at,
+    j.ended_at, j.session_id, j.stuck, j.is_last, j.scanned, j.is_likely,
+    CASE WHEN j.ended_at IS NOT NULL THEN 'ended' WHEN j.stuck IS NOT NULL THEN 'stuck' WHEN j.session_id IS NOT NULL THEN 'held'
+      WHEN j.due_at IS NOT NULL THEN 'due' ELSE 'waits' END AS condition
+  FROM judged AS j
+)
+SELECT n.workflow AS "workflow!", n.target AS "target!", n.version AS "version!", n.state, n.entered_at AS "entered_at!", n.in_flight,
+  n.in_flight_at, n.attempt AS "attempt!", n.due_at, n.canceled_at, n.ended_at, n.session_id, n.stuck, n.condition AS "condition!",
+  n.is_last AS "is_last!", n.scanned AS "scanned!",
+  (n.is_likely AND (sqlc.narg(condition)::TEXT IS NULL OR n.condition = sqlc.narg(condition)::TEXT)) AS "wanted!"
+FROM named AS n
+WHERE n.is_last OR sqlc.narg(condition)::TEXT IS NULL OR n.condition = sqlc.narg(condition)::TEXT
+ORDER BY n.workflow, n.target
+LIMIT @page::INT8;
+
+-- name: TimeLineOfWorkflows :many
+-- The newest events of a target's instances before a position (parallel arrays of workflows, intents and times), in whichever
+-- workflows: from one workflow to the next by the primary key, for there are few, and of each by the primary key of the history.
+-- The time goes to and fro as text, since a Date has no microseconds.
+WITH RECURSIVE named (workflow) AS (
+  (SELECT t.workflow FROM holdfast.workflow AS t ORDER BY t.workflow LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.workflow FROM holdfast.workflow AS t WHERE t.workflow > n.workflow ORDER BY t.workflow LIMIT 1)
+  FROM named AS n
+  WHERE n.workflow IS NOT NULL
+)
+SELECT h.workflow AS "workflow!", h.intent AS "intent!", h.attempt AS "attempt!", h.event AS "event!", h.at AS "at!", h.transition,
+  h.state, h.message, h.at::TEXT AS "position!"
+FROM named AS n
+LEFT JOIN unnest(@workflows::TEXT[], @intents::INT8[], @positions::TEXT[]) AS p (workflow, intent, position)
+  ON p.workflow = n.workflow
+CROSS JOIN LATERAL (
+  SELECT e.workflow, e.intent, e.attempt, e.event, e.at, e.transition, e.state, e.message
+  FROM holdfast.workflow_history AS e
+  WHERE e.workflow = n.workflow AND e.target = @target
+    AND (e.intent, e.at) < (COALESCE(p.intent, 9223372036854775807), COALESCE(p.position, 'infinity')::TIMESTAMPTZ)
+  ORDER BY e.intent DESC, e.at DESC
+  LIMIT @page::INT8
+) AS h
+ORDER BY h.at DESC, h.workflow, h.intent DESC
+LIMIT @page::INT8;
+
+-- name: WaitingWorkflows :many
+-- How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes.
+SELECT d.workflow AS "workflow!", count(*) AS "waiting!", min(d.due_at) AS oldest_at, 0::INT8 AS "stuck!", NULL::TEXT AS example
+FROM (
+  SELECT i.workflow, i.due_at FROM holdfast.workflow AS i
+  WHERE i.due_at IS NOT NULL AND i.due_at <= now() ORDER BY i.workflow, i.due_at LIMIT @most::INT8
+) AS d
+GROUP BY d.workflow
+UNION ALL
+SELECT s.workflow, 0::INT8, min(s.entered_at), count(*), min(s.target)
+FROM (
+  SELECT i.workflow, i.target, i.entered_at FROM holdfast.workflow AS i WHERE i.stuck IS NOT NULL ORDER BY i.workflow, i.target LIMIT @most::INT8
+) AS s
+GROUP BY s.workflow;

@@ -20,6 +20,7 @@ const holdfastCommands: readonly LoadCommand[] = [
   () => import('./commands.ts'),
   () => import('./workflows.ts'),
   () => import('./repo.ts'),
+  () => import('./console.ts'),
 ];
 
 /** What goes wrong is thrown; `run` says it. */

@@ -8,6 +8,7 @@ import {
   queuesOf,
 } from '../queries/commands.ts';
 import type { Executor } from '../query/index.ts';
+import { commandsPages, queueName } from './pages.ts';
 
 const DAY_MS = 86_400_000;
 const PAGE = 500n;
@@ -51,8 +52,18 @@ export function commandsFace({ retentionMs = 90 * DAY_MS }: { readonly retention
         facts: rows.map(factOf),
         findings: rows.flatMap(findingOf),
         work: rows.map(({ queue, dueAt, isLater }) => ({ kind: queue, waits: dueAt !== null && !isLater })),
+        offers: rows.flatMap(({ queue, sequence, commands }) => {
+          const args = { queue: queueName(queue), target };
+          return [
+            ...(sequence === null
+              ? []
+              : [{ action: 'cancel-command', args: { ...args, number: String(sequence) } }]),
+            { action: 'send-command', args, choices: { command: Object.keys(commands ?? {}) } },
+          ];
+        }),
       };
     },
+    pages: commandsPages,
     history: async function* (on, target) {
       const queues = await queuesOf(on, { target });
       yield* inOrder(

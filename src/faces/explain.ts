@@ -6,7 +6,8 @@ import { countSessions } from '../queries/janitor.ts';
 import type { Executor } from '../query/index.ts';
 import { GROUP } from '../work/index.ts';
 import type { Face } from './face.ts';
-import { factOf, isGroup, judge, judgeKey, waits } from './lock.ts';
+import { factOf, isGroup, judge, judgeKey, offersOf, waits } from './lock.ts';
+import type { Offer } from './pages.ts';
 import type { FacePart, Fact, Finding, TargetState, Wish } from './part.ts';
 
 const READ_WITHIN_MS = 30_000;
@@ -33,6 +34,12 @@ export interface FaceFacts {
   /** The face's name; `work` is Holdfast's own. */
   readonly face: string;
   readonly rows: readonly Fact[];
+  /** What people call the target, where its name is an id. */
+  readonly title?: string;
+  /** What an operator may do about it now, in the console. */
+  readonly offers?: readonly Offer[];
+  /** Names of what the console can draw of it. */
+  readonly drawings?: readonly string[];
 }
 
 /** What is known of a target, as one snapshot. */
@@ -64,25 +71,46 @@ export async function explain(
   target: string,
   options: ExplainOptions = {},
 ): Promise<Explanation> {
-  const { faces = [], components = [], exclude = [] } = checkOptions(explainSchema, options);
-  checkText('target', target);
-  return db.transact(
-    async (tx) => {
-      const parts: [string, FacePart][] = [];
-      for (const { name, explain: part } of faces) if (part) parts.push([name, await part(tx, target)]);
-      const wishes = parts.flatMap(([, { work = [] }]) => work);
-      const work = await explainLocks(tx, target, wishes, { components, exclude });
-      return put(target, work, parts);
-    },
-    { name: 'explain', readOnly: true, isolation: 'repeatable read', deadlineMs: READ_WITHIN_MS },
-  );
+  return db.transact((tx) => explainOn(tx, target, options), {
+    name: 'explain',
+    readOnly: true,
+    isolation: 'repeatable read',
+    deadlineMs: READ_WITHIN_MS,
+  });
 }
 
-/** @internal */
+/** @internal The same in a transaction of the caller's. `countLive`: how many live sessions each component has. */
+export async function explainOn(
+  on: Executor,
+  target: string,
+  options: ExplainOptions,
+  countLive = async (): Promise<ReadonlyMap<string, bigint>> =>
+    new Map((await countSessions(on)).map((row) => [row.component, row.live])),
+): Promise<Explanation> {
+  const { faces = [], components = [], exclude = [] } = checkOptions(explainSchema, options);
+  checkText('target', target);
+  const parts: [string, FacePart][] = [];
+  for (const { name, explain: part } of faces) if (part) parts.push([name, await part(on, target)]);
+  const wishes = parts.flatMap(([, { work = [] }]) => work);
+  const work = await explainLocks(on, target, wishes, { components, exclude }, countLive);
+  return put(target, work, parts);
+}
 
 function put(target: string, work: WorkPart, others: readonly [string, FacePart][]): Explanation {
   const parts: [string, FacePart][] = [['work', work], ...others];
-  const facts = parts.flatMap(([face, { facts: rows }]) => (rows.length > 0 ? [{ face, rows }] : []));
+  const facts = parts.flatMap(([face, { facts: rows, title, offers = [], drawings = [] }]) =>
+    rows.length > 0
+      ? [
+          {
+            face,
+            rows,
+            ...(title !== undefined && { title }),
+            ...(offers.length > 0 && { offers }),
+            ...(drawings.length > 0 && { drawings }),
+          },
+        ]
+      : [],
+  );
   const all = parts.flatMap(([, { findings = [] }]) => findings);
   const findings = SERIOUS.flatMap((state) => all.filter((finding) => finding.state === state));
   const isKnown = work.isKnown || facts.length > 0 || findings.length > 0;
@@ -108,6 +136,7 @@ async function explainLocks(
   target: string,
   wishes: readonly Wish[],
   options: Required<Pick<Wish, 'components' | 'exclude'>>,
+  countLive: () => Promise<ReadonlyMap<string, bigint>>,
 ): Promise<WorkPart> {
   const nameOf = (row: { readonly kind: string; readonly target?: string }) =>
     JSON.stringify([row.kind, row.target ?? target]);
@@ -127,7 +156,7 @@ async function explainLocks(
   const wishOf = new Map(wishes.map((wish) => [nameOf(wish), wish]));
   const works = rows.filter((row) => row.kind !== '' && !isGroup(row));
   const isWaiting = works.some((row) => !row.isLive && waits(row, wishOf.get(nameOf(row))));
-  const live = new Map(isWaiting ? (await countSessions(on)).map((row) => [row.component, row.live]) : []);
+  const live = isWaiting ? await countLive() : new Map<string, bigint>();
   const judged = works.map((row): [ExplainWorkRow, Finding | undefined] => {
     const wish = wishOf.get(nameOf(row));
     const keys = keysOf(wish).flatMap((key) => byName.get(nameOf(key)) ?? []);
@@ -142,6 +171,10 @@ async function explainLocks(
     now: rows[0]!.now,
     isKnown: rows.some((row) => row.target === target && row.token !== null),
     facts: judged.flatMap(([row, finding]) => (row.token === null ? [] : [factOf(row, finding)])),
+    // What moves the target comes before what stops its whole kind.
+    offers: judged
+      .flatMap(([row, finding]) => offersOf(row, finding))
+      .sort((a, b) => Number('target' in b.args) - Number('target' in a.args)),
     findings: [...judged.flatMap(([, finding]) => finding ?? []), ...keys],
   };
 }

@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Executor } from '../query/index.ts';
 import type { TransactionBody, TransactOptions } from '../transact/index.ts';
+import type { FacePages } from './pages.ts';
 import type { FacePart, HistoryEvent } from './part.ts';
 
 /** What a sweep or a gauge may use. */
@@ -35,7 +36,7 @@ export interface FaceGauges {
 }
 
 /**
- * What one part of a program brings: declared in one object, which the janitor, `explain` and `history` read. Holdfast's
+ * What one part of a program brings: declared in one object, which the janitor, `explain`, `history` and the console read. Holdfast's
  * own sessions and work are the first one; a program gives its own to each of these.
  */
 export interface Face {
@@ -48,4 +49,6 @@ export interface Face {
   explain?(on: Executor, target: string): Promise<FacePart>;
   /** What happened to a target, for `history`: oldest first, each page of it one query by index. */
   history?(on: Executor, target: string): AsyncIterable<HistoryEvent>;
+  /** Its tables and what operators can do, for the console. */
+  readonly pages?: FacePages;
 }

@@ -1,5 +1,6 @@
 import type { ExplainWorkRow } from '../queries/explain.ts';
 import { GROUP } from '../work/index.ts';
+import type { Offer } from './pages.ts';
 import type { Fact, Finding, TargetState, Wish } from './part.ts';
 import { clock, lasting } from './words.ts';
 
@@ -136,4 +137,20 @@ export function factOf(row: ExplainWorkRow, finding: Finding | undefined): Fact 
     ended: row.endedAt,
     cause: row.backoffCause ?? row.lastCause,
   };
+}
+
+/** What an operator may do about a lock row; a live holder goes on undisturbed. */
+export function offersOf(row: ExplainWorkRow, finding: Finding | undefined): Offer[] {
+  const { kind, target, token, isLive, quarantineAfter, pausedAt } = row;
+  if (token === null) return [];
+  const args = { kind, target };
+  const isQuarantined = finding?.reason === 'quarantined';
+  const isKeptBack = isQuarantined || ['backoff', 'parked'].includes(finding?.reason ?? '');
+  return [
+    ...(!isLive && (isKeptBack || row.holder !== null)
+      ? [{ action: isQuarantined ? 'release' : 'retry-now', args }]
+      : []),
+    ...(!isLive && !isQuarantined && quarantineAfter !== null ? [{ action: 'quarantine', args }] : []),
+    pausedAt ? { action: 'resume-kind', args: { kind } } : { action: 'pause-kind', args: { kind } },
+  ];
 }

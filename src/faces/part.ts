@@ -1,4 +1,5 @@
 import type { ExclusionKey } from '../work/index.ts';
+import type { Offer } from './pages.ts';
 
 /**
  * `stuck`: nothing moves it before somebody acts. `progressing`: it is worked on, or goes on by itself. `free`: there is
@@ -41,6 +42,12 @@ export interface FacePart {
   readonly findings?: readonly Finding[];
   /** The work of the target that it decides about; what is in the way of it is found for all faces alike. */
   readonly work?: readonly Wish[];
+  /** What people call the target, where its name is an id. */
+  readonly title?: string;
+  /** What an operator may do about it now. */
+  readonly offers?: readonly Offer[];
+  /** Names of drawings that `pages.draw` gives. */
+  readonly drawings?: readonly string[];
 }
 
 /** Something that happened to a target. */

@@ -1,5 +1,6 @@
 import type { Face, Fact, Finding, HistoryEvent, Wish } from '../faces/index.ts';
 import { countOperations, type OperationsOfRow, operationsOf } from '../queries/operations.ts';
+import { operationsPages } from './pages.ts';
 import { exclusionKey } from './pipeline.ts';
 
 /**
@@ -21,12 +22,22 @@ export const operationsFace: Face = {
   ],
   explain: async (on, target) => {
     const rows = await operationsOf(on, { target });
-    return { facts: rows.map(factOf), findings: rows.flatMap(findingOf), work: rows.map(wishOf) };
+    return {
+      facts: rows.map(factOf),
+      findings: rows.flatMap(findingOf),
+      work: rows.map(wishOf),
+      offers: rows.flatMap(({ kind, target: of, state }) =>
+        state === 'READY' || state === 'WORKING'
+          ? []
+          : [{ action: 'rerun', args: { operation: kind, target: of } }],
+      ),
+    };
   },
   history: async function* (on, target) {
     const events = (await operationsOf(on, { target })).flatMap(eventsOf);
     yield* events.sort((a, b) => a.at.getTime() - b.at.getTime());
   },
+  pages: operationsPages,
 };
 
 const factOf = ({ target, kind, changedAt, createdAt, ...row }: OperationsOfRow): Fact => ({

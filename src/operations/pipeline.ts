@@ -6,6 +6,7 @@ import {
   enableOperations,
   kindsOfPipeline,
   listOperations,
+  noteRerun,
   operationFailures,
   operationStatus,
   readyOperations,
@@ -391,13 +392,22 @@ export class Pipeline<Operation extends string = string> {
 
   /**
    * Enables again what the filter names, one transaction a target's operation. What is at work, or is READY, is left alone.
-   * Gives how many.
+   * `cause` stays in the history. Gives how many.
    */
-  async rerun(on: Database, filter: OperationFilter<Operation>): Promise<number> {
+  async rerun(
+    on: Database,
+    filter: OperationFilter<Operation>,
+    { cause }: { readonly cause?: string } = {},
+  ): Promise<number> {
+    if (cause !== undefined && !isText(cause))
+      throw invalidOption('cause', 'expected a text without zero bytes');
     let count = 0;
     for await (const { target, operation, state } of this.list(on, filter)) {
       if (state === 'READY' || state === 'WORKING') continue;
-      await this.enable(on, target, [operation]);
+      const kind = this.kindOf(operation);
+      const note =
+        cause === undefined ? undefined : (tx: Transaction) => noteRerun(tx, { kind, target, cause });
+      await this.enable(on, target, [operation], note);
       count++;
     }
     return count;

@@ -654,6 +654,7 @@ export interface QueuesOfRow {
   readonly sentAt: Date | null;
   readonly attempts: bigint | null;
   readonly reason: string | null;
+  readonly commands: unknown;
 }
 
 /**
@@ -672,12 +673,13 @@ export const queuesOf = many<QueuesOfParams, QueuesOfRow>({
 SELECT t.queue, now() AS now, t.last_sequence, t.due_at, t.due_at > now() AS is_later,
   (SELECT count(*) FROM holdfast.command AS p WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
     AS pending,
-  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason
+  c.sequence, c.command, c.author, c.sent_at, c.attempts, c.reason, q.commands
 FROM named AS n
 JOIN holdfast.command_target AS t ON t.queue = n.queue AND t.target = $1
 LEFT JOIN holdfast.command AS c ON c.queue = t.queue AND c.target = t.target AND c.sequence = (
   SELECT min(p.sequence) FROM holdfast.command AS p
   WHERE p.queue = t.queue AND p.target = t.target AND p.state = 'pending')
+LEFT JOIN holdfast.command_queue AS q ON q.queue = t.queue
 ORDER BY t.queue`,
   operation: 'SELECT',
   collection: 'named',
@@ -695,6 +697,7 @@ ORDER BY t.queue`,
     ['sentAt', timestamptz, 'null'],
     ['attempts', int8, 'null'],
     ['reason', text, 'null'],
+    ['commands', jsonb, 'null'],
   ],
 });
 
@@ -742,6 +745,191 @@ LIMIT $4::INT8`,
   ],
 });
 
+export interface PageOfCommandsParams {
+  readonly afterQueue: string;
+  readonly afterTarget: string;
+  readonly afterSequence: bigint;
+  readonly scan: bigint;
+  readonly prefix: string | null;
+  readonly queue: string | null;
+  readonly state: string | null;
+  readonly page: bigint;
+}
+
+export interface PageOfCommandsRow {
+  readonly queue: string;
+  readonly target: string;
+  readonly sequence: bigint;
+  readonly command: string;
+  readonly args: unknown;
+  readonly author: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly attempts: bigint;
+  readonly notBefore: Date | null;
+  readonly sentAt: Date;
+  readonly endedAt: Date | null;
+  readonly isLast: boolean;
+  readonly scanned: bigint;
+  readonly wanted: boolean;
+}
+
+/**
+ * A page of the commands of all queues, in the order of their keys, filtered: from the primary key. Of at most @scan rows that
+ * are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
+ */
+export const pageOfCommands = many<PageOfCommandsParams, PageOfCommandsRow>({
+  name: 'PageOfCommands',
+  text: `WITH slice AS (
+  SELECT c.queue, c.target, c.sequence, c.command, c.args, c.author, c.state, c.reason, c.attempts, c.not_before, c.sent_at, c.ended_at
+  FROM holdfast.command AS c
+  WHERE (c.queue, c.target, c.sequence) > ($1::TEXT, $2::TEXT, $3::INT8)
+  ORDER BY c.queue, c.target, c.sequence
+  LIMIT $4::INT8
+), reached AS (
+  SELECT s.queue, s.target, s.sequence, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.queue DESC, s.target DESC, s.sequence DESC LIMIT 1
+), judged AS (
+  SELECT s.queue, s.target, s.sequence, s.command, s.args, s.author, s.state, s.reason, s.attempts, s.not_before, s.sent_at, s.ended_at,
+    (s.queue = e.queue AND s.target = e.target AND s.sequence = e.sequence) AS is_last, e.scanned,
+    (($5::TEXT IS NULL OR starts_with(s.target, $5::TEXT))
+      AND ($6::TEXT IS NULL OR s.queue = $6::TEXT)
+      AND ($7::TEXT IS NULL OR s.state = $7::TEXT)) AS wanted
+  FROM slice AS s
+  CROSS JOIN reached AS e
+)
+SELECT j.queue AS queue, j.target AS target, j.sequence AS sequence, j.command AS command, j.args AS args,
+  j.author AS author, j.state AS state, j.reason, j.attempts AS attempts, j.not_before, j.sent_at AS sent_at, j.ended_at,
+  j.is_last AS is_last, j.scanned AS scanned, j.wanted AS wanted
+FROM judged AS j
+WHERE j.wanted OR j.is_last
+ORDER BY j.queue, j.target, j.sequence
+LIMIT $8::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.command',
+  params: [
+    ['afterQueue', text],
+    ['afterTarget', text],
+    ['afterSequence', int8],
+    ['scan', int8],
+    ['prefix', text, 'null'],
+    ['queue', text, 'null'],
+    ['state', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['queue', text],
+    ['target', text],
+    ['sequence', int8],
+    ['command', text],
+    ['args', jsonb],
+    ['author', text],
+    ['state', text],
+    ['reason', text, 'null'],
+    ['attempts', int8],
+    ['notBefore', timestamptz, 'null'],
+    ['sentAt', timestamptz],
+    ['endedAt', timestamptz, 'null'],
+    ['isLast', bool],
+    ['scanned', int8],
+    ['wanted', bool],
+  ],
+});
+
+export interface TimeLineOfCommandsParams {
+  readonly queues: readonly string[];
+  readonly sequences: readonly bigint[];
+  readonly target: string;
+  readonly page: bigint;
+}
+
+export interface TimeLineOfCommandsRow {
+  readonly queue: string;
+  readonly sequence: bigint;
+  readonly command: string;
+  readonly author: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly sentAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/**
+ * The newest commands of a target before a position (parallel arrays of queues and numbers), in whichever queues: from one queue
+ * to the next by the primary key of command_target, for there are few, and of each by the primary key.
+ */
+export const timeLineOfCommands = many<TimeLineOfCommandsParams, TimeLineOfCommandsRow>({
+  name: 'TimeLineOfCommands',
+  text: `WITH RECURSIVE named (queue) AS (
+  (SELECT t.queue FROM holdfast.command_target AS t ORDER BY t.queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.queue FROM holdfast.command_target AS t WHERE t.queue > n.queue ORDER BY t.queue LIMIT 1)
+  FROM named AS n
+  WHERE n.queue IS NOT NULL
+)
+SELECT c.queue AS queue, c.sequence AS sequence, c.command AS command, c.author AS author, c.state AS state, c.reason,
+  c.sent_at AS sent_at, c.ended_at
+FROM named AS n
+LEFT JOIN unnest($1::TEXT[], $2::INT8[]) AS p (queue, sequence) ON p.queue = n.queue
+CROSS JOIN LATERAL (
+  SELECT k.queue, k.sequence, k.command, k.author, k.state, k.reason, k.sent_at, k.ended_at
+  FROM holdfast.command AS k
+  WHERE k.queue = n.queue AND k.target = $3 AND k.sequence < COALESCE(p.sequence, 9223372036854775807)
+  ORDER BY k.sequence DESC
+  LIMIT $4::INT8
+) AS c
+ORDER BY c.sent_at DESC, c.queue, c.sequence DESC
+LIMIT $4::INT8`,
+  operation: 'SELECT',
+  collection: 'named',
+  params: [
+    ['queues', arrayOf(text)],
+    ['sequences', arrayOf(int8)],
+    ['target', text],
+    ['page', int8],
+  ],
+  columns: [
+    ['queue', text],
+    ['sequence', int8],
+    ['command', text],
+    ['author', text],
+    ['state', text],
+    ['reason', text, 'null'],
+    ['sentAt', timestamptz],
+    ['endedAt', timestamptz, 'null'],
+  ],
+});
+
+export interface WaitingCommandsParams {
+  readonly most: bigint;
+}
+
+export interface WaitingCommandsRow {
+  readonly queue: string;
+  readonly waiting: bigint;
+  readonly oldestAt: Date;
+}
+
+/** How many commands are pending, at most @most, and since when the oldest is: by the index of what is pending. */
+export const waitingCommands = many<WaitingCommandsParams, WaitingCommandsRow>({
+  name: 'WaitingCommands',
+  text: `SELECT p.queue AS queue, count(*) AS waiting, min(p.sent_at) AS oldest_at
+FROM (
+  SELECT c.queue, c.sent_at FROM holdfast.command AS c WHERE c.state = 'pending'
+  ORDER BY c.queue, c.target, c.sequence LIMIT $1::INT8
+) AS p
+GROUP BY p.queue
+ORDER BY p.queue`,
+  operation: 'SELECT',
+  collection: 'holdfast.command',
+  params: [['most', int8]],
+  columns: [
+    ['queue', text],
+    ['waiting', int8],
+    ['oldestAt', timestamptz],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   sendCommands,
@@ -763,4 +951,7 @@ export const bind = bindAll({
   deleteNotes,
   queuesOf,
   commandsOf,
+  pageOfCommands,
+  timeLineOfCommands,
+  waitingCommands,
 });

@@ -478,6 +478,202 @@ ORDER BY kind`,
   ],
 });
 
+export interface PageOfOperationsParams {
+  readonly afterTarget: string;
+  readonly afterKind: string;
+  readonly scan: bigint;
+  readonly prefix: string | null;
+  readonly kind: string | null;
+  readonly state: string | null;
+  readonly page: bigint;
+}
+
+export interface PageOfOperationsRow {
+  readonly target: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly message: string | null;
+  readonly attempts: bigint;
+  readonly sessionId: string | null;
+  readonly createdAt: Date;
+  readonly changedAt: Date;
+  readonly isLast: boolean;
+  readonly scanned: bigint;
+  readonly wanted: boolean;
+}
+
+/**
+ * A page of the operations of all pipelines, in the order of their keys, filtered: from the primary key. Of at most @scan rows
+ * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
+ * and deadlines by primary key, for what may be wanted. The state is that of operation_status.
+ */
+export const pageOfOperations = many<PageOfOperationsParams, PageOfOperationsRow>({
+  name: 'PageOfOperations',
+  text: `WITH slice AS (
+  SELECT o.target, o.kind, o.state, o.message, o.created_at, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE (o.target, o.kind) > ($1::TEXT, $2::TEXT)
+  ORDER BY o.target, o.kind
+  LIMIT $3::INT8
+), reached AS (
+  SELECT s.target, s.kind, (SELECT count(*) FROM slice) AS scanned FROM slice AS s ORDER BY s.target DESC, s.kind DESC LIMIT 1
+), likely AS (
+  SELECT s.target, s.kind, s.state, s.message, s.created_at, s.changed_at, (s.target = e.target AND s.kind = e.kind) AS is_last,
+    e.scanned,
+    (($4::TEXT IS NULL OR starts_with(s.target, $4::TEXT))
+      AND ($5::TEXT IS NULL OR s.kind = $5::TEXT)
+      AND ($6::TEXT IS NULL OR s.state IN ($6::TEXT, 'READY'))) AS is_likely
+  FROM slice AS s
+  CROSS JOIN reached AS e
+), judged AS (
+  SELECT x.target, x.kind, x.created_at, x.changed_at, x.is_last, x.scanned, x.is_likely,
+    CASE WHEN d.deadline > now() THEN 'WORKING'
+      WHEN x.state = 'READY' AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+        THEN 'FAILED'
+      ELSE x.state END AS state,
+    CASE WHEN x.state = 'READY' AND w.failures > 0 THEN COALESCE(w.backoff_cause, x.message) ELSE x.message END AS message,
+    COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END AS attempts,
+    CASE WHEN d.deadline > now() THEN w.holder END AS session_id
+  FROM likely AS x
+  LEFT JOIN holdfast.work AS w ON w.target = x.target AND w.kind = x.kind
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = x.kind
+  WHERE x.is_likely OR x.is_last
+)
+SELECT j.target AS target, j.kind AS kind, j.state AS state, j.message, j.attempts AS attempts, j.session_id,
+  j.created_at AS created_at, j.changed_at AS changed_at, j.is_last AS is_last, j.scanned AS scanned,
+  (j.is_likely AND ($6::TEXT IS NULL OR j.state = $6::TEXT)) AS wanted
+FROM judged AS j
+WHERE j.is_last OR $6::TEXT IS NULL OR j.state = $6::TEXT
+ORDER BY j.target, j.kind
+LIMIT $7::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [
+    ['afterTarget', text],
+    ['afterKind', text],
+    ['scan', int8],
+    ['prefix', text, 'null'],
+    ['kind', text, 'null'],
+    ['state', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['target', text],
+    ['kind', text],
+    ['state', text],
+    ['message', text, 'null'],
+    ['attempts', int8],
+    ['sessionId', uuid, 'null'],
+    ['createdAt', timestamptz],
+    ['changedAt', timestamptz],
+    ['isLast', bool],
+    ['scanned', int8],
+    ['wanted', bool],
+  ],
+});
+
+export interface FailedGroupsParams {
+  readonly most: bigint;
+  readonly page: bigint;
+}
+
+export interface FailedGroupsRow {
+  readonly kind: string;
+  readonly message: string | null;
+  readonly operations: bigint;
+  readonly example: string;
+  readonly latest: Date;
+}
+
+/** Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows. */
+export const failedGroups = many<FailedGroupsParams, FailedGroupsRow>({
+  name: 'FailedGroups',
+  text: `SELECT f.kind AS kind, f.message, count(*) AS operations, min(f.target) AS example, max(f.changed_at) AS latest
+FROM (
+  SELECT o.kind, o.message, o.target, o.changed_at
+  FROM holdfast.operation AS o
+  WHERE o.state = 'FAILED'
+  ORDER BY o.kind, o.target
+  LIMIT $1::INT8
+) AS f
+GROUP BY f.kind, f.message
+ORDER BY 3 DESC, 1, 2
+LIMIT $2::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [
+    ['most', int8],
+    ['page', int8],
+  ],
+  columns: [
+    ['kind', text],
+    ['message', text, 'null'],
+    ['operations', int8],
+    ['example', text],
+    ['latest', timestamptz],
+  ],
+});
+
+export interface WaitingOperationsParams {
+  readonly most: bigint;
+}
+
+export interface WaitingOperationsRow {
+  readonly kind: string;
+  readonly waiting: bigint;
+  readonly oldestAt: Date;
+  readonly failed: bigint;
+  readonly example: string | null;
+}
+
+/** How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes. */
+export const waitingOperations = many<WaitingOperationsParams, WaitingOperationsRow>({
+  name: 'WaitingOperations',
+  text: `SELECT r.kind AS kind, count(*) AS waiting, min(r.changed_at) AS oldest_at, 0::INT8 AS failed, NULL::TEXT AS example
+FROM (
+  SELECT o.kind, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'READY' ORDER BY o.kind, o.changed_at LIMIT $1::INT8
+) AS r
+GROUP BY r.kind
+UNION ALL
+SELECT f.kind, 0::INT8, min(f.changed_at), count(*), min(f.target)
+FROM (
+  SELECT o.kind, o.target, o.changed_at FROM holdfast.operation AS o WHERE o.state = 'FAILED' ORDER BY o.kind, o.target LIMIT $1::INT8
+) AS f
+GROUP BY f.kind`,
+  operation: 'SELECT',
+  collection: 'holdfast.operation',
+  params: [['most', int8]],
+  columns: [
+    ['kind', text],
+    ['waiting', int8],
+    ['oldestAt', timestamptz],
+    ['failed', int8],
+    ['example', text, 'null'],
+  ],
+});
+
+export interface NoteRerunParams {
+  readonly kind: string;
+  readonly target: string | null;
+  readonly cause: string | null;
+}
+
+/** Writes down who runs an operation again, and why: as what operators do is. */
+export const noteRerun = exec<NoteRerunParams>({
+  name: 'NoteRerun',
+  text: `INSERT INTO holdfast.intervention (kind, target, event, at, cause)
+VALUES ($1, $2, 'released', clock_timestamp(), $3::TEXT)`,
+  operation: 'INSERT',
+  collection: 'holdfast.intervention',
+  params: [
+    ['kind', text],
+    ['target', text, 'null'],
+    ['cause', text, 'null'],
+  ],
+  columns: [],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   readyOperations,
@@ -493,4 +689,8 @@ export const bind = bindAll({
   targetsWithoutOperations,
   kindsOfPipeline,
   operationsOf,
+  pageOfOperations,
+  failedGroups,
+  waitingOperations,
+  noteRerun,
 });

@@ -2032,6 +2032,121 @@ ORDER BY r.name`,
   ],
 });
 
+export interface PageOfRepositoriesParams {
+  readonly after: string;
+  readonly prefix: string | null;
+  readonly page: bigint;
+}
+
+export interface PageOfRepositoriesRow {
+  readonly repositoryId: string;
+  readonly name: string;
+  readonly plugin: string | null;
+  readonly retain: bigint | null;
+  readonly version: bigint;
+  readonly present: bigint | null;
+  readonly completedAt: Date | null;
+  readonly runState: string | null;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly cause: string | null;
+}
+
+/** A page in the order of the unique names: the newest version by primary key, and the last run by its own. */
+export const pageOfRepositories = many<PageOfRepositoriesParams, PageOfRepositoriesRow>({
+  name: 'PageOfRepositories',
+  text: `SELECT r.repository_id, r.name, r.plugin, r.retain, r.version, v.present, v.completed_at, l.state AS run_state, l.started_at, l.ended_at,
+  l.cause
+FROM holdfast.repository AS r
+LEFT JOIN holdfast.repository_version AS v ON v.repository_id = r.repository_id AND v.number = r.version
+LEFT JOIN LATERAL (
+  SELECT u.state, u.started_at, u.ended_at, u.cause
+  FROM holdfast.repository_run AS u
+  WHERE u.repository_id = r.repository_id
+  ORDER BY u.token DESC
+  LIMIT 1
+) AS l ON true
+WHERE r.name > $1 AND ($2::TEXT IS NULL OR starts_with(r.name, $2::TEXT))
+ORDER BY r.name
+LIMIT $3::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.repository',
+  params: [
+    ['after', text],
+    ['prefix', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['repositoryId', uuid],
+    ['name', text],
+    ['plugin', text, 'null'],
+    ['retain', int8, 'null'],
+    ['version', int8],
+    ['present', int8, 'null'],
+    ['completedAt', timestamptz, 'null'],
+    ['runState', text, 'null'],
+    ['startedAt', timestamptz, 'null'],
+    ['endedAt', timestamptz, 'null'],
+    ['cause', text, 'null'],
+  ],
+});
+
+export interface StepsOfRepositoriesParams {
+  readonly after: string;
+  readonly name: string | null;
+  readonly page: bigint;
+}
+
+export interface StepsOfRepositoriesRow {
+  readonly name: string;
+  readonly token: bigint;
+  readonly runState: string;
+  readonly startedAt: Date;
+  readonly code: string;
+  readonly message: string;
+  readonly done: bigint;
+  readonly total: bigint | null;
+  readonly state: string;
+  readonly updatedAt: Date;
+}
+
+/** The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys. */
+export const stepsOfRepositories = many<StepsOfRepositoriesParams, StepsOfRepositoriesRow>({
+  name: 'StepsOfRepositories',
+  text: `SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
+FROM holdfast.repository AS r
+CROSS JOIN LATERAL (
+  SELECT u.token, u.state, u.started_at
+  FROM holdfast.repository_run AS u
+  WHERE u.repository_id = r.repository_id
+  ORDER BY u.token DESC
+  LIMIT 1
+) AS l
+JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
+WHERE r.name > $1 AND ($2::TEXT IS NULL OR r.name = $2::TEXT)
+ORDER BY r.name, s.code
+LIMIT $3::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.repository',
+  params: [
+    ['after', text],
+    ['name', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['name', text],
+    ['token', int8],
+    ['runState', text],
+    ['startedAt', timestamptz],
+    ['code', text],
+    ['message', text],
+    ['done', int8],
+    ['total', int8, 'null'],
+    ['state', text],
+    ['updatedAt', timestamptz],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   createRepository,
@@ -2099,4 +2214,6 @@ export const bind = bindAll({
   runsOf,
   stepsOf,
   countRepositories,
+  pageOfRepositories,
+  stepsOfRepositories,
 });

@@ -991,6 +991,233 @@ ORDER BY t.workflow`,
   ],
 });
 
+export interface PageOfWorkflowsParams {
+  readonly afterWorkflow: string;
+  readonly afterTarget: string;
+  readonly scan: bigint;
+  readonly prefix: string | null;
+  readonly workflow: string | null;
+  readonly state: string | null;
+  readonly condition: string | null;
+  readonly page: bigint;
+}
+
+export interface PageOfWorkflowsRow {
+  readonly workflow: string;
+  readonly target: string;
+  readonly version: bigint;
+  readonly state: string | null;
+  readonly enteredAt: Date;
+  readonly inFlight: string | null;
+  readonly inFlightAt: Date | null;
+  readonly attempt: bigint;
+  readonly dueAt: Date | null;
+  readonly canceledAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly sessionId: string | null;
+  readonly stuck: string | null;
+  readonly condition: string;
+  readonly isLast: boolean;
+  readonly scanned: bigint;
+  readonly wanted: boolean;
+}
+
+/**
+ * A page of the instances of all workflows, in the order of their keys, filtered: from the primary key. Of at most @scan rows
+ * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
+ * and deadlines by primary key, for what may be wanted. What is stuck is what workflow_status says.
+ */
+export const pageOfWorkflows = many<PageOfWorkflowsParams, PageOfWorkflowsRow>({
+  name: 'PageOfWorkflows',
+  text: `WITH slice AS (
+  SELECT i.workflow, i.target, i.version, i.state, i.entered_at, i.in_flight, i.in_flight_at, i.attempt, i.due_at, i.canceled_at,
+    i.ended_at, i.stuck
+  FROM holdfast.workflow AS i
+  WHERE (i.workflow, i.target) > ($1::TEXT, $2::TEXT)
+  ORDER BY i.workflow, i.target
+  LIMIT $3::INT8
+), reached AS (
+  SELECT s.workflow, s.target, (SELECT count(*) FROM slice) AS scanned
+  FROM slice AS s ORDER BY s.workflow DESC, s.target DESC LIMIT 1
+), likely AS (
+  SELECT s.workflow, s.target, s.version, s.state, s.entered_at, s.in_flight, s.in_flight_at, s.attempt, s.due_at, s.canceled_at,
+    s.ended_at, s.stuck, (s.workflow = e.workflow AND s.target = e.target) AS is_last, e.scanned,
+    (($4::TEXT IS NULL OR starts_with(s.target, $4::TEXT))
+      AND ($5::TEXT IS NULL OR s.workflow = $5::TEXT)
+      AND ($6::TEXT IS NULL OR s.state = $6::TEXT)
+      AND ($7::TEXT IS NULL OR ($7::TEXT = 'ended') = (s.ended_at IS NOT NULL))) AS is_likely
+  FROM slice AS s
+  CROSS JOIN reached AS e
+), judged AS (
+  SELECT x.workflow, x.target, x.version, x.state, x.entered_at, x.in_flight, x.in_flight_at, x.attempt, x.due_at, x.canceled_at,
+    x.ended_at, x.is_last, x.scanned, x.is_likely, CASE WHEN d.deadline > now() THEN w.holder END AS session_id,
+    COALESCE(x.stuck,
+      CASE WHEN x.ended_at IS NULL AND (d.deadline IS NULL OR d.deadline <= now())
+          AND COALESCE(w.failures, 0) + CASE WHEN w.holder IS NULL THEN 0 ELSE 1 END >= k.quarantine_after
+        THEN COALESCE(w.backoff_cause, 'its workers died') END) AS stuck
+  FROM likely AS x
+  LEFT JOIN holdfast.work AS w ON w.target = x.target AND w.kind = 'workflow:' || x.workflow
+  LEFT JOIN holdfast.session_deadline AS d ON d.session_id = w.holder
+  LEFT JOIN holdfast.kind AS k ON k.kind = 'workflow:' || x.workflow
+  WHERE x.is_likely OR x.is_last
+), named AS (
+  SELECT j.workflow, j.target, j.version, j.state, j.entered_at, j.in_flight, j.in_flight_at, j.attempt, j.due_at, j.canceled_at,
+    j.ended_at, j.session_id, j.stuck, j.is_last, j.scanned, j.is_likely,
+    CASE WHEN j.ended_at IS NOT NULL THEN 'ended' WHEN j.stuck IS NOT NULL THEN 'stuck' WHEN j.session_id IS NOT NULL THEN 'held'
+      WHEN j.due_at IS NOT NULL THEN 'due' ELSE 'waits' END AS condition
+  FROM judged AS j
+)
+SELECT n.workflow AS workflow, n.target AS target, n.version AS version, n.state, n.entered_at AS entered_at, n.in_flight,
+  n.in_flight_at, n.attempt AS attempt, n.due_at, n.canceled_at, n.ended_at, n.session_id, n.stuck, n.condition AS condition,
+  n.is_last AS is_last, n.scanned AS scanned,
+  (n.is_likely AND ($7::TEXT IS NULL OR n.condition = $7::TEXT)) AS wanted
+FROM named AS n
+WHERE n.is_last OR $7::TEXT IS NULL OR n.condition = $7::TEXT
+ORDER BY n.workflow, n.target
+LIMIT $8::INT8`,
+  operation: 'SELECT',
+  collection: 'holdfast.workflow',
+  params: [
+    ['afterWorkflow', text],
+    ['afterTarget', text],
+    ['scan', int8],
+    ['prefix', text, 'null'],
+    ['workflow', text, 'null'],
+    ['state', text, 'null'],
+    ['condition', text, 'null'],
+    ['page', int8],
+  ],
+  columns: [
+    ['workflow', text],
+    ['target', text],
+    ['version', int8],
+    ['state', text, 'null'],
+    ['enteredAt', timestamptz],
+    ['inFlight', text, 'null'],
+    ['inFlightAt', timestamptz, 'null'],
+    ['attempt', int8],
+    ['dueAt', timestamptz, 'null'],
+    ['canceledAt', timestamptz, 'null'],
+    ['endedAt', timestamptz, 'null'],
+    ['sessionId', uuid, 'null'],
+    ['stuck', text, 'null'],
+    ['condition', text],
+    ['isLast', bool],
+    ['scanned', int8],
+    ['wanted', bool],
+  ],
+});
+
+export interface TimeLineOfWorkflowsParams {
+  readonly workflows: readonly string[];
+  readonly intents: readonly bigint[];
+  readonly positions: readonly string[];
+  readonly target: string;
+  readonly page: bigint;
+}
+
+export interface TimeLineOfWorkflowsRow {
+  readonly workflow: string;
+  readonly intent: bigint;
+  readonly attempt: bigint;
+  readonly event: string;
+  readonly at: Date;
+  readonly transition: string | null;
+  readonly state: string | null;
+  readonly message: string | null;
+  readonly position: string;
+}
+
+/**
+ * The newest events of a target's instances before a position (parallel arrays of workflows, intents and times), in whichever
+ * workflows: from one workflow to the next by the primary key, for there are few, and of each by the primary key of the history.
+ * The time goes to and fro as text, since a Date has no microseconds.
+ */
+export const timeLineOfWorkflows = many<TimeLineOfWorkflowsParams, TimeLineOfWorkflowsRow>({
+  name: 'TimeLineOfWorkflows',
+  text: `WITH RECURSIVE named (workflow) AS (
+  (SELECT t.workflow FROM holdfast.workflow AS t ORDER BY t.workflow LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.workflow FROM holdfast.workflow AS t WHERE t.workflow > n.workflow ORDER BY t.workflow LIMIT 1)
+  FROM named AS n
+  WHERE n.workflow IS NOT NULL
+)
+SELECT h.workflow AS workflow, h.intent AS intent, h.attempt AS attempt, h.event AS event, h.at AS at, h.transition,
+  h.state, h.message, h.at::TEXT AS position
+FROM named AS n
+LEFT JOIN unnest($1::TEXT[], $2::INT8[], $3::TEXT[]) AS p (workflow, intent, position)
+  ON p.workflow = n.workflow
+CROSS JOIN LATERAL (
+  SELECT e.workflow, e.intent, e.attempt, e.event, e.at, e.transition, e.state, e.message
+  FROM holdfast.workflow_history AS e
+  WHERE e.workflow = n.workflow AND e.target = $4
+    AND (e.intent, e.at) < (COALESCE(p.intent, 9223372036854775807), COALESCE(p.position, 'infinity')::TIMESTAMPTZ)
+  ORDER BY e.intent DESC, e.at DESC
+  LIMIT $5::INT8
+) AS h
+ORDER BY h.at DESC, h.workflow, h.intent DESC
+LIMIT $5::INT8`,
+  operation: 'SELECT',
+  collection: 'named',
+  params: [
+    ['workflows', arrayOf(text)],
+    ['intents', arrayOf(int8)],
+    ['positions', arrayOf(text)],
+    ['target', text],
+    ['page', int8],
+  ],
+  columns: [
+    ['workflow', text],
+    ['intent', int8],
+    ['attempt', int8],
+    ['event', text],
+    ['at', timestamptz],
+    ['transition', text, 'null'],
+    ['state', text, 'null'],
+    ['message', text, 'null'],
+    ['position', text],
+  ],
+});
+
+export interface WaitingWorkflowsParams {
+  readonly most: bigint;
+}
+
+export interface WaitingWorkflowsRow {
+  readonly workflow: string;
+  readonly waiting: bigint;
+  readonly oldestAt: Date;
+  readonly stuck: bigint;
+  readonly example: string | null;
+}
+
+/** How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes. */
+export const waitingWorkflows = many<WaitingWorkflowsParams, WaitingWorkflowsRow>({
+  name: 'WaitingWorkflows',
+  text: `SELECT d.workflow AS workflow, count(*) AS waiting, min(d.due_at) AS oldest_at, 0::INT8 AS stuck, NULL::TEXT AS example
+FROM (
+  SELECT i.workflow, i.due_at FROM holdfast.workflow AS i
+  WHERE i.due_at IS NOT NULL AND i.due_at <= now() ORDER BY i.workflow, i.due_at LIMIT $1::INT8
+) AS d
+GROUP BY d.workflow
+UNION ALL
+SELECT s.workflow, 0::INT8, min(s.entered_at), count(*), min(s.target)
+FROM (
+  SELECT i.workflow, i.target, i.entered_at FROM holdfast.workflow AS i WHERE i.stuck IS NOT NULL ORDER BY i.workflow, i.target LIMIT $1::INT8
+) AS s
+GROUP BY s.workflow`,
+  operation: 'SELECT',
+  collection: 'holdfast.workflow',
+  params: [['most', int8]],
+  columns: [
+    ['workflow', text],
+    ['waiting', int8],
+    ['oldestAt', timestamptz],
+    ['stuck', int8],
+    ['example', text, 'null'],
+  ],
+});
+
 /** The queries of this module as methods of one transaction or connection. */
 export const bind = bindAll({
   dueWorkflows,
@@ -1015,4 +1242,7 @@ export const bind = bindAll({
   workflowIsDue,
   ageWorkflow,
   workflowsOf,
+  pageOfWorkflows,
+  timeLineOfWorkflows,
+  waitingWorkflows,
 });

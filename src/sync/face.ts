@@ -10,6 +10,7 @@ import {
 } from '../queries/repositories.ts';
 import type { Executor } from '../query/index.ts';
 import { collectGarbage, discardFenced } from './garbage.ts';
+import { repositoriesPages } from './pages.ts';
 import { REPOSITORY_KIND } from './repository-work.ts';
 
 const DAY_MS = 86_400_000;
@@ -98,6 +99,7 @@ export function repositoriesFace(options: RepositoriesFaceOptions = {}): Face {
         work: [{ kind: REPOSITORY_KIND, waits: false }],
       };
     },
+    pages: repositoriesPages,
     history: async function* (on: Executor, target) {
       const repository = await repositoryByName(on, { name: target });
       if (!repository) return;

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { checkOptions, invalidOption } from '../base/index.ts';
-import { pauseKind, releaseQuarantine, resumeKind, setKind, wakeWork } from '../queries/work.ts';
+import {
+  pauseKind,
+  quarantineWork,
+  releaseQuarantine,
+  resumeKind,
+  setKind,
+  wakeWork,
+} from '../queries/work.ts';
 import type { Executor } from '../query/index.ts';
 import { checkCause } from './options.ts';
 import { checkKind } from './source.ts';
@@ -28,6 +35,11 @@ export interface Kinds {
    * live session holds it.
    */
   release(kind: string, target: string, cause: string): Promise<boolean>;
+  /**
+   * Keeps a target from being tried until somebody releases it, as if it had failed too often. False: a live session holds it.
+   * Throws MisuseError for a kind without `quarantineAfter`.
+   */
+  quarantine(kind: string, target: string, cause: string): Promise<boolean>;
   /**
    * Ends the parks of targets, so that they can be claimed at once. One that is held does not stay parked when its holder
    * parks it. Gives how many it was true of.
@@ -58,6 +70,13 @@ export function kindsOf(executor: Executor & { announce(kind: string): Promise<v
       const { released } = await releaseQuarantine(executor, named);
       if (released > 0n) await executor.announce(kind);
       return released > 0n;
+    },
+    async quarantine(kind, target, cause) {
+      const named = { kind: checkKind(kind), target: checkCause(target), cause: checkCause(cause) };
+      const { policies, quarantined } = await quarantineWork(executor, named);
+      if (policies === 0n)
+        throw invalidOption('kind', `${kind} has no quarantineAfter, so nothing of it is ever quarantined`);
+      return quarantined > 0n;
     },
     async wake(kind, targets) {
       if (!Array.isArray(targets)) throw invalidOption('targets', 'expected an array of texts');

@@ -9,6 +9,7 @@ import {
   workflowsOf,
 } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
+import { offersOf, workflowsPages } from './pages.ts';
 
 const optionsSchema = z.strictObject({
   /** Instances that have ended, with their history and signals, are kept this long. `Infinity` keeps them for good. */
@@ -58,8 +59,13 @@ export function workflowsFace(options: { readonly retentionMs?: number } = {}): 
           kind: `workflow:${workflow}`,
           waits: dueAt !== null && !isLater && stuck === null,
         })),
+        offers: rows.flatMap(({ workflow, inFlight, stuck, endedAt }) =>
+          offersOf({ workflow, target, inFlight, stuck, hasEnded: endedAt !== null }),
+        ),
+        drawings: rows.map(({ workflow }) => workflow),
       };
     },
+    pages: workflowsPages,
     history: async function* (on, target) {
       const rows = await workflowsOf(on, { target });
       yield* inOrder(rows.map(({ workflow }) => eventsOf(on, workflow, target)));

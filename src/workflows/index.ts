@@ -22,6 +22,7 @@ export {
 export { workflowsFace } from './face.ts';
 export { WorkflowInstance } from './instance.ts';
 export {
+  cancelInstance,
   listInstances,
   publishedDefinition,
   type Resolution,

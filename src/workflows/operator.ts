@@ -1,13 +1,15 @@
-import { invalidOption, isText } from '../base/index.ts';
+import { checkText, invalidOption, isText } from '../base/index.ts';
 import { reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import { lockWork, releaseQuarantine } from '../queries/work.ts';
 import {
+  cancelWorkflow,
   workflowHistory as historyQuery,
   knownWorkflows,
   listWorkflows,
   publishedWorkflow,
   resolveWorkflow as resolveQuery,
   workflowStatus as statusQuery,
+  workflowExists,
 } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
 import type { Transaction } from '../transact/index.ts';
@@ -15,7 +17,7 @@ import type { Json } from './definition.ts';
 import type { Drawn } from './diagram.ts';
 import { WorkflowHeldError, WorkflowNotFoundError } from './errors.ts';
 import { statusOf, type WorkflowStatus } from './record.ts';
-import { kindOf } from './writes.ts';
+import { cancelTopic, kindOf } from './writes.ts';
 
 /** What happened to an instance. */
 export interface WorkflowEvent {
@@ -152,5 +154,28 @@ export async function resolveWorkflow(
       tx.announce(kind);
     },
     { name: `resolve ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
+  );
+}
+
+/** As `workflow.cancel`, for operators who have no declaration of the workflow. */
+export async function cancelInstance(
+  on: Transacts,
+  workflow: string,
+  target: string,
+  reason?: string,
+): Promise<boolean> {
+  if (reason !== undefined && !isText(reason))
+    throw invalidOption('reason', 'expected a text without zero bytes');
+  return on.transact(
+    async (tx) => {
+      const named = { workflow, target: checkText('target', target) };
+      const asked = await cancelWorkflow(tx, { ...named, reason: reason ?? null });
+      if (asked > 0) {
+        tx.announce(kindOf(workflow));
+        tx.announce(cancelTopic(workflow));
+      } else if (!(await workflowExists(tx, named)).found) throw new WorkflowNotFoundError(workflow, target);
+      return asked > 0;
+    },
+    { name: `cancel ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
   );
 }

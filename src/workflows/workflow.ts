@@ -4,14 +4,12 @@ import {
   checkOptions,
   checkText,
   invalidOption,
-  isText,
   jsonOf,
   LeaseLostError,
   SessionExpiredError,
 } from '../base/index.ts';
 import { type Database, reading, type Transacts, WRITE_WITHIN_MS } from '../client/index.ts';
 import {
-  cancelWorkflow,
   dueWorkflows,
   otherStarts,
   publishWorkflow,
@@ -42,6 +40,7 @@ import { Engine, type EngineOptions, messageOf } from './engine.ts';
 import { WorkflowNotFoundError, WorkflowStartConflictError } from './errors.ts';
 import { WorkflowInstance } from './instance.ts';
 import {
+  cancelInstance,
   listInstances,
   type Resolution,
   resolveWorkflow,
@@ -51,7 +50,7 @@ import {
   workflowStatus,
 } from './operator.ts';
 import type { WorkflowStatus } from './record.ts';
-import { cancelTopic, kindOf, Writes } from './writes.ts';
+import { kindOf, Writes } from './writes.ts';
 
 /** Transitions by id, between declared states. */
 export type TransitionsOf<S extends string, X> = {
@@ -245,24 +244,7 @@ export class Workflow<
     target: string,
     { reason }: { readonly reason?: string } = {},
   ): Promise<boolean> {
-    if (reason !== undefined && !isText(reason))
-      throw invalidOption('reason', 'expected a text without zero bytes');
-    const { name: workflow } = this;
-    return on.transact(
-      async (tx) => {
-        const asked = await cancelWorkflow(tx, {
-          workflow,
-          target: checkText('target', target),
-          reason: reason ?? null,
-        });
-        if (asked > 0) {
-          tx.announce(this.kind);
-          tx.announce(cancelTopic(workflow));
-        } else await this.#mustExist(tx, target);
-        return asked > 0;
-      },
-      { name: `cancel ${workflow}`, deadlineMs: WRITE_WITHIN_MS },
-    );
+    return cancelInstance(on, this.name, target, reason);
   }
 
   async #mustExist(on: Executor, target: string): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandsFace, defineCommands } from '../../src/commands/index.ts';
+import { Resources } from '../../src/console/resources.ts';
 import {
   activeWork,
   connect,
@@ -29,12 +30,13 @@ import {
 } from '../../src/sync/index.ts';
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { withAdmin } from '../support/admin.ts';
+import { FACES, fillConsole } from '../support/console-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
 import { blocksOf } from './support/blocks.ts';
 
 // Roles belong to the server, so this run's have names of their own.
-const ROLES = ['worker', 'janitor', 'operator', 'reader'] as const;
+const ROLES = ['worker', 'janitor', 'operator', 'reader', 'console'] as const;
 type Role = (typeof ROLES)[number];
 const suffix = randomBytes(4).toString('hex');
 const nameOf = (role: Role) => `holdfast_${role}_${suffix}`;
@@ -56,6 +58,8 @@ beforeAll(async () => {
           .join(', ')};`;
       }),
     );
+    // The console's user is both.
+    await admin.query(`GRANT ${nameOf('reader')}, ${nameOf('operator')} TO ${nameOf('console')}`);
   });
 });
 afterAll(async () => {
@@ -295,4 +299,44 @@ test('a reader reads every table and view, and changes none', async () => {
   expect((await history(db, 'taken').next()).value).toMatchObject({ event: 'started' });
   for (const [table] of rows) await db.execute(sql(`SELECT * FROM holdfast.${table} LIMIT 1`));
   await expect(db.execute(sql('DELETE FROM holdfast.session'))).rejects.toEqual(refused);
+});
+
+const ACTIONS: [string, Record<string, string>, RegExp][] = [
+  ['release', { kind: 'Flash', target: 'n7' }, /is released/],
+  ['retry-now', { kind: 'Flash', target: 'n8' }, /is released/],
+  ['quarantine', { kind: 'Flash', target: 'n8' }, /is quarantined/],
+  ['pause-kind', { kind: 'Flash' }, /is paused/],
+  ['resume-kind', { kind: 'Flash' }, /goes on/],
+  ['rerun', { operation: 'datasets:index', target: 'd3' }, /is READY/],
+  ['rerun-group', { operation: 'datasets:index', message: 'no space left on device' }, /^2 of index/],
+  ['send-command', { queue: 'door', target: 'door-2', command: 'open' }, /^sent/],
+  ['cancel-command', { queue: 'door', target: 'door-2', number: '1' }, /is canceled/],
+  ['retry-transition', { workflow: 'upgrade', target: 'n7' }, /goes on/],
+  ['skip-transition', { workflow: 'upgrade', target: 'n7' }, /goes on/],
+  ['force-state', { workflow: 'upgrade', target: 'n7', state: 'drained' }, /is in drained/],
+  ['cancel-workflow', { workflow: 'upgrade', target: 'n7' }, /told to end/],
+];
+
+test('the console reads every page as a reader, who can change nothing; a reader who is an operator can do all of it', async () => {
+  await using owner = await connect({ url: database.url });
+  await fillConsole(owner);
+  await using reader = await connectAs('reader');
+  const reading = new Resources(reader, FACES);
+  const paths = [...reading.lists.keys()].map((id) => `lists/${id}${id === 'ended' ? '?kind=Flash' : ''}`);
+  for (const path of [
+    'overview',
+    'target?name=n7',
+    'timeline?name=n7',
+    'drawing?name=n7&face=workflows&drawing=upgrade',
+    ...paths,
+  ])
+    await reading.read(path);
+  const by = { author: 'ann', reason: 'a test' };
+  for (const [id, args] of ACTIONS)
+    await expect(reading.actions.get(id)!.run(reader, args, by), id).rejects.toMatchObject(refused);
+  await using operator = await connectAs('console');
+  const acting = new Resources(operator, FACES);
+  expect(ACTIONS.map(([id]) => id).sort()).toEqual([...acting.actions.keys()].sort());
+  for (const [id, args, said] of ACTIONS)
+    expect(await acting.actions.get(id)!.run(operator, args, by), id).toMatch(said);
 });

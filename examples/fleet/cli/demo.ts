@@ -9,6 +9,7 @@ interface DemoFlags {
   readonly inventory: string;
   readonly url?: string;
   readonly plain: boolean;
+  readonly console?: boolean;
 }
 
 export function register(program: Command): void {
@@ -16,6 +17,7 @@ export function register(program: Command): void {
     .description('run the reference fleet with real processes, kill some, watch it heal, check the outcome')
     .option('--inventory <file>', 'YAML file with the machines', exampleInventory)
     .option('--plain', 'plain lines in a terminal too', false)
+    .option('--console', 'pages to look into it; goes on until Ctrl-C, with a machine that waits for you')
     .action(async (flags: DemoFlags) => {
       const { runDemo } = await import('../demo/run.ts');
       process.exitCode = await runDemo(flags);

@@ -1,5 +1,6 @@
 /** The demo, from an empty folder to an empty folder. */
 import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../../../src/cli/support/usage-error.ts';
 import { connect, type Database, HoldfastError, migrate } from '../../../src/index.ts';
 import { readInventory } from '../src/inventory/inventory.ts';
@@ -8,6 +9,8 @@ import { FLEET_SCHEMA } from '../src/schema.ts';
 import { type Board, createPlainBoard, createTerminalBoard } from './board.ts';
 import { checkOutcome, type Outcome } from './checks.ts';
 import { startComponents } from './components.ts';
+import { leaveStuck, openConsole } from './console.ts';
+import { readFleet } from './fleet-view.ts';
 import { SETTINGS, START_LIMIT_MS } from './settings.ts';
 import { tellStory } from './story.ts';
 import { printOutcome } from './summary.ts';
@@ -18,6 +21,8 @@ export interface DemoOptions {
   readonly inventory: string;
   readonly url?: string;
   readonly plain: boolean;
+  /** Serves the console, and goes on until it is told to stop. */
+  readonly console?: boolean;
 }
 
 /** Runs the demo; resolves with its exit code. Leaves nothing running, however it ends. */
@@ -54,7 +59,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   for (const signal of signals) process.off(signal, onSignal);
   board.close();
 
-  if (isSignal(stopping.signal.reason)) {
+  // With the console it goes on until somebody stops it, which is how it ends well.
+  if (isSignal(stopping.signal.reason) && !(options.console && outcome)) {
     console.log(`stopped by ${stopping.signal.reason}: nothing is left running`);
     return stopping.signal.reason === 'SIGINT' ? 130 : stopping.signal.reason === 'SIGTERM' ? 143 : 129;
   }
@@ -90,6 +96,8 @@ async function play(
   const names = applied.map(({ set, name }) => `${set} ${name}`).join(', ');
   board.event(`migrated: ${names || 'up to date'}`);
 
+  await using pages = options.console ? await openConsole(db) : undefined;
+  if (pages) board.event(`the console is at ${pages.url}`);
   const supervisor = superviseFor(db, workshop, board, stopping);
   const killAll = () => supervisor.killAll();
   process.once('exit', killAll);
@@ -106,11 +114,32 @@ async function play(
     board.event(`${count} component processes are up`);
     await tellStory({ db, supervisor, board, machines, machinesDirectory, since, stopping: signal });
     const killed = await supervisor.killed();
-    return await checkOutcome(db, { since, machines, directory: machinesDirectory, killed });
+    const outcome = await checkOutcome(db, { since, machines, directory: machinesDirectory, killed });
+    if (pages) {
+      const stuck = await leaveStuck(db, machinesDirectory);
+      board.event(`${stuck} is stuck: find out why at ${pages.url}, and make it move; Ctrl-C ends`);
+      await untilStopped({ db, board, supervisor, signal });
+    }
+    return outcome;
   } finally {
     await supervisor.stopAll(SETTINGS.graceMs);
     process.off('exit', killAll);
   }
+}
+
+/** Shows what goes on until somebody says that it is enough, or something fails. */
+async function untilStopped(stage: {
+  readonly db: Database;
+  readonly board: Board;
+  readonly supervisor: Supervisor;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { db, board, supervisor, signal } = stage;
+  while (!signal.aborted) {
+    board.update(await readFleet(db), supervisor.children);
+    await sleep(1_000, undefined, { signal }).catch(() => {});
+  }
+  if (!isSignal(signal.reason)) throw signal.reason;
 }
 
 function superviseFor(db: Database, workshop: Workshop, board: Board, stopping: AbortController): Supervisor {
