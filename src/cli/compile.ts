@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander';
-import type { CompileConfig, Diagnostic, Engine, SourceFiles, TargetFiles } from '../compiler/index.ts';
+import type { CompileConfig, Engine, SourceFiles, TargetFiles } from '../compiler/index.ts';
+import { type CompileReport, compileReport, type Format } from './support/compile-report.ts';
 import { UsageError } from './support/usage-error.ts';
 
 interface CompileOptions {
   readonly check?: boolean;
   readonly watch?: boolean;
   readonly explain?: string;
-  readonly format: 'text' | 'json';
+  readonly format: Format;
   readonly url?: readonly string[];
   readonly config: string;
 }
@@ -19,7 +20,11 @@ export function register(program: Command): void {
     .option('--check', 'write nothing; fail when the generated files are not what the sources give')
     .option('--watch', 'compile again whenever a .sql file or the configuration changes')
     .option('--explain <name>', 'print the types of a query with their proofs, its plan and its lints')
-    .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to print: json is an object a line and a summary')
+        .choices(['text', 'json', 'sarif'])
+        .default('text'),
+    )
     .option(
       '--url <url...>',
       'engine to compile against; a second one is compared (else the embedded PostgreSQL)',
@@ -28,18 +33,28 @@ export function register(program: Command): void {
     .action(async (options: CompileOptions) => {
       if (options.check && (options.watch || options.explain))
         throw new UsageError('--check goes with neither --watch nor --explain');
-      process.exitCode = await run(options);
+      if (options.format === 'sarif' && (options.watch || options.explain))
+        throw new UsageError(
+          '--format sarif is one log of one run: it goes with neither --watch nor --explain',
+        );
+      const report = await compileReport(options.format, program.version() ?? '');
+      try {
+        process.exitCode = await run(options, report);
+      } catch (error) {
+        report.failed(error, options.config);
+        throw error;
+      }
     });
 }
 
-async function run(options: CompileOptions): Promise<number> {
+async function run(options: CompileOptions, report: CompileReport): Promise<number> {
   const { readConfig, readTargets } = await import('../compiler/index.ts');
   const config = await readConfig(options.config);
-  if (options.check) return check(config, options.format === 'json');
-  if (!options.url && !options.watch && !options.explain && (await nothingChanged(options, config))) return 0;
+  if (options.check) return check(config, report);
+  if (!options.url && !options.watch && !options.explain && (await nothingChanged(config, report))) return 0;
   const targets = await readTargets(config);
   return withEngines(options.url ?? [], async (engines) => {
-    const code = await compile(options, config, targets, engines);
+    const code = await compile(options, config, targets, engines, report);
     if (!options.watch) return code;
     const { watchSources } = await import('../compiler/watch.ts');
     const stop = new AbortController();
@@ -48,9 +63,10 @@ async function run(options: CompileOptions): Promise<number> {
     const again = async () => {
       try {
         const changed = await readConfig(options.config);
-        await compile(options, changed, await readTargets(changed), engines);
+        await compile(options, changed, await readTargets(changed), engines, report);
       } catch (error) {
         console.error((error as Error).message);
+        report.failed(error, options.config);
       }
     };
     // Said once it is true: what changes from now on is seen.
@@ -73,37 +89,25 @@ async function findStale(config: CompileConfig) {
   return quick && judged ? quick : read(await readTargets(config));
 }
 
-async function check(config: CompileConfig, json: boolean): Promise<number> {
+async function check(config: CompileConfig, report: CompileReport): Promise<number> {
   const { stale } = await findStale(config);
-  for (const { message, kind, path } of stale)
-    if (json)
-      console.log(
-        JSON.stringify({ severity: 'error', code: `HF07${checkCodes[kind]}`, message, file: path }),
-      );
-    else console.error(message);
-  if (stale.length === 0 && !json) console.log('up to date');
+  for (const { message, kind, path } of stale) report.problem(`HF07${checkCodes[kind]}`, message, path);
+  if (stale.length === 0) report.note('up to date');
+  report.end();
   return stale.length === 0 ? 0 : 1;
 }
 
 /** Settles a run that has nothing to do, without an engine: what was said of the queries is said again. */
-async function nothingChanged(options: CompileOptions, config: CompileConfig): Promise<boolean> {
+async function nothingChanged(config: CompileConfig, report: CompileReport): Promise<boolean> {
   const { settled } = await import('../compiler/index.ts');
   const { files, stale } = await findStale(config);
   if (stale.length > 0) return false;
   const known = await Promise.all(files.map(settled));
   if (!known.every(({ engine }) => engine?.startsWith('postgresql'))) return false;
-  const print = await printer(options.format);
-  for (const { warnings } of known) warnings.forEach(print);
-  if (options.format === 'text') console.log('nothing changed');
+  for (const { warnings } of known) warnings.forEach(report.diagnostic);
+  report.note('nothing changed');
+  report.end();
   return true;
-}
-
-async function printer(format: CompileOptions['format']): Promise<(diagnostic: Diagnostic) => void> {
-  const { diagnosticToJson, formatDiagnostic } = await import('../compiler/index.ts');
-  return (diagnostic) => {
-    if (format === 'json') console.log(JSON.stringify(diagnosticToJson(diagnostic)));
-    else console.error(formatDiagnostic(diagnostic));
-  };
 }
 
 const checkCodes = { query: 0, migration: 1, edited: 2, missing: 3, configuration: 4 } as const;
@@ -115,12 +119,11 @@ async function compile(
   config: CompileConfig,
   targets: readonly TargetFiles[],
   engines: Engines,
+  report: CompileReport,
 ): Promise<number> {
   const { compileTargets, dualVerdict, engineFamily, explainQuery, QueryCache, writeTargets } = await import(
     '../compiler/index.ts'
   );
-  const json = options.format === 'json';
-  const print = await printer(options.format);
   const cache = new QueryCache(config);
   const [engine, other] = engines;
   const { compiled, diagnostics: own } = await compileTargets(targets, engine!, cache);
@@ -140,26 +143,28 @@ async function compile(
   if (options.explain) {
     const text = await explainQuery(options.explain, compiled, diagnostics, engine!);
     if (text === undefined) {
-      diagnostics.filter((diagnostic) => diagnostic.severity === 'error').forEach(print);
+      diagnostics.filter((diagnostic) => diagnostic.severity === 'error').forEach(report.diagnostic);
       console.error(`no query is called ${options.explain}`);
     } else console.log(text);
     return text === undefined ? 1 : 0;
   }
-  diagnostics.forEach(print);
+  diagnostics.forEach(report.diagnostic);
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error').length;
+  const versions = engines.map(({ version }) => version);
+  const count = compiled.reduce((sum, target) => sum + target.queries.length, 0);
   if (errors > 0) {
-    if (!json) console.error(`${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was written`);
+    if (options.format === 'text')
+      console.error(`${errors} ${errors === 1 ? 'error' : 'errors'}; nothing was written`);
+    report.end({ queries: count, written: [], engines: versions });
     return 1;
   }
   const written = await writeTargets(config, compiled, engineFamily(engine!.version), own);
-  const count = compiled.reduce((sum, target) => sum + target.queries.length, 0);
   const known = compiled.reduce((sum, target) => sum + target.known, 0);
-  if (!json) {
-    for (const path of written) console.log(`wrote ${path}`);
-    console.log(
-      `${count} ${count === 1 ? 'query' : 'queries'} compiled against ${engines.map((e) => e.version).join(' and ')}${known > 0 ? ` (${known} known from before)` : ''}`,
-    );
-  }
+  for (const path of written) report.note(`wrote ${path}`);
+  report.note(
+    `${count} ${count === 1 ? 'query' : 'queries'} compiled against ${versions.join(' and ')}${known > 0 ? ` (${known} known from before)` : ''}`,
+  );
+  report.end({ queries: count, written, engines: versions });
   return 0;
 }
 

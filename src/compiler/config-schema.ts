@@ -19,18 +19,31 @@ const columnOverride = typeOverride.extend({
 const many = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
 
 const target = z.strictObject({
-  queries: many,
-  schema: many.default([]),
-  out: z.string(),
-  runtime: z.string().default('holdfast/runtime'),
-  importExtension: z.enum(['.ts', '.js', '']).default('.ts'),
-  int8: z.enum(['bigint', 'number', 'string']).default('bigint'),
-  timestamptz: z.enum(['Date', 'string']).default('Date'),
-  arrayElements: z.enum(['nullable', 'notnull']).default('nullable'),
-  dialect: z.enum(['auto', 'sqlc', 'pgtyped', 'typedsql']).default('auto'),
-  zod: z.boolean().default(false),
-  largeTables: z.array(z.string()).default([]),
-  hotTables: z.array(z.string()).default([]),
+  queries: many.describe('folders, files or patterns (src/**/*.sql)'),
+  schema: many
+    .default([])
+    .describe(
+      `folders or files, in order, and "holdfast", the library's own migrations; empty: the database of --url as it is`,
+    ),
+  out: z.string().describe('where modules go, one for each .sql file'),
+  runtime: z.string().default('holdfast/runtime').describe('what modules import'),
+  importExtension: z.enum(['.ts', '.js', '']).default('.ts').describe('between generated modules'),
+  int8: z.enum(['bigint', 'number', 'string']).default('bigint').describe('what INT8 is'),
+  timestamptz: z.enum(['Date', 'string']).default('Date').describe('what TIMESTAMPTZ is'),
+  arrayElements: z
+    .enum(['nullable', 'notnull'])
+    .default('nullable')
+    .describe('what elements are of which nothing is proved; notnull is checked'),
+  dialect: z
+    .enum(['auto', 'sqlc', 'pgtyped', 'typedsql'])
+    .default('auto')
+    .describe('how the query files are annotated'),
+  zod: z.boolean().default(false).describe('write a module of zod schemas beside each module'),
+  largeTables: z.array(z.string()).default([]).describe('tables of which a full scan is a warning'),
+  hotTables: z
+    .array(z.string())
+    .default([])
+    .describe('tables in which a key that grows with time is a warning'),
   rename: z
     .record(z.string(), z.string().regex(/^[\p{L}_$][\p{L}\p{N}_$]*$/u, 'no name of a field'))
     .default({}),
@@ -44,9 +57,12 @@ const target = z.strictObject({
 });
 
 const config = z.strictObject({
-  $schema: z.string().optional(),
+  $schema: z.string().describe('for editors: ./node_modules/holdfast/config.schema.json').optional(),
   compile: z.array(target).min(1),
 });
+
+/** The JSON schema of the configuration, for editors: made of what the file is judged by. */
+export const jsonSchema = () => z.toJSONSchema(config, { io: 'input' });
 
 /** Throws MisuseError, one line, naming the field. */
 export function parseConfig(text: string, name: string): readonly CompileTarget[] {

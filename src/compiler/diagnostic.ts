@@ -48,8 +48,40 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
   return lines.join('\n');
 }
 
-export function diagnosticToJson(diagnostic: Diagnostic) {
+/** A diagnostic as tools read it. Lines and columns count from 1, columns in characters; the end is behind the last one. */
+export interface DiagnosticJson {
+  readonly severity: Diagnostic['severity'];
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  /** Relative to the configuration file, or that file as it was named; null where the command line is wrong. */
+  readonly file: string | null;
+  /** The four are null where it is the file as a whole. */
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly endLine: number | null;
+  readonly endColumn: number | null;
+  readonly query: string | null;
+}
+
+/** Something to say of a file as a whole, or of the command line. */
+export function problemToJson(code: string, message: string, file: string | null): DiagnosticJson {
+  const nowhere = { line: null, column: null, endLine: null, endColumn: null };
+  return { severity: 'error', code, message, hint: null, file, ...nowhere, query: null };
+}
+
+/** A quoted name or text, a parameter, a word or number, or a single character: what a place is the beginning of. */
+const MARKED = /"(?:[^"\\]|""|\\.)*"|'(?:[^']|'')*'|[@:$]?[\p{L}\p{N}_$]+|./suy;
+
+/** Offset behind what a diagnostic marks. */
+function endOf({ file, at }: Diagnostic): number {
+  MARKED.lastIndex = at;
+  return MARKED.test(file.text) ? MARKED.lastIndex : at;
+}
+
+export function diagnosticToJson(diagnostic: Diagnostic): DiagnosticJson {
   const place = placeOf(diagnostic.file, diagnostic.at);
+  const end = placeOf(diagnostic.file, endOf(diagnostic));
   return {
     severity: diagnostic.severity,
     code: diagnostic.code,
@@ -58,6 +90,8 @@ export function diagnosticToJson(diagnostic: Diagnostic) {
     file: diagnostic.file.path,
     line: place.line,
     column: place.column,
+    endLine: end.line,
+    endColumn: end.column,
     query: diagnostic.query ?? null,
   };
 }

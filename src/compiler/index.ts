@@ -5,10 +5,17 @@
 export { QueryCache } from './cache/query-cache.ts';
 export * from './compile.ts';
 export * from './config.ts';
-export { type Diagnostic, diagnosticToJson, formatDiagnostic } from './diagnostic.ts';
+export {
+  type Diagnostic,
+  type DiagnosticJson,
+  diagnosticToJson,
+  formatDiagnostic,
+  problemToJson,
+} from './diagnostic.ts';
 export { dualVerdict } from './dual-verdict.ts';
 export type { Engine } from './engine/engine.ts';
 export { explainQuery } from './explain.ts';
+export { sarifText } from './sarif.ts';
 export * from './sources.ts';
 export * from './staleness.ts';
 export { writeTargets } from './write-targets.ts';

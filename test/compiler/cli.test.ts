@@ -115,16 +115,99 @@ describe('compile', () => {
     expect(await readFile(path.join(folder, 'out/notes.ts'), 'utf8')).toBe(before);
   });
 
-  test('--format json gives one object a line', async () => {
-    await put('queries/a.sql', '-- name: A :one\nSELECT nope FROM note;\n');
-    const { stdout } = await compile('--url', url, '--format', 'json');
-    expect(JSON.parse(stdout)).toMatchObject({
-      severity: 'error',
-      code: '42703',
-      file: 'queries/a.sql',
-      line: 2,
-      column: 8,
+  const objects = (stdout: string) =>
+    stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+
+  test('--format json gives one object a line with the range of each place, and a summary', async () => {
+    const bad = '-- name: A :one\nSELECT nope FROM note;\n-- name: B :one\nSELECT "no pe" FROM note;\n';
+    await put('queries/a.sql', `${bad}-- name: C :exec\nDELETE FROM note;\n`);
+    const { code, stdout, stderr } = await compile('--url', url, '--format', 'json');
+    expect([code, stderr]).toEqual([1, '']);
+    const place = { file: 'queries/a.sql', severity: 'error', code: '42703' };
+    expect(objects(stdout)).toMatchObject([
+      { ...place, line: 2, column: 8, endLine: 2, endColumn: 12, query: 'A' },
+      { ...place, line: 4, column: 8, endLine: 4, endColumn: 15, query: 'B' },
+      { severity: 'warning', code: 'HL006', line: 6, column: 1, endLine: 6, endColumn: 7, query: 'C' },
+      { summary: { errors: 2, warnings: 1, queries: 2, written: [] } },
+    ]);
+    await rm(path.join(folder, 'queries/a.sql'));
+    const good = objects((await compile('--url', url, '--format', 'json')).stdout);
+    expect(good).toMatchObject([{ summary: { errors: 0, warnings: 0, queries: 1 } }]);
+    expect(good[0].summary.written).toEqual(['out/notes.ts', 'out/holdfast.lock.json']);
+    expect(good[0].summary.engines).toHaveLength(1);
+  });
+
+  test.each([
+    ['{ "compile": [', [], 2, 'holdfast.config.json: not JSON'],
+    ['{ "compile": [{ "queries": "queries" }] }', [], 2, 'holdfast.config.json: compile.0.out'],
+    [
+      '{ "compile": [{ "queries": "none", "out": "out" }] }',
+      ['--check'],
+      2,
+      '"queries": none cannot be read',
+    ],
+  ])('--format json tells what is wrong with the configuration %s', async (text, args, exit, message) => {
+    await put('holdfast.config.json', text);
+    const { code, stdout, stderr } = await compile('--url', url, '--format', 'json', ...args);
+    expect(code).toBe(exit);
+    expect(stderr).toContain(message);
+    expect(objects(stdout)).toEqual([
+      {
+        ...{ severity: 'error', code: 'HOLDFAST_INVALID_OPTION', message: expect.stringContaining(message) },
+        ...{ file: path.join(folder, 'holdfast.config.json'), line: null, column: null },
+        ...{ endLine: null, endColumn: null, hint: null, query: null },
+      },
+      { summary: { errors: 1, warnings: 0, queries: 0, written: [], engines: [] } },
+    ]);
+  });
+
+  test('--format sarif gives one log of SARIF 2.1.0', async () => {
+    await put(
+      'queries/a b.sql',
+      '-- name: A :one\nSELECT nope FROM note;\n-- name: C :exec\nDELETE FROM note;\n',
+    );
+    const { code, stdout } = await compile('--url', url, '--format', 'sarif');
+    expect(code).toBe(1);
+    const at = (startLine: number, startColumn: number, endColumn: number) => ({
+      artifactLocation: { uri: 'queries/a%20b.sql' },
+      region: { startLine, startColumn, endLine: startLine, endColumn },
     });
+    expect(JSON.parse(stdout)).toEqual({
+      $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+      version: '2.1.0',
+      runs: [
+        {
+          tool: {
+            driver: {
+              name: 'holdfast compile',
+              version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+              rules: [{ id: '42703' }, { id: 'HL006' }],
+            },
+          },
+          columnKind: 'unicodeCodePoints',
+          results: [
+            {
+              ...{ ruleId: '42703', ruleIndex: 0, level: 'error' },
+              message: { text: expect.stringContaining('column "nope" does not exist') },
+              locations: [{ physicalLocation: at(2, 8, 12) }],
+            },
+            {
+              ...{ ruleId: 'HL006', ruleIndex: 1, level: 'warning' },
+              message: { text: expect.stringContaining('DELETE without WHERE') },
+              locations: [{ physicalLocation: at(4, 1, 7) }],
+            },
+          ],
+        },
+      ],
+    });
+    const { stdout: stale } = await compile('--check', '--format', 'sarif');
+    expect(JSON.parse(stale).runs[0].results).toMatchObject([
+      { ruleId: 'HF073', locations: [{ physicalLocation: { artifactLocation: { uri: 'out' } } }] },
+    ]);
+    expect((await compile('--watch', '--format', 'sarif')).code).toBe(2);
   });
 
   test('--explain prints the proof of each column', async () => {

@@ -13,10 +13,13 @@ export function exitCodeOf(error: unknown): number {
 export function reportError(error: unknown, options: { readonly debug: boolean }): void {
   // Help and version come as an "error" with code 0; commander has printed them.
   if (error instanceof CommanderError && error.exitCode === 0) return;
-  process.stderr.write(`holdfast: ${withoutPasswords(oneLine(describe(error)))}\n`);
+  process.stderr.write(`holdfast: ${messageOf(error)}\n`);
   if (options.debug && error instanceof Error)
     process.stderr.write(`${withoutPasswords(inspectStack(error))}\n`);
 }
+
+/** What an error says, in one line and without passwords. */
+export const messageOf = (error: unknown): string => withoutPasswords(oneLine(describe(error)));
 
 function describe(error: unknown): string {
   if (error instanceof CommanderError) {
