@@ -37,6 +37,8 @@ function choicesFor(type: CatalogType): readonly string[] {
     case 'int8':
       return ['bigint', 'number', 'string'];
     case 'timestamptz':
+    case 'timestamp':
+    case 'date':
       return ['Date', 'string'];
     case 'int2':
     case 'int4':

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.ts';
 import { infinityOf, parseInterval } from './interval.ts';
-import { parseTime, timeText } from './time-text.ts';
+import { dateText, parseDate, parseTime, parseTimestamp, timestampText, timeText } from './time-text.ts';
 
 /** A type that travels as the server's own text; `delimiter` is what stands in arrays of it, if not a comma. */
 export const textual = (type: string, delimiter = ','): Codec<string> => ({
@@ -55,14 +55,11 @@ export const bool: Codec<boolean> = {
  * TIMESTAMPTZ as a Date: milliseconds; finer digits are dropped. Infinity is the first or last moment that a Date
  * holds, both ways. Throws for years beyond 275760.
  */
-export const timestamptz: Codec<Date> = {
-  type: 'timestamptz',
-  decode: parseTime,
-  encode: (value) => {
-    if (!(value instanceof Date)) throw wrong(value, 'a Date');
-    return timeText(value);
-  },
-};
+export const timestamptz = dateOf('timestamptz', parseTime, timeText);
+/** TIMESTAMP as the Date of that time in UTC, whatever the zone of the process; else as `timestamptz`. By choice. */
+export const timestampUtc = dateOf('timestamp', parseTimestamp, timestampText);
+/** DATE as the Date of its beginning in UTC; throws for any other time of day rather than lose it. By choice. */
+export const dateUtc = dateOf('date', parseDate, dateText);
 /** TIMESTAMPTZ as the server's text, every digit kept. */
 export const timestamptzText = textual('timestamptz');
 export const bytea: Codec<Uint8Array> = {
@@ -114,6 +111,17 @@ export function enumOf<T extends string>(type: string, labels: readonly T[]): Co
     return value as T;
   };
   return { type, decode: check, encode: check };
+}
+
+function dateOf(type: string, decode: (value: string) => Date, text: (date: Date) => string): Codec<Date> {
+  return {
+    type,
+    decode,
+    encode: (value) => {
+      if (!(value instanceof Date)) throw wrong(value, 'a Date');
+      return text(value);
+    },
+  };
 }
 
 /** A string that the server gets as it is: a surrogate without its other half would become another character. */

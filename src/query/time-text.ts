@@ -30,6 +30,26 @@ export function parseTime(value: string): Date {
   return date;
 }
 
+const withoutZone = (value: string, rest: string) =>
+  parseTime(/^-?infinity$/.test(value) ? value : value.replace(/( BC)?$/, `${rest}Z$1`));
+
+/** Reads a TIMESTAMP, as the time that it says in UTC; else as `parseTime`. */
+export const parseTimestamp = (value: string) => withoutZone(value, '');
+
+/** Reads a DATE, as its beginning in UTC; else as `parseTime`. */
+export const parseDate = (value: string) => withoutZone(value, ' 00:00:00');
+
+/** Writes the time that a Date says in UTC as a TIMESTAMP. Throws RangeError for an invalid Date. */
+export const timestampText = (date: Date) => timeText(date).replace('Z', '');
+
+/** Writes a day's beginning in UTC as a DATE. Throws RangeError for any other time: a DATE would be of another day for some. */
+export function dateText(date: Date): string {
+  const text = timestampText(date);
+  if (text.endsWith('infinity')) return text;
+  if (!text.includes('T00:00:00.000')) throw new RangeError(`${text} is not the beginning of a day in UTC`);
+  return text.replace('T00:00:00.000', '');
+}
+
 /** Writes a time as PostgreSQL reads it. Throws RangeError for an invalid Date. */
 export function timeText(date: Date): string {
   if (date.getTime() === furthest) return 'infinity';

@@ -60,3 +60,17 @@ SELECT name FROM customer WHERE name = @who;
 SELECT p.price, l.discount, o.placed_at, c.created_at
 FROM product AS p JOIN order_line AS l USING (product_id) JOIN orders AS o USING (order_id) JOIN customer AS c USING (customer_id)
 WHERE l.discount > @discount AND o.placed_at > @since;
+
+-- case: dates-in-utc
+-- schema: times
+-- config: { "overrides": { "types": { "timestamp": { "as": "Date" }, "date": { "as": "Date" } } } }
+-- name: Visits :many
+SELECT at, on_day, paid_on, days FROM visit WHERE at > @since AND on_day = ANY(@days::DATE[]);
+
+-- case: columns-of-domains
+-- schema: times
+-- config: { "overrides": { "columns": { "visit.paid_on": { "as": "Date" }, "visit.paid": { "as": "number" } } } }
+-- name: AddPayment :exec
+UPDATE visit SET paid_on = @paid_on, paid = @paid WHERE at = @at;
+-- name: Payments :many
+SELECT paid_on, paid FROM visit;

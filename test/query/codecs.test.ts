@@ -7,6 +7,7 @@ const {
   bool,
   bytea,
   compositeOf,
+  dateUtc,
   enumOf,
   execRows,
   float8,
@@ -22,6 +23,7 @@ const {
   numericNumber,
   text,
   textual,
+  timestampUtc,
   timestamptz,
   timestamptzText,
   uuid,
@@ -92,6 +94,8 @@ const TAKEN: readonly [codec: { readonly type: string }, takes: readonly string[
   [bool, ['true']],
   [bytea, ['a Uint8Array']],
   [timestamptz, ['a Date', 'a Date past 9999']],
+  [timestampUtc, ['a Date', 'a Date past 9999']],
+  [dateUtc, ['a Date', 'a Date past 9999']],
   [
     jsonb,
     [
@@ -155,6 +159,8 @@ test.each<[{ decode(value: string): unknown }, readonly string[]]>([
   [numericNumber, ['', 'a', '1,5 €']],
   [bytea, ['', 'abc', '\\000', '\\x0', '\\xzz', '\\x00zz']],
   [timestamptz, ['', '2024-01-01', '2024-01-01 10:00:00', '01/02/2024 10:00:00 CET']],
+  [timestampUtc, ['', '2024-01-01', '2024-01-01 10:00:00+00', '01/02/2024 10:00:00']],
+  [dateUtc, ['', '2024-01-01 10:00:00', '01/02/2024', '2024-01-01+00']],
   [interval, ['', '@ 1 day 1 hour 57 mins', '1 1:57:00', '1-2', '+1-2 -3 +4:05:06', 'P1DT1H']],
   [jsonb, ['', 'a']],
   [mood, ['', 'SAD']],

@@ -5,6 +5,7 @@ import {
   batch,
   bindAll,
   compositeOf,
+  dateUtc,
   type Executor,
   execRows,
   insertRows,
@@ -33,6 +34,7 @@ import {
   text,
   textual,
   timestamptz,
+  timestampUtc,
   validated,
 } from '../../src/query/index.ts';
 import { type TextClient, textClient } from '../compiler/support/executor.ts';
@@ -288,6 +290,30 @@ describe('codecs', () => {
       }
     },
   );
+
+  test.runIf(testEngine() === 'postgresql').each([
+    ['TIMESTAMP', timestampUtc, '2026-02-03 04:05:06.789', '2026-02-03T04:05:06.789Z'],
+    ['TIMESTAMP', timestampUtc, '0044-03-15 12:00:00 BC', '-000043-03-15T12:00:00.000Z'],
+    ['TIMESTAMP', timestampUtc, 'infinity', '+275760-09-13T00:00:00.000Z'],
+    ['DATE', dateUtc, '2026-02-03', '2026-02-03T00:00:00.000Z'],
+    ['DATE', dateUtc, '0044-03-15 BC', '-000043-03-15T00:00:00.000Z'],
+    ['DATE', dateUtc, '12026-01-01', '+012026-01-01T00:00:00.000Z'],
+    ['DATE', dateUtc, '-infinity', '-271821-04-20T00:00:00.000Z'],
+  ])('the %s of a Date in UTC is the same in every zone: %s %s', async (type, codec, value, iso) => {
+    expect(codec.decode(value).toISOString()).toBe(iso);
+    await client.execute({ text: "SET TIME ZONE 'America/New_York'", values: [] });
+    const values = [codec.encode(new Date(iso))];
+    const { rows } = await client.execute({ text: `SELECT $1::${type}::TEXT`, values });
+    await client.execute({ text: 'RESET TIME ZONE', values: [] });
+    expect(rows).toEqual([[value]]);
+  });
+
+  test('a Date with a time of day is no DATE, whose day would depend on the zone', () => {
+    expect(() => dateUtc.encode(new Date('2026-02-03T23:00:00Z'))).toThrow(
+      'not the beginning of a day in UTC',
+    );
+    expect(() => timestampUtc.encode(new Date(Number.NaN))).toThrow();
+  });
 
   test('JSON null is a value of a parameter that takes no NULL, and undefined is missing', async () => {
     const kind = many<{ doc: unknown }, { kind: string | null }>({

@@ -7,7 +7,7 @@ import { header } from './module.ts';
 
 /** Writes the module of the schema's own types: enums as unions, composites as interfaces, with codecs. */
 export function emitTypesModule(types: readonly SharedType[], target: CompileTarget): string {
-  const imports = new ModuleImports(types.flatMap((type) => [type.name, type.codecName]));
+  const imports = new ModuleImports(types.flatMap((type) => [type.name, type.codecName, labelsName(type)]));
   // A composite comes after what it is made of.
   const ordered: SharedType[] = [];
   const place = (type: SharedType): void => {
@@ -23,6 +23,8 @@ export function emitTypesModule(types: readonly SharedType[], target: CompileTar
   return `${header(`the types of ${target.schema.join(', ') || 'the database'}`)}${imports.render()}\n${body}`;
 }
 
+const labelsName = ({ codecName }: SharedType) => codecName.replace(/Codec$/, 'Labels');
+
 function emitEnum(type: SharedType, imports: ModuleImports, runtime: string): string {
   const labels = type.labels.map(stringLiteral);
   const flat = `export type ${type.name} = ${labels.join(' | ') || 'never'};`;
@@ -31,8 +33,11 @@ function emitEnum(type: SharedType, imports: ModuleImports, runtime: string): st
       ? flat
       : `export type ${type.name} =\n${labels.map((label) => `  | ${label}`).join('\n')};`;
   const enumOf = imports.value(runtime, 'enumOf');
-  const lead = `export const ${type.codecName} = ${enumOf}<${type.name}>(${stringLiteral(type.sqlName)}, `;
-  return `/** The enum ${type.sqlName}. */\n${union}\n\n${lead}${arrayLiteral(labels, 0, `${lead})`, false)});\n`;
+  const names = labelsName(type);
+  const lead = `export const ${names} = `;
+  const list = `${lead}${arrayLiteral(labels, 0, `${lead} as const`, false)} as const;`;
+  const codec = `export const ${type.codecName} = ${enumOf}<${type.name}>(${stringLiteral(type.sqlName)}, ${names});`;
+  return `/** The enum ${type.sqlName}. */\n${union}\n\n/** Its labels, in their order. */\n${list}\n\n${codec}\n`;
 }
 
 function emitComposite(type: SharedType, imports: ModuleImports, runtime: string): string {

@@ -22,6 +22,12 @@ export const timestamptzChoices: Readonly<Record<'Date' | 'string', BuiltinType>
   string: { ts: 'string', codec: 'timestamptzText', zod: 'z.string()' },
 };
 
+/** A time without a zone is taken for one in UTC. */
+export const utcChoices: Readonly<Record<'timestamp' | 'date', BuiltinType>> = {
+  timestamp: { ts: 'Date', codec: 'timestampUtc', zod: 'z.date()' },
+  date: { ts: 'Date', codec: 'dateUtc', zod: 'z.date()' },
+};
+
 /** By the name in pg_type. What is not here travels as the server's text: `textual('inet')`. */
 export const builtinTypes: Readonly<Record<string, BuiltinType>> = {
   text,

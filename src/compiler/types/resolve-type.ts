@@ -1,7 +1,7 @@
 import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
 import { camelCase, free } from '../names.ts';
-import { builtinTypes, int8Choices, timestamptzChoices } from './builtin-types.ts';
+import { builtinTypes, int8Choices, timestamptzChoices, utcChoices } from './builtin-types.ts';
 import type { Shape } from './json-types.ts';
 import { type SharedName, sharedNames } from './shared-names.ts';
 
@@ -17,7 +17,7 @@ export interface TypeChoices {
 
 /** A type given by hand: another choice of the compiler's, or a codec of the user's own. */
 export interface TypeOverride {
-  /** `bigint`, `number` or `string` for int8; `Date` or `string` for timestamptz; `string` for anything. */
+  /** `bigint`, `number` or `string` for int8; `Date` or `string` for timestamptz, timestamp and date; `string` for anything. */
   readonly as?: string | undefined;
   /** TypeScript type, imported from `from` unless it is built in. */
   readonly type?: string | undefined;
@@ -146,7 +146,7 @@ export class TypeResolver {
   }
 
   override(override: TypeOverride, oid: number, typmod: number): TypeUse {
-    const type = this.#catalog.types.get(oid);
+    const type = this.#base(oid);
     const name = type?.name ?? 'text';
     const from = override.from;
     if (override.codec && from) {
@@ -192,12 +192,22 @@ export class TypeResolver {
       const choice = timestamptzChoices[as];
       return plain(choice.ts, choice.codec, choice.zod);
     }
+    if ((name === 'timestamp' || name === 'date') && as === 'Date') {
+      const choice = utcChoices[name];
+      return plain(choice.ts, choice.codec, choice.zod);
+    }
     if (as === 'number') {
       if (name === 'numeric') return plain('number', 'numericNumber', 'z.number()');
       return plain('number', 'float8', 'z.number()');
     }
     if (as === 'string') return plain('string', textualCodec(name, type?.delimiter), 'z.string()');
     return this.#plainType(oid, typmod);
+  }
+
+  /** What a domain is over, or the type itself. */
+  #base(oid: number): CatalogType | undefined {
+    const type = this.#catalog.types.get(oid);
+    return type?.kind === 'domain' ? this.#base(type.base) : type;
   }
 
   #plainType(oid: number, typmod: number): TypeUse {

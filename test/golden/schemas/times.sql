@@ -1,0 +1,3 @@
+CREATE DOMAIN day AS DATE;
+CREATE DOMAIN amount AS INT8;
+CREATE TABLE visit (at TIMESTAMP NOT NULL, on_day DATE NOT NULL, paid_on day, days DATE[] NOT NULL, paid amount NOT NULL);
