@@ -6,6 +6,7 @@ import { KnownQueries } from './cache/known-queries.ts';
 import type { QueryCache } from './cache/query-cache.ts';
 import type { CompiledTarget } from './compile.ts';
 import { type Diagnostic, SourceError } from './diagnostic.ts';
+import type { Rebase } from './emit/imports.ts';
 import { emitModule, functionName, sharedTypes } from './emit/module.ts';
 import { emitSchemasModule } from './emit/schemas-module.ts';
 import { emitTypesModule } from './emit/types-module.ts';
@@ -85,9 +86,7 @@ export async function compileTarget(
     const own = queries.filter((query) => query.source.file === file);
     reportDoubles(own, report);
     if (own.length === 0) continue;
-    const plain = moduleName(file.path);
-    // The second file of a name is called after its folder too.
-    const name = outputs.has(plain) ? `${path.basename(path.dirname(file.path))}_${plain}` : plain;
+    const name = moduleName(file.path, files, outputs);
     if (outputs.has(name) || (name === 'types.ts' && sharedTypes(queries).length > 0))
       throw new SourceError({
         severity: 'error',
@@ -97,8 +96,10 @@ export async function compileTarget(
         file,
         at: 0,
       });
-    outputs.set(name, emitModule(file.path, own, target));
-    if (target.zod) outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own));
+    const rebase = rebaseOf(name, files.out);
+    outputs.set(name, emitModule(file.path, own, target, rebase));
+    if (target.zod)
+      outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own, rebase));
   }
   const shared = sharedTypes(queries);
   if (shared.length > 0) outputs.set('types.ts', emitTypesModule(shared, target));
@@ -120,8 +121,30 @@ function runnable(query: EngineQuery): EngineQuery {
   });
 }
 
-function moduleName(sqlPath: string): string {
-  return `${path.basename(sqlPath, '.sql')}.ts`;
+/** Where the module of a file is, relative to `out`. */
+function moduleName(
+  file: string,
+  { target, paths }: TargetFiles,
+  others: ReadonlyMap<string, string>,
+): string {
+  const { dir, name } = path.posix.parse(file);
+  if (target.beside !== undefined)
+    return path.posix.relative(paths.out.replaceAll(path.sep, '/'), `${dir || '.'}/${name}${target.beside}`);
+  // The second file of a name is called after its folder too.
+  return others.has(`${name}.ts`) ? `${path.posix.basename(dir)}_${name}.ts` : `${name}.ts`;
+}
+
+/** Imports are named relative to `out`: gives them relative to the module. */
+function rebaseOf(module: string, out: string): Rebase {
+  const folder = path.posix.dirname(module);
+  if (folder === '.') return (from) => from;
+  return (from) => {
+    if (!from.startsWith('.')) return from;
+    const relative = path
+      .relative(path.resolve(out, folder), path.resolve(out, from))
+      .replaceAll(path.sep, '/');
+    return relative.startsWith('.') ? relative : `./${relative}`;
+  };
 }
 
 function reportDoubles(queries: readonly AnalyzedQuery[], report: Report): void {

@@ -26,6 +26,11 @@ const target = z.strictObject({
       `folders or files, in order, and "holdfast", the library's own migrations; empty: the database of --url as it is`,
     ),
   out: z.string().describe('where modules go, one for each .sql file'),
+  beside: z
+    .string()
+    .regex(/^(?:\.[\w-]+)*\.ts$/, 'no ending of a module, such as .queries.ts')
+    .describe('ending of modules that stand beside their .sql files; out keeps what they share')
+    .optional(),
   runtime: z.string().default('holdfast/runtime').describe('what modules import'),
   importExtension: z.enum(['.ts', '.js', '']).default('.ts').describe('between generated modules'),
   int8: z.enum(['bigint', 'number', 'string']).default('bigint').describe('what INT8 is'),

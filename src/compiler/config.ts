@@ -27,6 +27,8 @@ export interface TargetPaths {
 
 /** One folder of queries and where its modules go. */
 export interface CompileTarget extends TypeChoices, TargetPaths {
+  /** Ending of modules that stand beside their .sql files, in place of `out`. */
+  readonly beside?: string | undefined;
   /** Module that generated code imports; relative ones are relative to `out`. */
   readonly runtime: string;
   /** How generated modules import each other: `.ts`, `.js` or nothing. */

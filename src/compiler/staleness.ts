@@ -42,13 +42,10 @@ export async function staleness(config: CompileConfig, files: SourceFiles): Prom
       say('query', known, `is gone, what was compiled from it is not: ${rerun}`);
   for (const [name, expected] of Object.entries(manifest.outputs)) {
     const text = await readFile(path.join(files.out, name), 'utf8').catch(ifAbsent(undefined));
-    if (text === undefined) say('missing', `${shown}/${name}`, `is missing: ${rerun}`);
+    const output = path.posix.join(shown, name);
+    if (text === undefined) say('missing', output, `is missing: ${rerun}`);
     else if (digest(text) !== expected)
-      say(
-        'edited',
-        `${shown}/${name}`,
-        'was edited by hand; change the .sql file instead and run holdfast compile',
-      );
+      say('edited', output, 'was edited by hand; change the .sql file instead and run holdfast compile');
   }
   return found;
 }

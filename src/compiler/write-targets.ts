@@ -31,8 +31,18 @@ export async function writeTargets(
 ): Promise<string[]> {
   const pending: { temporary: string; final: string }[] = [];
   const stale: string[] = [];
+  const finals = new Set<string>();
   for (const { files, outputs } of compiled)
-    for (const name of outputs.keys()) await assertOurs(config, path.join(files.out, name));
+    for (const name of outputs.keys()) {
+      const final = path.join(files.out, name);
+      await assertOurs(config, final);
+      if (finals.has(final))
+        throw invalidOption(
+          shownAs(config, final),
+          'would be the module of two targets: leave its .sql file to one of them, or give one an ending of its own with "beside"',
+        );
+      finals.add(final);
+    }
   for (const { files, outputs } of compiled) {
     const before = await readManifest(files.out);
     const warnings = diagnostics.filter(({ file }) => files.queries.includes(file)).map(stored);
@@ -58,14 +68,16 @@ export async function writeTargets(
   }
   for (const { temporary, final } of pending) await rename(temporary, final);
   for (const name of stale) await rm(name, { force: true });
-  return pending.map(({ final }) => path.relative(config.root, final).replaceAll(path.sep, '/'));
+  return pending.map(({ final }) => shownAs(config, final));
 }
+
+const shownAs = ({ root }: CompileConfig, file: string) =>
+  path.relative(root, file).replaceAll(path.sep, '/');
 
 async function assertOurs(config: CompileConfig, file: string): Promise<void> {
   if (await isOurs(file)) return;
-  const shown = path.relative(config.root, file).replaceAll(path.sep, '/');
   throw invalidOption(
-    shown,
+    shownAs(config, file),
     'would be overwritten, and holdfast compile did not write it: move it, or name another "out"',
   );
 }

@@ -237,6 +237,45 @@ describe('compile', () => {
     }
   });
 
+  test('modules stand beside their .sql files, and import what they share from out', async () => {
+    await put(
+      'schema/0002_mood.up.sql',
+      "CREATE TYPE mood AS ENUM ('sad', 'ok');\nALTER TABLE note ADD COLUMN mood mood;\n",
+    );
+    await mkdir(path.join(folder, 'src/notes'), { recursive: true });
+    await put('src/notes/notes.sql', '-- name: Moods :many\nSELECT note_id, mood FROM note;\n');
+    const target = {
+      ...{ queries: 'src/**/*.sql', schema: 'schema', out: 'src/shared', beside: '.queries.ts', zod: true },
+      ...{ runtime: '../runtime.ts' },
+      overrides: { types: { int8: { codec: 'id', type: 'Id', from: './id.ts' } } },
+    };
+    const configure = (...compile: object[]) => put('holdfast.config.json', JSON.stringify({ compile }));
+    await configure(target);
+    expect((await compiled()).stdout).toContain(
+      'wrote src/notes/notes.queries.ts\nwrote src/notes/notes.queries.schemas.ts\n',
+    );
+    expect((await readdir(path.join(folder, 'src/shared'))).sort()).toEqual([
+      'holdfast.lock.json',
+      'types.ts',
+    ]);
+    const module = await readFile(path.join(folder, 'src/notes/notes.queries.ts'), 'utf8');
+    expect(module.match(/^import .*$/gm)).toEqual([
+      "import { bindAll, many, type NoParams } from '../runtime.ts';",
+      "import { type Id, id } from '../shared/id.ts';",
+      "import { type Mood, moodCodec } from '../shared/types.ts';",
+    ]);
+    expect(await compile('--check')).toMatchObject({ code: 0, stdout: 'up to date\n' });
+    await put('src/notes/notes.queries.ts', `${module}// mine\n`);
+    expect((await compile('--check')).stderr).toContain('src/notes/notes.queries.ts: was edited by hand');
+    await configure(target, { ...target, out: 'src/other' });
+    expect(await compiled()).toMatchObject({ code: 2, stderr: expect.stringContaining('of two targets') });
+    await configure(target);
+    await put('src/more.sql', '-- name: More :many\nSELECT mood FROM note;\n');
+    await rm(path.join(folder, 'src/notes/notes.sql'));
+    expect((await compiled()).code).toBe(0);
+    expect(await readdir(path.join(folder, 'src/notes'))).toEqual([]);
+  });
+
   test('a file that is named by its folder and by itself is compiled once', async () => {
     const target = { queries: ['queries', './queries/notes.sql'], schema: 'schema', out: 'out' };
     await put('holdfast.config.json', JSON.stringify({ compile: [target] }));

@@ -7,13 +7,18 @@ interface Import {
   isValue: boolean;
 }
 
+/** What is imported from a module, as the configuration names it: relative to `out`. Gives it relative to the importing one. */
+export type Rebase = (from: string) => string;
+
 /** Collects what a module imports while it is written, renaming what would clash with its own names or another import. */
 export class ModuleImports {
   readonly #taken: Set<string>;
   readonly #modules = new Map<string, Map<string, Import>>();
+  readonly #rebase: Rebase;
 
-  constructor(own: Iterable<string>) {
+  constructor(own: Iterable<string>, rebase: Rebase = (from) => from) {
     this.#taken = new Set(own);
+    this.#rebase = rebase;
   }
 
   /** The name by which a value is called here. */
@@ -28,7 +33,8 @@ export class ModuleImports {
     return this.#import(from, name).alias;
   }
 
-  #import(from: string, name: string): Import {
+  #import(module: string, name: string): Import {
+    const from = this.#rebase(module);
     const names = this.#modules.get(from) ?? new Map<string, Import>();
     this.#modules.set(from, names);
     const known = names.get(name);

@@ -4,7 +4,7 @@ import type { CompileTarget } from '../config.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
 import { shapeCode, shapeTs } from '../types/json-types.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
-import { ModuleImports, useType } from './imports.ts';
+import { ModuleImports, type Rebase, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
 import { grouped } from './params.ts';
 import { emitWorkQuery } from './work-query.ts';
@@ -42,13 +42,18 @@ export function header(source: string): string {
 }
 
 /** Writes the module of one file of queries. */
-export function emitModule(path: string, queries: readonly AnalyzedQuery[], target: CompileTarget): string {
+export function emitModule(
+  path: string,
+  queries: readonly AnalyzedQuery[],
+  target: CompileTarget,
+  rebase: Rebase,
+): string {
   const own = queries.flatMap((query) => {
     const name = pascalCase(query.source.name);
     return [functionName(query), `${name}Params`, `${name}Row`];
   });
   own.push('bind');
-  const imports = new ModuleImports(own);
+  const imports = new ModuleImports(own, rebase);
   const shared = `./types${target.importExtension}`;
   const body = queries.map((query) => emitQuery(query, imports, target.runtime, shared)).join('\n');
   const bind = emitBind(queries, imports, target.runtime);

@@ -1,16 +1,19 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import { camelCase, propertyName } from '../names.ts';
 import type { SharedType, TypeUse } from '../types/resolve-type.ts';
+import type { Rebase } from './imports.ts';
 import { stringLiteral } from './layout.ts';
 import { header, sharedTypes } from './module.ts';
 import { grouped } from './params.ts';
 
 /** Writes zod schemas of the parameters and rows of a module, for those who import them. */
-export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[]): string {
+export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[], rebase: Rebase): string {
   const imports = new Map<string, Set<string>>();
   const zod = (use: TypeUse) => {
-    for (const { from, name, isType } of use.imports)
+    for (const { from: module, name, isType } of use.imports) {
+      const from = rebase(module);
       if (!isType) imports.set(from, (imports.get(from) ?? new Set()).add(name));
+    }
     return use.zod;
   };
   const body: string[] = [];
