@@ -46,8 +46,8 @@ function analyzeOne(
   if (wrong) throw new SourceError(overrideDiagnostic(target, wrong));
   const params = analyzeParams(query, description, tree, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
-  const { columns, embeds } = silent
-    ? { columns: [], embeds: [] }
+  const { columns, embeds, row } = silent
+    ? { columns: [], embeds: [], row: undefined }
     : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
@@ -58,6 +58,7 @@ function analyzeOne(
     params,
     columns,
     embeds,
+    row,
     tree,
   };
 }

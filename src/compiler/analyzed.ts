@@ -16,6 +16,8 @@ export interface AnalyzedQuery {
   readonly columns: readonly AnalyzedColumn[];
   /** Runs of columns that are objects of their own, from sqlc.embed. */
   readonly embeds: readonly AnalyzedEmbed[];
+  /** The type of a table's rows, where the query returns just these and the configuration asks for it. */
+  readonly row?: TypeUse | undefined;
   /** PostgreSQL's rewritten tree, where the engine gave one. */
   readonly tree: TreeNode | undefined;
 }
@@ -52,6 +54,8 @@ export interface AnalyzedEmbed {
   readonly to: number;
   /** The embedded row may be missing as a whole. */
   readonly nullable: boolean;
+  /** As the query's own. */
+  readonly row?: TypeUse | undefined;
 }
 
 /** One file of queries with everything found in it. */

@@ -44,6 +44,10 @@ const target = z.strictObject({
     .default('auto')
     .describe('how the query files are annotated'),
   zod: z.boolean().default(false).describe('write a module of zod schemas beside each module'),
+  tableTypes: z
+    .boolean()
+    .default(false)
+    .describe('one type for the rows of a table, for all queries that return whole rows of it'),
   largeTables: z.array(z.string()).default([]).describe('tables of which a full scan is a warning'),
   hotTables: z
     .array(z.string())

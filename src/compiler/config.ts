@@ -37,6 +37,8 @@ export interface CompileTarget extends TypeChoices, TargetPaths {
   readonly dialect: Dialect;
   /** Write a module of zod schemas beside each module. */
   readonly zod: boolean;
+  /** Give rows the type of their table, where a query returns whole rows of one. */
+  readonly tableTypes: boolean;
   /** Tables large enough that a full scan is a lint. */
   readonly largeTables: readonly string[];
   /** The configuration file, for what is said of it. */

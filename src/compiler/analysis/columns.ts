@@ -10,11 +10,12 @@ import type { Verdict } from '../nullability/verdict.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import { arrayDimensions } from '../types/array-dimensions.ts';
 import { JsonTypes } from '../types/json-types.ts';
-import type { TypeResolver } from '../types/resolve-type.ts';
+import type { TypeResolver, TypeUse } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { Variant } from '../variants.ts';
 import { layOut } from './layout.ts';
 import { problem } from './problem.ts';
+import { tableRow } from './table-row.ts';
 import { disagreement, factsOf, weakest, witnessed } from './verdicts.ts';
 
 export function analyzeColumns(
@@ -28,7 +29,7 @@ export function analyzeColumns(
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
-): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[] } {
+): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[]; row?: TypeUse | undefined } {
   const fail = (code: string, message: string, hint: string, at?: number) =>
     new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
@@ -120,13 +121,18 @@ export function analyzeColumns(
         mark.at,
       );
   }
+  const rowOf = (from: number, to: number) =>
+    target.tableTypes
+      ? tableRow(columns.slice(from, to), description.columns.slice(from, to), database.catalog, resolver)
+      : undefined;
   const embeds = objects.map(({ field, from, to }) => ({
     field,
     from,
     to,
     nullable: [...missing].some((i) => i >= from && i < to),
+    row: rowOf(from, to),
   }));
-  return { columns, embeds };
+  return { columns, embeds, row: embeds.length === 0 ? rowOf(0, columns.length) : undefined };
 }
 
 function originOf(

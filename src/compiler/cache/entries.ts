@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AnalyzedColumn, AnalyzedParam, AnalyzedQuery } from '../analyzed.ts';
+import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam, AnalyzedQuery } from '../analyzed.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { EngineQuery } from '../source/parameters.ts';
 import type { TypeUse } from '../types/resolve-type.ts';
@@ -7,7 +7,7 @@ import { statementAt } from './query-key.ts';
 
 /** What the engine's answer made of a query, and what was said of it; places count from where its statement begins. */
 export interface CachedQuery
-  extends Pick<AnalyzedQuery, 'text' | 'operation' | 'collection' | 'params' | 'columns' | 'embeds'> {
+  extends Pick<AnalyzedQuery, 'text' | 'operation' | 'collection' | 'params' | 'columns' | 'embeds' | 'row'> {
   readonly warnings: readonly {
     readonly code: string;
     readonly message: string;
@@ -17,14 +17,14 @@ export interface CachedQuery
 }
 
 export function toCached(query: AnalyzedQuery, said: readonly Diagnostic[]): CachedQuery {
-  const { text, operation, collection, params, columns, embeds, source } = query;
+  const { text, operation, collection, params, columns, embeds, row, source } = query;
   const warnings = said.map(({ code, message, hint, at }) => ({
     code,
     message,
     hint,
     at: at - statementAt(source),
   }));
-  return { text, operation, collection, params, columns, embeds, warnings };
+  return { text, operation, collection, params, columns, embeds, row, warnings };
 }
 
 export function fromCached(
@@ -67,6 +67,8 @@ export function entriesText(entries: Entries): string {
       ...query,
       params: query.params.map((param) => ({ ...param, use: number(param.use) })),
       columns: query.columns.map((column) => ({ ...column, use: number(column.use) })),
+      embeds: query.embeds.map((embed) => ({ ...embed, row: embed.row && number(embed.row) })),
+      row: query.row && number(query.row),
     },
   ]);
   const body = JSON.stringify({ uses, queries });
@@ -78,9 +80,11 @@ interface Written {
   readonly uses: readonly TypeUse[];
   readonly queries: readonly (readonly [
     key: string,
-    query: Omit<CachedQuery, 'params' | 'columns'> & {
+    query: Omit<CachedQuery, 'params' | 'columns' | 'embeds' | 'row'> & {
       readonly params: readonly Numbered<AnalyzedParam>[];
       readonly columns: readonly Numbered<AnalyzedColumn>[];
+      readonly embeds: readonly (Omit<AnalyzedEmbed, 'row'> & { readonly row?: number })[];
+      readonly row?: number;
     },
   ])[];
 }
@@ -100,6 +104,8 @@ export function readEntries(text: string): Entries {
         ...query,
         params: query.params.map((param) => ({ ...param, use: uses[param.use]! })),
         columns: query.columns.map((column) => ({ ...column, use: uses[column.use]! })),
+        embeds: query.embeds.map((embed) => ({ ...embed, row: uses[embed.row ?? -1] })),
+        row: uses[query.row ?? -1],
       },
     ]),
   );

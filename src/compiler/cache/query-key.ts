@@ -38,13 +38,16 @@ export async function surroundingsOf(
   schema: readonly SourceFile[],
   target: CompileTarget,
 ): Promise<string> {
-  const { int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables } = target;
+  const { int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables, tableTypes } =
+    target;
   return digest(
     await compilerDigest(),
     engine.version,
     engine.fingerprint,
     ...schema.map((file) => file.text),
-    JSON.stringify([int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables]),
+    JSON.stringify([
+      ...[int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables, tableTypes],
+    ]),
   );
 }
 

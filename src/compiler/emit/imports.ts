@@ -72,6 +72,7 @@ export function useType(
   imports: ModuleImports,
   runtime: string,
   sharedModule: string | undefined,
+  part: 'both' | 'type' = 'both',
 ): { readonly ts: string; readonly codec: string } {
   let { ts, codec } = use;
   const replace = (text: string, name: string, by: string) =>
@@ -80,7 +81,8 @@ export function useType(
   for (const name of use.runtimeTypes) ts = replace(ts, name, imports.type(runtime, name));
   if (sharedModule)
     for (const shared of use.shared) {
-      codec = replace(codec, shared.codecName, imports.value(sharedModule, shared.codecName));
+      if (part === 'both')
+        codec = replace(codec, shared.codecName, imports.value(sharedModule, shared.codecName));
       ts = replace(ts, shared.name, imports.type(sharedModule, shared.name));
     }
   for (const { from, name, isType } of use.imports) {

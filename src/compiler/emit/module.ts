@@ -111,7 +111,10 @@ function emitQuery(query: AnalyzedQuery, imports: ModuleImports, runtime: string
       );
     out.push(`export interface ${paramsType} {\n${fields.join('')}}\n\n`);
   }
-  if (columns.length > 0) out.push(`export interface ${base}Row {\n${rowFields(query, columns)}}\n\n`);
+  const rowType = (use: TypeUse) => useType(use, imports, runtime, shared, 'type').ts;
+  if (query.row) out.push(`export type ${base}Row = ${rowType(query.row)};\n\n`);
+  else if (columns.length > 0)
+    out.push(`export interface ${base}Row {\n${rowFields(query, columns, rowType)}}\n\n`);
   const types = columns.length > 0 ? [paramsType, `${base}Row`] : [paramsType];
   const builders = builderOf(query).map((name) => imports.value(runtime, name));
   const wrapped = builders.length > 1;
@@ -188,7 +191,11 @@ function pieceLiteral(piece: string | number): string {
 const nullableTs = (item: { readonly ts: string; readonly nullable: boolean }) =>
   item.nullable && item.ts !== 'unknown' && item.ts !== 'JsonValue' ? `${item.ts} | null` : item.ts;
 
-function rowFields(query: AnalyzedQuery, columns: readonly Shown<AnalyzedColumn>[]): string {
+function rowFields(
+  query: AnalyzedQuery,
+  columns: readonly Shown<AnalyzedColumn>[],
+  rowType: (use: TypeUse) => string,
+): string {
   const lines: string[] = [];
   const line = (column: Shown<AnalyzedColumn>, indent: number) =>
     lines.push(
@@ -198,6 +205,13 @@ function rowFields(query: AnalyzedQuery, columns: readonly Shown<AnalyzedColumn>
     const embed = query.embeds.find((candidate) => candidate.from === i);
     if (!embed) {
       line(columns[i]!, 2);
+      continue;
+    }
+    if (embed.row) {
+      lines.push(
+        `  readonly ${propertyName(embed.field)}: ${rowType(embed.row)}${embed.nullable ? ' | null' : ''};\n`,
+      );
+      i = embed.to - 1;
       continue;
     }
     lines.push(`  readonly ${propertyName(embed.field)}: {\n`);
@@ -231,6 +245,9 @@ export function sharedTypes(queries: readonly AnalyzedQuery[]): SharedType[] {
       for (const field of shared.fields) add(field.use);
     }
   };
-  for (const query of queries) for (const item of [...query.params, ...query.columns]) add(item.use);
+  for (const { params, columns, embeds, row } of queries) {
+    for (const item of [...params, ...columns]) add(item.use);
+    for (const use of [row, ...embeds.map((embed) => embed.row)]) if (use) add(use);
+  }
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
