@@ -70,7 +70,7 @@ export async function compileTarget(
       const analyzed = await analyze(pending.slice(at, at + lot), database, target, judge);
       for (const query of analyzed) {
         const said: Diagnostic[] = [];
-        await runLints([query], database, target, (diagnostic) => said.push(diagnostic));
+        await runLints([query], database, target, (diagnostic) => said.push(diagnostic), files.ownLints);
         said.forEach(report);
         found.set(query.engineQuery, { ...query, tree: undefined });
         if (!wrong.has(place(query.source.name, query.source.file))) known?.add(query, said);

@@ -48,6 +48,7 @@ const target = z.strictObject({
     .boolean()
     .default(false)
     .describe('one type for the rows of a table, for all queries that return whole rows of it'),
+  rules: z.string().describe('a module with rules of your own: an array, exported by default').optional(),
   largeTables: z.array(z.string()).default([]).describe('tables of which a full scan is a warning'),
   hotTables: z
     .array(z.string())

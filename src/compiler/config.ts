@@ -23,6 +23,8 @@ export interface TargetPaths {
   readonly queries: readonly string[];
   readonly schema: readonly string[];
   readonly out: string;
+  /** A module of rules of the user's own. */
+  readonly rules?: string | undefined;
 }
 
 /** One folder of queries and where its modules go. */
@@ -97,10 +99,11 @@ function pathsIn(text: string): TargetPaths[] | undefined {
     Array.isArray(value) && value.every((item) => typeof item === 'string');
   try {
     const { compile } = JSON.parse(text) as { compile: readonly Readonly<Record<string, unknown>>[] };
-    return compile.map(({ queries, schema, out }) => {
+    return compile.map(({ queries, schema, out, rules }) => {
       const [from, made] = [list(queries), list(schema)];
       if (!isList(from) || !isList(made) || typeof out !== 'string') throw new TypeError('no paths');
-      return { queries: from, schema: made, out };
+      if (rules !== undefined && typeof rules !== 'string') throw new TypeError('no path');
+      return { queries: from, schema: made, out, rules };
     });
   } catch {
     return undefined;

@@ -42,7 +42,8 @@ export function digest(...parts: readonly string[]): string {
   return hash.digest('hex').slice(0, 24);
 }
 
-export const formatDigest = (configText: string) => digest(String(formatVersion), configText);
+export const formatDigest = (configText: string, rules?: SourceFile) =>
+  digest(String(formatVersion), configText, ...(rules ? [rules.text] : []));
 
 export const schemaDigest = (files: readonly SourceFile[]) =>
   digest(...files.flatMap((file) => [file.path, file.text]));

@@ -1,24 +1,22 @@
-import type { Log, Result } from 'sarif';
 import type { DiagnosticJson } from './diagnostic.ts';
 
 /** A log of SARIF 2.1.0 (OASIS), which code hosts and editors read: one run with one result for each thing said. */
-export function sarifText(said: readonly DiagnosticJson[], version: string): string {
+export function sarifLog(said: readonly DiagnosticJson[], version: string) {
   const codes = [...new Set(said.map(({ code }) => code))].sort();
-  const log: Log = {
+  return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
-    version: '2.1.0',
+    version: '2.1.0' as const,
     runs: [
       {
         tool: { driver: { name: 'holdfast compile', version, rules: codes.map((id) => ({ id })) } },
-        columnKind: 'unicodeCodePoints',
+        columnKind: 'unicodeCodePoints' as const,
         results: said.map((one) => resultOf(one, codes)),
       },
     ],
   };
-  return JSON.stringify(log, null, 2);
 }
 
-function resultOf(said: DiagnosticJson, codes: readonly string[]): Result {
+function resultOf(said: DiagnosticJson, codes: readonly string[]) {
   const { code, severity, message, hint, file, line, column, endLine, endColumn } = said;
   const region =
     line === null || column === null || endLine === null || endColumn === null

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { invalidOption, MisuseError } from '../base/index.ts';
 import type { CompileConfig, CompileTarget, TargetPaths } from './config.ts';
 import { namedBy, readSchema } from './engine/schema.ts';
+import type { Lint } from './lints/lint.ts';
 import { readSourceFile } from './source/read-file.ts';
 import type { SourceFile } from './source/source-file.ts';
 
@@ -11,6 +12,7 @@ export interface SourceFiles {
   readonly paths: TargetPaths;
   readonly schema: readonly SourceFile[];
   readonly queries: readonly SourceFile[];
+  readonly rules?: SourceFile | undefined;
   /** Absolute. */
   readonly out: string;
 }
@@ -18,6 +20,8 @@ export interface SourceFiles {
 /** What is compared or written for one target. */
 export interface TargetFiles extends SourceFiles {
   readonly target: CompileTarget;
+  /** The rules of `rules`, loaded. */
+  readonly ownLints?: readonly Lint[];
 }
 
 /** What the configuration names has to be there. */
@@ -56,15 +60,25 @@ async function queryFiles(root: string, entries: readonly string[]): Promise<Sou
 
 /** Reads every file of these paths. Throws with the path of what is missing. */
 export async function readSources(config: CompileConfig, paths: TargetPaths): Promise<SourceFiles> {
-  const [schema, queries] = await Promise.all([
+  const [schema, queries, rules] = await Promise.all([
     Promise.all(paths.schema.map((entry) => found('schema', entry, readSchema(config.root, entry)))),
     queryFiles(config.root, paths.queries),
+    paths.rules === undefined
+      ? undefined
+      : found('rules', paths.rules, readSourceFile(config.root, path.resolve(config.root, paths.rules))),
   ]);
-  return { paths, schema: schema.flat(), queries, out: path.resolve(config.root, paths.out) };
+  return { paths, schema: schema.flat(), queries, rules, out: path.resolve(config.root, paths.out) };
 }
 
 /** Reads every file of every target. Throws with the path of what is missing. */
 export async function readTargets(config: CompileConfig): Promise<TargetFiles[]> {
   const targets = await config.targets();
-  return Promise.all(targets.map(async (target) => ({ ...(await readSources(config, target)), target })));
+  return Promise.all(
+    targets.map(async (target) => {
+      const files = await readSources(config, target);
+      if (!files.rules) return { ...files, target };
+      const { loadRules } = await import('./lints/own-rules.ts');
+      return { ...files, target, ownLints: await loadRules(config.root, files.rules) };
+    }),
+  );
 }

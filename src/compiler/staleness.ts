@@ -22,7 +22,7 @@ export async function staleness(config: CompileConfig, files: SourceFiles): Prom
   const found: Staleness[] = [];
   const say = (kind: Staleness['kind'], where: string, message: string) =>
     found.push({ kind, path: where, message: `${where}: ${message}` });
-  if (manifest.format !== formatDigest(config.text))
+  if (manifest.format !== formatDigest(config.text, files.rules))
     say(
       'configuration',
       config.path,

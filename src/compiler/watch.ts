@@ -41,6 +41,15 @@ export async function watchSources(
       if (name === config.path) notice();
     }),
   );
+  for (const { target } of targets) {
+    if (target.rules === undefined) continue;
+    const rules = path.resolve(config.root, target.rules);
+    watchers.push(
+      watch(path.dirname(rules), { signal }, (_event, name) => {
+        if (name === path.basename(rules)) notice();
+      }),
+    );
+  }
   signal.addEventListener('abort', notice, { once: true });
   ready();
   while (!signal.aborted) {

@@ -47,7 +47,7 @@ export async function writeTargets(
     const before = await readManifest(files.out);
     const warnings = diagnostics.filter(({ file }) => files.queries.includes(file)).map(stored);
     const manifest: Manifest = {
-      format: formatDigest(config.text),
+      format: formatDigest(config.text, files.rules),
       engine,
       schema: schemaDigest(files.schema),
       queries: Object.fromEntries(files.queries.map((file) => [file.path, digest(file.text)])),

@@ -4,7 +4,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Log } from 'sarif';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { sarifLog } from '../../src/compiler/index.ts';
 import { testEngine } from '../support/database.ts';
 import { runCliInside } from '../support/run-cli-inside.ts';
 
@@ -175,6 +177,9 @@ describe('compile', () => {
       artifactLocation: { uri: 'queries/a%20b.sql' },
       region: { startLine, startColumn, endLine: startLine, endColumn },
     });
+    // By its type a log of the standard, and in all that is in it as follows.
+    const log: Log = sarifLog([], '0.0.0');
+    expect(log.version).toBe('2.1.0');
     expect(JSON.parse(stdout)).toEqual({
       $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
       version: '2.1.0',
@@ -235,6 +240,58 @@ describe('compile', () => {
       expect(code).toBe(2);
       expect(stderr).toContain(`"${key}": nowhere cannot be read (ENOENT)`);
     }
+  });
+
+  test("rules of one's own see query, columns and plan, can be silenced, and a changed one is heard", async () => {
+    const rule = (message: string) => `export default [
+      {
+        code: 'ACME1',
+        hint: 'mend it',
+        plan: true,
+        *check({ name, command, sql, statement, params, columns, plan }) {
+          const [column] = columns;
+          const seen = [name, command, Object.keys(statement)[0], params[0]?.ts, column?.field, column?.nullable];
+          if (column) yield { message: [\`${message}\`, ...seen, typeof plan].join(' '), location: sql.indexOf('body') };
+        },
+      },
+    ];`;
+    await put('own.rules.ts', rule('found'));
+    const target = { queries: 'queries', schema: 'schema', out: 'out', rules: 'own.rules.ts' };
+    await put('holdfast.config.json', JSON.stringify({ compile: [target] }));
+    const planned = testEngine() === 'postgresql' ? '(object|undefined)' : 'undefined';
+    const warning = (word: string) =>
+      new RegExp(
+        `^queries/notes.sql:2:8: warning ACME1: ${word} GetNote one SelectStmt bigint body false ${planned}\n`,
+      );
+    expect((await compiled()).stderr).toMatch(warning('found'));
+    // Out of the cache, and from the lock file.
+    await put(
+      'queries/more.sql',
+      '-- name: More :exec\nINSERT INTO note (note_id, body) VALUES (1, @body);\n',
+    );
+    expect((await compiled()).stderr).toMatch(warning('found'));
+    await put('own.rules.ts', rule('still'));
+    expect((await compile('--check')).stderr).toContain('holdfast.config.json: changed');
+    expect((await compiled()).stderr).toMatch(warning('still'));
+    await put('queries/notes.sql', queries.replace('\n', '\n-- lint:ignore ACME1 it is old\n'));
+    expect((await compiled()).stderr).toBe('');
+  });
+
+  test.each([
+    ['export default [{ code: "HF1", hint: "", check() {} }];', 'rule 0 of own.rules.js has to have a code'],
+    ['export const rules = [];', 'no array of rules'],
+    ['export default [', 'own.rules.js cannot be loaded'],
+    [
+      'export default [{ code: "A1", hint: "", check() { throw new Error("oh") } }];',
+      'rule A1: failed at GetNote: oh',
+    ],
+  ])('rules that say %s are refused in one line', async (text, message) => {
+    await put('own.rules.js', text);
+    const target = { queries: 'queries', schema: 'schema', out: 'out', rules: 'own.rules.js' };
+    await put('holdfast.config.json', JSON.stringify({ compile: [target] }));
+    const { code, stderr } = await compiled();
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+    await expect(readdir(path.join(folder, 'out'))).rejects.toThrow('ENOENT');
   });
 
   test('modules stand beside their .sql files, and import what they share from out', async () => {

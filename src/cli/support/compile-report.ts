@@ -28,7 +28,7 @@ export interface CompileReport {
 const nothing: Summary = { queries: 0, written: [], engines: [] };
 
 export async function compileReport(format: Format, version: string): Promise<CompileReport> {
-  const { diagnosticToJson, formatDiagnostic, problemToJson, sarifText } = await import(
+  const { diagnosticToJson, formatDiagnostic, problemToJson, sarifLog } = await import(
     '../../compiler/index.ts'
   );
   if (format === 'text')
@@ -48,7 +48,7 @@ export async function compileReport(format: Format, version: string): Promise<Co
     const count = (severity: string) => said.filter((one) => one.severity === severity).length;
     const counts = { errors: count('error'), warnings: count('warning') };
     if (format === 'json') console.log(JSON.stringify({ summary: { ...counts, ...summary } }));
-    else console.log(sarifText(said, version));
+    else console.log(JSON.stringify(sarifLog(said, version), null, 2));
     // A run that watches says everything again.
     said.length = 0;
   };

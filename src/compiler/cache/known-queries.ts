@@ -32,7 +32,7 @@ export class KnownQueries {
   static async open(cache: QueryCache, files: TargetFiles, engine: Engine): Promise<KnownQueries> {
     const part = cache.part(files.target.out, engine);
     const [surroundings, ...read] = await Promise.all([
-      surroundingsOf(engine, files.schema, files.target),
+      surroundingsOf(engine, files.schema, files.target, files.rules),
       ...files.queries.map(async (file) => [file.path, await part.read(file.path)] as const),
     ]);
     return new KnownQueries(part, files, surroundings, new Map(read));

@@ -37,6 +37,7 @@ export async function surroundingsOf(
   engine: Engine,
   schema: readonly SourceFile[],
   target: CompileTarget,
+  rules: SourceFile | undefined,
 ): Promise<string> {
   const { int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables, tableTypes } =
     target;
@@ -45,6 +46,7 @@ export async function surroundingsOf(
     engine.version,
     engine.fingerprint,
     ...schema.map((file) => file.text),
+    rules?.text ?? '',
     JSON.stringify([
       ...[int8, timestamptz, arrayElements, types, columns, rename, largeTables, hotTables, tableTypes],
     ]),

@@ -48,6 +48,7 @@ export async function runLints(
   database: CompileDatabase,
   target: CompileTarget,
   report: (diagnostic: Diagnostic) => void,
+  own: readonly Lint[] = [],
 ): Promise<void> {
   if (queries.length === 0) return;
   await loadModule();
@@ -75,7 +76,8 @@ export async function runLints(
     // The lints judge what the author of a :claim or :finish wrote, not the statement around it.
     const statement = parse(query.engineQuery.work?.text ?? query.engineQuery.text);
     if (statement) {
-      const plan = lints.some((lint) => lint.needsPlan?.(query))
+      const rules = [...lints, ...own];
+      const plan = rules.some((lint) => lint.needsPlan?.(query))
         ? await indexPlan(query, database)
         : undefined;
       const { work } = query.engineQuery;
@@ -84,7 +86,7 @@ export async function runLints(
         ? await indexPlan({ ...query, text: `${work.text}\nLIMIT 1` }, database)
         : undefined;
       const subject = { query, statement, catalog: database.catalog, target, plan, retrievalPlan };
-      for (const lint of lints) for (const finding of lint.check(subject)) say(lint, finding);
+      for (const lint of rules) for (const finding of lint.check(subject)) say(lint, finding);
     }
     for (const note of ignored) {
       if (note.reason === '')
