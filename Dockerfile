@@ -16,7 +16,7 @@ COPY src src
 COPY examples/fleet examples/fleet
 # Node comes from its npm package, the release that everything here is tested with.
 RUN node_modules/node/bin/node node_modules/typescript/bin/tsc -p tsconfig.image.json \
-  && mkdir -p image/bin && cp -L node_modules/node/bin/node /usr/lib/*/libatomic.so.1 image/bin/ && strip image/bin/node \
+  && mkdir -p image/bin image/machines && cp -L node_modules/node/bin/node /usr/lib/*/libatomic.so.1 image/bin/ && strip image/bin/node \
   && cp -r examples/fleet/schema image/app/examples/fleet/schema \
   && cp package.json image/app/ && cp examples/fleet/package.json image/app/examples/fleet/ \
   && npm prune --omit=dev --omit=optional --workspace=examples/fleet --include-workspace-root \
@@ -26,6 +26,8 @@ FROM ${BASE}
 COPY --from=build /build/image/bin/node /usr/local/bin/node
 COPY --from=build /build/image/bin/libatomic.so.1 /usr/lib/
 COPY --from=build /build/image/app /app
+# A volume that is mounted here for the first time is its user's.
+COPY --from=build --chown=10001:10001 /build/image/machines /machines
 ENV NODE_ENV=production
 USER 10001:10001
 WORKDIR /app
