@@ -28,7 +28,8 @@ async function read() {
   const authority = await ask('/certificate-ca');
   if (authority) {
     mkdirSync(`${WORK}/ca`, { recursive: true });
-    for (const key of Object.keys(authority.data)) writeFileSync(`${WORK}/ca/${key}`, text(authority, key));
+    for (const key of Object.keys(authority.data))
+      writeFileSync(`${WORK}/ca/${key}`, text(authority, key), { mode: 0o600 });
   }
   const wanted = [];
   for (const name of lines(LIST)) {
