@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { invalidOption, LONGEST_TIMER_MS } from '../base/index.ts';
 import type { TargetSession } from './host-role.ts';
-import { readTls, type TlsSettings, type Transports } from './tls-settings.ts';
+import { type TlsSettings, type Transports, transportsOf } from './tls-settings.ts';
 import { readParameters } from './url-parameters.ts';
 
 /** A server by name or address, or by the folder of its socket, which begins with a slash. */
@@ -28,7 +28,7 @@ export interface Address {
   readonly requireChannelBinding: boolean;
   /** False where the URL says that a pooler stands between. */
   readonly prepare: false | undefined;
-  readonly transports: Transports;
+  readonly transports: () => Transports;
 }
 
 interface UrlParts {
@@ -82,7 +82,7 @@ export function parseUrl(url: string, settings: TlsSettings = {}, subject = 'url
     targetSession: (parameters.get('target_session_attrs') as TargetSession) ?? 'read-write',
     requireChannelBinding: parameters.get('channel_binding') === 'require',
     prepare: parameters.get('pgbouncer') === 'true' ? false : undefined,
-    transports: readTls({
+    transports: transportsOf({
       mode: settings.mode ?? modeOf(parameters.get('sslmode'), parameters.get('ssl')),
       caFile: settings.caFile ?? parameters.get('sslrootcert'),
       certFile: settings.certFile ?? parameters.get('sslcert'),

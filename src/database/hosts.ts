@@ -117,7 +117,7 @@ export class Hosts {
     const { applicationName } = this.#settings;
     const endAt = performance.now() + connectTimeoutMs;
     // Nobody listens on a socket of this machine but who may.
-    const ways = at.host.startsWith('/') ? [undefined] : [...transports];
+    const ways = at.host.startsWith('/') ? [undefined] : [...transports()];
     for (;;) {
       const options: DriverOptions = {
         ...at,

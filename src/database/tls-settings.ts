@@ -15,13 +15,31 @@ export interface TlsSettings {
 /** What to speak to a server, in the order in which it is tried; undefined is plain text. */
 export type Transports = readonly (DriverTls | undefined)[];
 
+/**
+ * Reads the files now, and again at every call, so that connections that are opened after a change use the new ones.
+ * Files that do not fit together are in the middle of one: what fitted last is given until they do.
+ *
+ * @throws MisuseError now, when they cannot be used.
+ */
+export function transportsOf(settings: TlsSettings): () => Transports {
+  let last = readTls(settings);
+  return () => {
+    try {
+      last = readTls(settings);
+    } catch {
+      // The server refuses what has ended, and says so.
+    }
+    return last;
+  };
+}
+
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
 /**
  * `allow` and `prefer` fall back to plain text or to TLS, and protect from nobody who can change what is sent. With an
  * authority `require` is `verify-ca`, as in libpq; `system` are the authorities of the operating system.
  */
-export function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): Transports {
+function readTls({ mode, caFile, certFile, keyFile }: TlsSettings): Transports {
   const fromSystem = caFile === 'system';
   const given = mode ?? (caFile || certFile || keyFile ? 'verify-full' : 'disable');
   if (!MODES.includes(given)) throw invalidOption('sslmode', `"${given}" is not one of ${MODES.join(', ')}`);

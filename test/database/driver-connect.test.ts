@@ -1,4 +1,5 @@
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { chmod, chown, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -9,7 +10,7 @@ import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/
 import { Pool, parseUrl, pgDriver, postgresDriver } from '../../src/database/index.ts';
 import { connect } from '../../src/index.ts';
 import { type FaultProxy, stall, startFaultProxy } from '../../src/testing/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { type Certificates, makeCertificates, renewClient } from '../support/certificates.ts';
 import { createTestDatabase, DRIVERS, type TestDatabase, waitFor } from '../support/database.ts';
 import { openConnection } from '../support/driver-connection.ts';
 import { sql } from '../support/sql.ts';
@@ -192,6 +193,58 @@ describe.each(DRIVERS)('driver %s connects', (driver) => {
         expect(() => parseUrl(as({ ...files, [name]: junk }))).toThrow(
           new RegExp(`^${name}: .*no usable PEM`),
         );
+    });
+
+    test('certificates that change under load: what is opened from then on uses the new ones, and nothing fails', async () => {
+      const admin = await openConnection('pg', secure.url);
+      await admin.send(sql('CREATE ROLE certified LOGIN')).catch(() => {});
+      const renewed = await renewClient(dir);
+      const files = { sslcert: join(dir, `live-${driver}.crt`), sslkey: join(dir, `live-${driver}.key`) };
+      await copyFile(pem.clientCert, files.sslcert);
+      await copyFile(pem.clientKey, files.sslkey);
+      const live = withParts(
+        url('localhost', { sslmode: 'verify-full', sslrootcert: pem.ca, ...files }),
+        (one) => {
+          one.username = 'certified';
+          one.password = '';
+        },
+      );
+      await using db = await connect({ url: live, driver, pool: { max: 3 } });
+      const seen: string[] = [];
+      const serial = async () => {
+        const statement = sql('SELECT client_serial FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+        const found = await db.transact((tx) => tx.execute(statement), { readOnly: true });
+        seen.push(String(found.rows[0]![0]));
+      };
+      const serialOf = async (file: string) =>
+        String(BigInt(`0x${new X509Certificate(await readFile(file)).serialNumber}`));
+      const [before, after] = [await serialOf(pem.clientCert), await serialOf(renewed.clientCert)];
+      const stopping = new AbortController();
+      const load = Promise.all(
+        [1, 2, 3].map(async () => {
+          while (!stopping.signal.aborted) await serial();
+        }),
+      );
+      const cut = () =>
+        admin.send(
+          sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'certified' AND query LIKE '%client_serial%'",
+          ),
+        );
+      await waitFor(() => seen.length > 20);
+      // Half of a change: the new certificate beside the old key.
+      await copyFile(renewed.clientCert, files.sslcert);
+      const half = seen.length;
+      await cut();
+      await waitFor(() => seen.length > half + 20);
+      expect(new Set(seen)).toEqual(new Set([before]));
+      await copyFile(renewed.clientKey, files.sslkey);
+      await cut();
+      await waitFor(() => seen.slice(-20).every((one) => one === after));
+      stopping.abort();
+      await load;
+      expect(new Set(seen)).toEqual(new Set([before, after]));
+      await admin.close();
     });
 
     test('the URL of a handle carries the TLS settings that connect was given beside it', async () => {

@@ -58,3 +58,17 @@ export async function makeCertificates(dir: string): Promise<Certificates> {
     otherCa: at('other.crt'),
   };
 }
+
+/** Another certificate of the same user by the authority that `makeCertificates` made there, with another key. */
+export async function renewClient(dir: string): Promise<Pick<Certificates, 'clientCert' | 'clientKey'>> {
+  const openssl = (...args: string[]) => run('openssl', args, { cwd: dir });
+  await openssl(
+    ...['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'renewed.key'],
+    ...['-out', 'renewed.csr', '-subj', '/CN=certified'],
+  );
+  await openssl(
+    ...['x509', '-req', '-in', 'renewed.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
+    ...['-days', '2', '-out', 'renewed.crt'],
+  );
+  return { clientCert: join(dir, 'renewed.crt'), clientKey: join(dir, 'renewed.key') };
+}

@@ -14,7 +14,7 @@ export function driverOptions(url: string, more: Partial<DriverOptions> = {}): D
     user,
     password,
     database,
-    tls: transports[0],
+    tls: transports()[0],
     serverOptions,
     applicationName: 'holdfast-test',
     connectTimeoutMs: 10_000,

@@ -3,12 +3,14 @@ import type { Command } from 'commander';
 import { addUrlOption, databaseUrl } from '../../../src/cli/support/database-url.ts';
 import { milliseconds } from '../../../src/cli/support/numbers.ts';
 import { UsageError } from '../../../src/cli/support/usage-error.ts';
-import type { Provider, ServeOptions } from '../src/index.ts';
+import type { FleetJanitorOptions, Provider, ServeOptions } from '../src/index.ts';
 import {
   address,
   type CommonFlags,
+  firstHeartbeatOption,
   option,
   type ProviderFlags,
+  retryOption,
   silentOption,
   urls,
   withCommon,
@@ -88,11 +90,7 @@ export function register(program: Command): void {
   withProvider(fleet.command('recoverer'))
     .description('start another agent where one never spoke or fell silent')
     .addOption(silentOption())
-    .addOption(
-      option('--first-heartbeat-ms <ms>', 'how long a started agent may take to its first heartbeat')
-        .argParser(milliseconds(100))
-        .default(60_000),
-    )
+    .addOption(firstHeartbeatOption())
     .action(async (flags: CommonFlags & ProviderFlags & { silentMs: number; firstHeartbeatMs: number }) => {
       const { runRecoverer } = await import('../src/components/recoverer.ts');
       const { serveComponent } = await import('../src/components/serve.ts');
@@ -106,11 +104,7 @@ export function register(program: Command): void {
   withCommon(fleet.command('installer'))
     .description('ask agents to install the operating system that the inventory wants')
     .addOption(silentOption())
-    .addOption(
-      option('--retry-ms <ms>', 'how long after a failed installation to ask again')
-        .argParser(milliseconds(100))
-        .default(60_000),
-    )
+    .addOption(retryOption())
     .action(async (flags: CommonFlags & { silentMs: number; retryMs: number }) => {
       const { runInstaller } = await import('../src/components/installer.ts');
       const { serveComponent } = await import('../src/components/serve.ts');
@@ -143,13 +137,17 @@ export function register(program: Command): void {
   withCommon(fleet.command('janitor'))
     .description('delete what is dead and old, and measure the fleet')
     .addOption(silentOption())
+    .addOption(firstHeartbeatOption())
+    .addOption(retryOption())
     .addOption(
       option('--sweep-interval-ms <ms>', 'how often to sweep').argParser(milliseconds(100)).default(30_000),
     )
-    .action(async (flags: CommonFlags & { silentMs: number; sweepIntervalMs: number }) => {
+    .action(async (flags: CommonFlags & Omit<FleetJanitorOptions, 'log' | 'provider'>) => {
       const { runFleetJanitor } = await import('../src/components/janitor.ts');
       const { serveComponent } = await import('../src/components/serve.ts');
-      await serveComponent('janitor', serving(flags), (db, log) => runFleetJanitor(db, { ...flags, log }));
+      await serveComponent('janitor', serving(flags), (db, log) =>
+        runFleetJanitor(db, { ...flags, log, provider: { name: 'process' } }),
+      );
     });
 
   fleet

@@ -133,3 +133,13 @@ export const silentOption = () =>
   option('--silent-ms <ms>', 'an agent without a heartbeat for so long is silent')
     .argParser(milliseconds(100))
     .default(30_000);
+
+export const firstHeartbeatOption = () =>
+  option('--first-heartbeat-ms <ms>', 'how long a started agent may take to its first heartbeat')
+    .argParser(milliseconds(100))
+    .default(60_000);
+
+export const retryOption = () =>
+  option('--retry-ms <ms>', 'how long after a failed installation to ask again')
+    .argParser(milliseconds(100))
+    .default(60_000);

@@ -1,9 +1,22 @@
 /** Sweeps up behind the fleet's components, and measures the fleet: machines by state. */
-import { type Database, type Face, type Janitor, runJanitor } from '../../../../src/index.ts';
+import {
+  type Database,
+  type Face,
+  type Janitor,
+  type JanitorOptions,
+  runJanitor,
+  sql,
+  type Transaction,
+} from '../../../../src/index.ts';
 import type { Logger } from '../logger.ts';
+import { INITIALIZE, INSTALL, PROVISION, RECOVER, RETIRE } from '../processes.ts';
+import type { Provider } from '../provider/provider.ts';
+import { machinesToInitialize, machinesToRecover } from '../queries/agents.ts';
+import { machinesToInstall } from '../queries/installation.ts';
 import { listMachines } from '../queries/machines.ts';
+import { machinesToProvision, machinesToRetire } from '../queries/provisioning.ts';
 import { FLEET_SCHEMA } from '../schema.ts';
-import type { Component } from './component.ts';
+import { type Component, startAt } from './component.ts';
 
 export interface FleetJanitorOptions {
   readonly log: Logger;
@@ -11,6 +24,12 @@ export interface FleetJanitorOptions {
   readonly silentMs: number;
   /** How often to sweep, in milliseconds. */
   readonly sweepIntervalMs: number;
+  /** Whose machines wait for work. */
+  readonly provider: Pick<Provider, 'name'>;
+  /** As the recoverer has it. */
+  readonly firstHeartbeatMs: number;
+  /** As the installer has it. */
+  readonly retryMs: number;
 }
 
 /** Every state, so that a gauge falls back to zero. */
@@ -54,12 +73,41 @@ export function fleetFace(db: Database, silentMs: number): Face {
   };
 }
 
+/** More are not told apart: an autoscaler has its most replicas long before. */
+const MOST_COUNTED = 10_000;
+
+/** How many machines a claim of each kind would take now: what is held, backs off or is paused does not wait. */
+function pendingWork(options: FleetJanitorOptions): NonNullable<JanitorOptions['pending']> {
+  const bounds = { provider: options.provider.name, ...startAt(MOST_COUNTED) };
+  const silentMs = BigInt(options.silentMs);
+  const firstHeartbeatMs = BigInt(options.firstHeartbeatMs);
+  const retryMs = BigInt(options.retryMs);
+  const find: Record<string, (tx: Transaction) => Promise<readonly unknown[]>> = {
+    [PROVISION]: (tx) => machinesToProvision(tx, bounds),
+    [RETIRE]: (tx) => machinesToRetire(tx, bounds),
+    [INITIALIZE]: (tx) => machinesToInitialize(tx, bounds),
+    [RECOVER]: (tx) => machinesToRecover(tx, { ...bounds, silentMs, firstHeartbeatMs }),
+    [INSTALL]: (tx) => machinesToInstall(tx, { ...bounds, silentMs, retryMs }),
+  };
+  const count = (kind: string, waiting: (typeof find)[string]) => async (tx: Transaction) => {
+    const paused = await tx.execute(
+      sql`SELECT 1 FROM holdfast.kind WHERE kind = ${kind} AND paused_at IS NOT NULL`,
+    );
+    return paused.rows.length > 0 ? 0 : (await waiting(tx)).length;
+  };
+  return Object.fromEntries(Object.entries(find).map(([kind, waiting]) => [kind, count(kind, waiting)]));
+}
+
 export function runFleetJanitor(
   db: Database,
   options: FleetJanitorOptions,
 ): Component & Pick<Janitor, 'sweep'> {
   const { log, silentMs, sweepIntervalMs } = options;
-  const janitor = runJanitor(db, { intervalMs: sweepIntervalMs, faces: [fleetFace(db, silentMs)] });
+  const janitor = runJanitor(db, {
+    intervalMs: sweepIntervalMs,
+    pending: pendingWork(options),
+    faces: [fleetFace(db, silentMs)],
+  });
   let previous = '';
   const timer = setInterval(async () => {
     const machines = await countMachines(db, silentMs).catch(() => undefined);

@@ -1,0 +1,34 @@
+# The reference fleet and the holdfast command, with Node and nothing to build with.
+#   docker build --tag holdfast-fleet:local .
+# Where no image can be pulled, BASE is one imported from a root that debootstrap made: docs/kubernetes.md.
+ARG BASE=debian:bookworm-slim
+ARG BUILD_BASE=${BASE}
+
+FROM ${BUILD_BASE} AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils ca-certificates libatomic1 npm
+WORKDIR /build
+COPY package.json package-lock.json ./
+COPY examples/fleet/package.json examples/fleet/
+# The lock names every workspace; of those, the fleet alone is here. Optional packages are the compiler's for this platform, too.
+RUN npm ci --workspace=examples/fleet --include-workspace-root
+COPY tsconfig.json tsconfig.build.json tsconfig.image.json ./
+COPY src src
+COPY examples/fleet examples/fleet
+# Node comes from its npm package, the release that everything here is tested with.
+RUN node_modules/node/bin/node node_modules/typescript/bin/tsc -p tsconfig.image.json \
+  && mkdir -p image/bin image/machines && cp -L node_modules/node/bin/node /usr/lib/*/libatomic.so.1 image/bin/ && strip image/bin/node \
+  && cp -r examples/fleet/schema image/app/examples/fleet/schema \
+  && cp package.json image/app/ && cp examples/fleet/package.json image/app/examples/fleet/ \
+  && npm prune --omit=dev --omit=optional --workspace=examples/fleet --include-workspace-root \
+  && find node_modules -name '*.map' -delete && mv node_modules image/app/
+
+FROM ${BASE}
+COPY --from=build /build/image/bin/node /usr/local/bin/node
+COPY --from=build /build/image/bin/libatomic.so.1 /usr/lib/
+COPY --from=build /build/image/app /app
+# A volume that is mounted here for the first time is its user's.
+COPY --from=build --chown=10001:10001 /build/image/machines /machines
+ENV NODE_ENV=production
+USER 10001:10001
+WORKDIR /app
+CMD ["node", "/app/examples/fleet/main.js", "fleet", "--help"]

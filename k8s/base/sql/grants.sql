@@ -1,0 +1,36 @@
+-- What each component of the fleet may do, run by the owner of the schemas behind every migration. Nobody else may anything.
+GRANT USAGE ON SCHEMA holdfast, fleet TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
+GRANT SELECT ON holdfast.migration TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
+
+-- Sessions and work: the worker's row of docs/production.md, without the faces that the fleet does not use.
+GRANT SELECT ON holdfast.kind, holdfast.active_work, holdfast.live_session, holdfast.unavailable_work
+  TO provisioner, initializer, recoverer, installer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON holdfast.session, holdfast.session_deadline
+  TO provisioner, initializer, recoverer, installer;
+GRANT SELECT, INSERT, UPDATE ON holdfast.work, holdfast.topic TO provisioner, initializer, recoverer, installer;
+GRANT SELECT, INSERT ON holdfast.ended_work TO provisioner, initializer, recoverer, installer;
+GRANT SELECT, INSERT, DELETE ON holdfast.commit_marker TO provisioner, initializer, recoverer, installer, "agent-api";
+
+-- Upkeep: the janitor's row.
+GRANT SELECT ON holdfast.kind, holdfast.live_session, holdfast.unavailable_work TO janitor;
+GRANT SELECT, DELETE ON holdfast.session, holdfast.session_deadline, holdfast.commit_marker TO janitor;
+GRANT SELECT, UPDATE ON holdfast.work TO janitor;
+GRANT SELECT, INSERT, DELETE ON holdfast.ended_work TO janitor;
+
+-- The fleet's own tables.
+GRANT SELECT ON fleet.machine, fleet.machine_provided, fleet.machine_missing, fleet.machine_unwanted,
+  fleet.machine_agent_started, fleet.machine_agent_heartbeat TO initializer, recoverer, installer;
+GRANT SELECT, INSERT, UPDATE ON fleet.reconciliation TO provisioner;
+GRANT SELECT, INSERT, UPDATE, DELETE ON fleet.machine, fleet.machine_provided TO provisioner;
+GRANT SELECT, INSERT, DELETE ON fleet.machine_missing, fleet.machine_unwanted TO provisioner;
+GRANT SELECT, DELETE ON fleet.machine_agent_epoch, fleet.machine_agent_started, fleet.machine_agent_heartbeat,
+  fleet.machine_hardware_report, fleet.machine_os_installation_request, fleet.machine_os_installation_report TO provisioner;
+GRANT SELECT, INSERT, UPDATE ON fleet.machine_agent_epoch, fleet.machine_agent_started TO initializer, recoverer;
+GRANT DELETE ON fleet.machine_agent_heartbeat TO initializer, recoverer;
+GRANT SELECT, INSERT, UPDATE ON fleet.machine_os_installation_request TO installer;
+GRANT SELECT ON fleet.machine_hardware_report, fleet.machine_os_installation_report TO installer;
+-- CockroachDB looks for the row that a foreign key names with the rights of who inserts: here fleet.machine.
+GRANT SELECT ON fleet.machine, fleet.machine_agent_started, fleet.machine_os_installation_request TO "agent-api";
+GRANT SELECT, INSERT, UPDATE ON fleet.machine_agent_heartbeat, fleet.machine_hardware_report,
+  fleet.machine_os_installation_report TO "agent-api";
+GRANT SELECT ON ALL TABLES IN SCHEMA fleet TO janitor;

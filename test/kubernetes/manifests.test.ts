@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { bytes, policyErrors } from './support/policy.ts';
+import { type Manifest, OVERLAYS, renderOverlay } from './support/render.ts';
+import { RELEASE, schemaErrors } from './support/schema.ts';
+
+const COMPONENTS = ['provisioner', 'initializer', 'recoverer', 'installer', 'agent-api', 'janitor'];
+
+describe.each(OVERLAYS)('overlay %s', (overlay) => {
+  const manifests = renderOverlay(overlay);
+  const named = (kind: string, name: string) =>
+    manifests.find((one) => one.kind === kind && one.metadata.name === name);
+
+  test('every object fits the schemas of Kubernetes, field by field', async () => {
+    expect((await Promise.all(manifests.map(schemaErrors))).flat()).toEqual([]);
+  });
+
+  test('every object keeps the rules: restricted Pods, probes, drains, budgets, selectors, files for secrets', () => {
+    expect(policyErrors(manifests)).toEqual([]);
+  });
+
+  test('there is a Deployment for every component of the fleet, each with the certificate of its own user', async () => {
+    const names = manifests.filter(({ kind }) => kind === 'Deployment').map(({ metadata }) => metadata.name);
+    expect(names.sort()).toEqual([...COMPONENTS].sort());
+    const users = named('ConfigMap', 'users')!.data['users.sql'];
+    const grants = named('ConfigMap', 'grants')!.data['grants.sql'];
+    for (const name of COMPONENTS) {
+      const { volumes, containers } = named('Deployment', name)!.spec.template.spec;
+      expect(volumes).toContainEqual({
+        name: 'certificate',
+        secret: { secretName: `certificate-${name}`, defaultMode: 0o440 },
+      });
+      expect(containers[0].command.slice(-2)).toEqual(['fleet', name]);
+      const quoted = name.includes('-') ? `"${name}"` : name;
+      expect(users).toContain(`CREATE USER IF NOT EXISTS ${quoted};`);
+      expect(grants).toContain(quoted);
+    }
+  });
+
+  test('the Job makes every certificate that is mounted, and may write no other Secret', () => {
+    const mounted = manifests
+      .flatMap(({ spec }) => spec?.template?.spec.volumes ?? [])
+      .map((volume: Manifest) => volume.secret?.secretName)
+      .filter(Boolean);
+    const made = named('ConfigMap', 'certificates')!.data['certificates.txt'].trim().split('\n');
+    expect(made.map((name: string) => `certificate-${name}`).sort()).toEqual([...new Set(mounted)].sort());
+    const { resourceNames } = named('Role', 'certificates')!.rules.at(-1);
+    expect(resourceNames.sort()).toEqual(['certificate-ca', ...new Set(mounted)].sort());
+  });
+});
+
+test('local fits on one node of 4 GB, and asks for nothing that is installed apart', () => {
+  const manifests = renderOverlay('local');
+  let total = 0;
+  for (const { kind, spec } of manifests)
+    if (kind === 'Deployment' || kind === 'StatefulSet')
+      for (const { resources } of spec.template.spec.containers)
+        total += spec.replicas * bytes(resources.limits.memory);
+  // The rest is for Kubernetes itself.
+  expect(total).toBeLessThanOrEqual(3.5 * 2 ** 30);
+  expect(manifests.map(({ kind }) => kind)).not.toContain('HorizontalPodAutoscaler');
+  for (const { kind, spec } of manifests)
+    if (kind === 'PersistentVolumeClaim') expect(spec.accessModes).toEqual(['ReadWriteOnce']);
+  const images = JSON.stringify(manifests).match(/"image":"[^"]+"/g)!;
+  expect([...new Set(images)].sort()).toEqual([
+    expect.stringMatching(/"cockroachdb\/cockroach:v[\d.]+"/),
+    '"image":"holdfast-fleet:local"',
+  ]);
+});
+
+test('production scales what does work on waiting work, and never puts two database nodes on one machine', () => {
+  const manifests = renderOverlay('production');
+  const scaled = manifests.filter(({ kind }) => kind === 'HorizontalPodAutoscaler');
+  expect(scaled.map(({ metadata }) => metadata.name).sort()).toEqual([
+    'initializer',
+    'installer',
+    'provisioner',
+    'recoverer',
+  ]);
+  const { affinity } = manifests.find(({ kind }) => kind === 'StatefulSet')!.spec.template.spec;
+  expect(affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey).toBe(
+    'kubernetes.io/hostname',
+  );
+});
+
+test('the page names the release whose schemas these are', async () => {
+  expect(await readFile('docs/kubernetes.md', 'utf8')).toContain(`Kubernetes ${RELEASE}`);
+  const model = await readFile('node_modules/@kubernetes/client-node/dist/gen/models/V1Pod.js', 'utf8');
+  expect(model).toContain(`release-${RELEASE}`);
+});
