@@ -1,10 +1,12 @@
 /** A worker process: a control loop for each operation, until it is told to stop or is killed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, runControlLoop, sql } from '../../src/index.ts';
+import { startTelemetry } from '../telemetry/index.ts';
 import { carryOut, datasets, NEXT } from './pipeline.ts';
 
 const [, , run, folder, interval] = process.argv as [string, string, string, string, string];
 
+const telemetry = await startTelemetry({ service: 'holdfast-datasets-worker' });
 await using db = await connect();
 const loops = datasets.operations.map((operation) =>
   runControlLoop(db, {
@@ -24,7 +26,11 @@ const loops = datasets.operations.map((operation) =>
     onError: (error, during) => process.send?.({ during, message: (error as Error).message }),
   }),
 );
-const stop = () => void Promise.all(loops.map((loop) => loop.stop())).then(() => process.disconnect?.());
+const stop = async () => {
+  await Promise.all(loops.map((loop) => loop.stop()));
+  await telemetry[Symbol.asyncDispose]();
+  process.disconnect?.();
+};
 process.once('SIGTERM', stop);
 process.once('disconnect', () => process.exit());
 await Promise.all(loops.map((loop) => loop.done));

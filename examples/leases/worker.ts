@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../src/index.ts';
+import { startTelemetry } from '../telemetry/index.ts';
 import { Host } from './host.ts';
 import { runLoops } from './loops.ts';
 
@@ -19,6 +20,7 @@ const [, , name, root, owner, most, interval, dieAt] = process.argv as [
 ];
 
 process.once('disconnect', () => process.exit());
+const telemetry = await startTelemetry({ service: 'holdfast-leases-worker' });
 await using db = await connect();
 const loops = runLoops(db, {
   host: new Host(name, root, Number(owner)),
@@ -35,6 +37,7 @@ const loops = runLoops(db, {
 });
 process.once('SIGTERM', async () => {
   await Promise.all(loops.map((loop) => loop.stop()));
+  await telemetry[Symbol.asyncDispose]();
   process.disconnect?.();
 });
 await Promise.all(loops.map((loop) => loop.done));

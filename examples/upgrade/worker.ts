@@ -1,11 +1,13 @@
 /** A worker process: a control loop for each workflow, until it is told to stop or is killed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../src/index.ts';
+import { startTelemetry } from '../telemetry/index.ts';
 import { charmsOf, failOnce, startExecutor, writeCharm } from './machine.ts';
 import { relation, unit } from './workflows.ts';
 
 const [, , run, root, interval] = process.argv as [string, string, string, string, string];
 
+const telemetry = await startTelemetry({ service: 'holdfast-upgrade-worker' });
 await using db = await connect();
 const rest = {
   intervalMs: Number(interval), // dead this long after the last heartbeat
@@ -50,7 +52,11 @@ const loops = [
     actions: { join: () => sleep(Math.random() * 50) },
   }),
 ];
-const stop = () => void Promise.all(loops.map((loop) => loop.stop())).then(() => process.disconnect?.());
+const stop = async () => {
+  await Promise.all(loops.map((loop) => loop.stop()));
+  await telemetry[Symbol.asyncDispose]();
+  process.disconnect?.();
+};
 process.once('SIGTERM', stop);
 process.once('disconnect', () => process.exit());
 await Promise.all(loops.map((loop) => loop.done));

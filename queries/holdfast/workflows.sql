@@ -69,13 +69,13 @@ CROSS JOIN unnest(@event_intents::INT8[], @event_attempts::INT8[], @events::TEXT
 SELECT version, state, variables, entered_at,
   CAST(floor(extract(epoch FROM (now() - entered_at)) * 1000) AS INT8) AS "waited_ms!",
   in_flight, arguments, attempt, intents, revision, wakes, stuck, canceled_at, cancel_reason, cancel_intent,
-  parent_workflow, parent_target, ended_at
+  parent_workflow, parent_target, ended_at, trace_context
 FROM holdfast.workflow
 WHERE workflow = @workflow AND target = @target;
 
 -- name: NextSignal :maybe
 -- The oldest signal with one of these names that no state has taken: by primary key prefix.
-SELECT name, key, payload, at
+SELECT name, key, payload, at, trace_context
 FROM holdfast.workflow_signal
 WHERE workflow = @workflow AND target = @target AND name = ANY(@names::TEXT[]) AND consumed_at IS NULL
 ORDER BY at, name, key
@@ -85,10 +85,11 @@ LIMIT 1;
 -- Starts instances (parallel arrays), in one statement, and gives those that are new: by primary key. They are due, so
 -- that a worker looks what their first state asks for.
 WITH started AS (
-  INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest, parent_workflow, parent_target, due_at)
+  INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest, parent_workflow, parent_target, due_at,
+    trace_context)
   SELECT @workflow::TEXT, u.target, @version::INT8, u.variables::JSONB,
     md5(u.key || ' ' || CAST(u.variables::JSONB AS TEXT)),
-    sqlc.narg(parent_workflow)::TEXT, sqlc.narg(parent_target)::TEXT, now()
+    sqlc.narg(parent_workflow)::TEXT, sqlc.narg(parent_target)::TEXT, now(), sqlc.narg(trace_context)::JSONB
   FROM unnest(@targets::TEXT[], @variables::TEXT[], @keys::TEXT[]) AS u (target, variables, key)
   ON CONFLICT (workflow, target) DO NOTHING
   RETURNING target, variables
@@ -125,8 +126,8 @@ WITH woken AS (
       WHERE s.workflow = @workflow AND s.target = @target AND s.name = @name AND s.key = @key)
   RETURNING i.target
 )
-INSERT INTO holdfast.workflow_signal (workflow, target, name, key, payload)
-SELECT @workflow::TEXT, w.target, @name::TEXT, @key::TEXT, @payload::JSONB
+INSERT INTO holdfast.workflow_signal (workflow, target, name, key, payload, trace_context)
+SELECT @workflow::TEXT, w.target, @name::TEXT, @key::TEXT, @payload::JSONB, sqlc.narg(trace_context)::JSONB
 FROM woken AS w
 ON CONFLICT (workflow, target, name, key) DO NOTHING;
 

@@ -306,9 +306,9 @@ export class Database implements Executor {
       this.#sessions.delete(live.id);
       await this.#deleteSession(live.id);
     },
-    workStarted: (live: LiveSession, work: Work) =>
-      this.#parts.telemetry.workStarted(live.component, work.kind),
-    workEnded: (live: LiveSession, work: Work, result: WorkResult) =>
-      this.#parts.telemetry.workEnded(live.component, work.kind, result),
+    workStarted: (live: LiveSession, work: Work, isTakenOver: boolean) =>
+      this.#parts.telemetry.workStarted(live.component, work.kind, isTakenOver),
+    workEnded: (live: LiveSession, work: Work, result: WorkResult, heldMs: number) =>
+      this.#parts.telemetry.workEnded(live.component, work.kind, result, heldMs),
   };
 }

@@ -11,7 +11,7 @@ import {
   valueNamed,
 } from '../base/index.ts';
 import { lockTarget, markCommands, pendingCommands } from '../queries/commands.ts';
-import { COMMAND, inSpan, KIND, withRemoteParent } from '../telemetry/index.ts';
+import { COMMAND, inSpan, KIND, linksTo } from '../telemetry/index.ts';
 import { seal, type Transaction } from '../transact/index.ts';
 import {
   backoffDelayMs,
@@ -283,10 +283,11 @@ export class Batch {
     };
     try {
       const handler = this.#host.handlers[row.command]! as CommandHandler;
-      const result = await withRemoteParent(row.traceContext, () =>
-        inSpan(`command ${row.command}`, { [KIND]: kind, [COMMAND]: row.command }, async () =>
-          handler(tx, context),
-        ),
+      const result = await inSpan(
+        `command ${row.command}`,
+        { [KIND]: kind, [COMMAND]: row.command },
+        async () => handler(tx, context),
+        () => linksTo(row.traceContext),
       );
       return {
         state: 'consumed',

@@ -34,6 +34,7 @@ export function commandsFace({ retentionMs = 90 * DAY_MS }: { readonly retention
           'holdfast.commands.pending': 'Commands that are pending, by queue',
           'holdfast.commands.oldest': 'Seconds since the oldest pending command was sent, by queue',
         },
+        units: { 'holdfast.commands.oldest': 's' },
         when: 'seldom',
         read: async ({ guarded }) => {
           const rows = await countPending(guarded);

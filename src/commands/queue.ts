@@ -16,7 +16,7 @@ import {
   wakeTargets,
 } from '../queries/commands.ts';
 import { claim, type Executor } from '../query/index.ts';
-import { COMMAND, inSpan, KIND, traceContext } from '../telemetry/index.ts';
+import { COMMAND, countCommand, inSpan, KIND, traceContext } from '../telemetry/index.ts';
 import type { Transaction } from '../transact/index.ts';
 import { bucketOf, type ControlLoopOptions, type Source, type Work } from '../work/index.ts';
 import {
@@ -299,7 +299,10 @@ export class CommandQueue<
       answers: (target) => this.#answers(target),
     };
     await this.#declare(work);
-    return new Batch(host, work).run();
+    const outcomes = await new Batch(host, work).run();
+    for (const { command, state } of outcomes)
+      if (state !== 'pending') countCommand(this.kind, command, state);
+    return outcomes;
   }
 
   /** Writes down what is declared here, once for each session: its works wait for the first. */

@@ -30,6 +30,8 @@ export type GaugeRows = readonly (readonly [value: number | bigint, attributes: 
 export interface FaceGauges {
   /** Descriptions by name of the metric. */
   readonly descriptions: Readonly<Record<string, string>>;
+  /** Units by name, as UCUM writes them: `s`, `By`. */
+  readonly units?: Readonly<Record<string, string>>;
   /** `seldom`: it reads whole tables, and runs every `countIntervalMs`; else with every sweep. */
   readonly when?: 'seldom';
   read(host: UpkeepHost): Promise<Readonly<Record<string, GaugeRows>>>;

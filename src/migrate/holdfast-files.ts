@@ -572,4 +572,11 @@ CREATE INDEX IF NOT EXISTS ended_work_recent ON holdfast.ended_work (kind, ended
 CREATE INDEX IF NOT EXISTS operation_failed ON holdfast.operation (kind, target) WHERE state = 'FAILED';
 CREATE INDEX IF NOT EXISTS workflow_stuck ON holdfast.workflow (workflow, target) WHERE stuck IS NOT NULL;
 `,
+  '0010_traces.down.sql': `ALTER TABLE holdfast.workflow_signal DROP COLUMN IF EXISTS trace_context;
+ALTER TABLE holdfast.workflow DROP COLUMN IF EXISTS trace_context;
+`,
+  '0010_traces.up.sql': `-- Who asked for it: the trace context, as the program's propagator wrote it, that the spans of the work link to. Null: none.
+ALTER TABLE holdfast.workflow ADD COLUMN IF NOT EXISTS trace_context JSONB;
+ALTER TABLE holdfast.workflow_signal ADD COLUMN IF NOT EXISTS trace_context JSONB;
+`,
 };

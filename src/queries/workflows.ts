@@ -221,6 +221,7 @@ export interface LoadWorkflowRow {
   readonly parentWorkflow: string | null;
   readonly parentTarget: string | null;
   readonly endedAt: Date | null;
+  readonly traceContext: unknown;
 }
 
 /** An instance as its holder needs it, one snapshot, by primary key. */
@@ -229,7 +230,7 @@ export const loadWorkflow = maybe<LoadWorkflowParams, LoadWorkflowRow>({
   text: `SELECT version, state, variables, entered_at,
   CAST(floor(extract(epoch FROM (now() - entered_at)) * 1000) AS INT8) AS waited_ms,
   in_flight, arguments, attempt, intents, revision, wakes, stuck, canceled_at, cancel_reason, cancel_intent,
-  parent_workflow, parent_target, ended_at
+  parent_workflow, parent_target, ended_at, trace_context
 FROM holdfast.workflow
 WHERE workflow = $1 AND target = $2`,
   operation: 'SELECT',
@@ -257,6 +258,7 @@ WHERE workflow = $1 AND target = $2`,
     ['parentWorkflow', text, 'null'],
     ['parentTarget', text, 'null'],
     ['endedAt', timestamptz, 'null'],
+    ['traceContext', jsonb, 'null'],
   ],
 });
 
@@ -271,12 +273,13 @@ export interface NextSignalRow {
   readonly key: string;
   readonly payload: unknown;
   readonly at: Date;
+  readonly traceContext: unknown;
 }
 
 /** The oldest signal with one of these names that no state has taken: by primary key prefix. */
 export const nextSignal = maybe<NextSignalParams, NextSignalRow>({
   name: 'NextSignal',
-  text: `SELECT name, key, payload, at
+  text: `SELECT name, key, payload, at, trace_context
 FROM holdfast.workflow_signal
 WHERE workflow = $1 AND target = $2 AND name = ANY($3::TEXT[]) AND consumed_at IS NULL
 ORDER BY at, name, key
@@ -293,6 +296,7 @@ LIMIT 1`,
     ['key', text],
     ['payload', jsonb],
     ['at', timestamptz],
+    ['traceContext', jsonb, 'null'],
   ],
 });
 
@@ -301,6 +305,7 @@ export interface StartWorkflowsParams {
   readonly version: bigint;
   readonly parentWorkflow: string | null;
   readonly parentTarget: string | null;
+  readonly traceContext: JsonValue;
   readonly targets: readonly string[];
   readonly variables: readonly string[];
   readonly keys: readonly string[];
@@ -317,11 +322,12 @@ export interface StartWorkflowsRow {
 export const startWorkflows = many<StartWorkflowsParams, StartWorkflowsRow>({
   name: 'StartWorkflows',
   text: `WITH started AS (
-  INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest, parent_workflow, parent_target, due_at)
+  INSERT INTO holdfast.workflow (workflow, target, version, variables, start_digest, parent_workflow, parent_target, due_at,
+    trace_context)
   SELECT $1::TEXT, u.target, $2::INT8, u.variables::JSONB,
     md5(u.key || ' ' || CAST(u.variables::JSONB AS TEXT)),
-    $3::TEXT, $4::TEXT, now()
-  FROM unnest($5::TEXT[], $6::TEXT[], $7::TEXT[]) AS u (target, variables, key)
+    $3::TEXT, $4::TEXT, now(), $5::JSONB
+  FROM unnest($6::TEXT[], $7::TEXT[], $8::TEXT[]) AS u (target, variables, key)
   ON CONFLICT (workflow, target) DO NOTHING
   RETURNING target, variables
 )
@@ -336,6 +342,7 @@ RETURNING target`,
     ['version', int8],
     ['parentWorkflow', text, 'null'],
     ['parentTarget', text, 'null'],
+    ['traceContext', jsonb, 'null'],
     ['targets', arrayOf(text)],
     ['variables', arrayOf(text)],
     ['keys', arrayOf(text)],
@@ -401,6 +408,7 @@ export interface SendSignalParams {
   readonly name: string;
   readonly key: string;
   readonly payload: JsonValue;
+  readonly traceContext: JsonValue;
 }
 
 /**
@@ -418,8 +426,8 @@ export const sendSignal = execRows<SendSignalParams>({
       WHERE s.workflow = $1 AND s.target = $2 AND s.name = $3 AND s.key = $4)
   RETURNING i.target
 )
-INSERT INTO holdfast.workflow_signal (workflow, target, name, key, payload)
-SELECT $1::TEXT, w.target, $3::TEXT, $4::TEXT, $5::JSONB
+INSERT INTO holdfast.workflow_signal (workflow, target, name, key, payload, trace_context)
+SELECT $1::TEXT, w.target, $3::TEXT, $4::TEXT, $5::JSONB, $6::JSONB
 FROM woken AS w
 ON CONFLICT (workflow, target, name, key) DO NOTHING`,
   operation: 'INSERT',
@@ -430,6 +438,7 @@ ON CONFLICT (workflow, target, name, key) DO NOTHING`,
     ['name', text],
     ['key', text],
     ['payload', jsonb],
+    ['traceContext', jsonb, 'null'],
   ],
   columns: [],
 });

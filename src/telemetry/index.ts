@@ -6,10 +6,12 @@ export {
   PIPELINE,
   SERVER_ADDRESS,
   TRANSACTION_NESTED,
+  TRANSITION,
   WORK_CLAIMED,
   WORK_WANTED,
+  WORKFLOW,
 } from './attributes.ts';
-export { countDownload } from './downloads.ts';
+export { countCommand, countDownload, countWorkflowEvent } from './counts.ts';
 export {
   type Observer,
   type ServerAddress,
@@ -22,4 +24,4 @@ export { type StageFigures, StageTelemetry, stageAttributes } from './pipeline.t
 export { inRequest } from './request.ts';
 export { inSpan, type OperationSpan } from './span.ts';
 export { silentTelemetry, type Telemetry } from './telemetry.ts';
-export { traceContext, withRemoteParent } from './trace-context.ts';
+export { linksTo, traceContext } from './trace-context.ts';

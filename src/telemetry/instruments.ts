@@ -4,6 +4,10 @@ import { observePools } from './pool-gauges.ts';
 /** The bounds that the semantic conventions ask for, in seconds. */
 const DURATION_BOUNDS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 const REQUEST_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** For what takes milliseconds as well as minutes, in seconds. */
+const WIDE_BOUNDS_S = [
+  0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+];
 const RETRY_BOUNDS = [0, 1, 2, 3, 5, 8, 12, 16, 32, 64];
 
 export type Instruments = ReturnType<typeof createInstruments>;
@@ -27,6 +31,16 @@ export function createInstruments(meter: Meter) {
       description: 'Retries of a transaction until its end.',
       advice: { explicitBucketBoundaries: RETRY_BOUNDS },
     }),
+    transactions: meter.createHistogram('holdfast.transaction.duration', {
+      unit: 's',
+      description: 'Duration of transactions, with all attempts and pauses.',
+      advice: { explicitBucketBoundaries: WIDE_BOUNDS_S },
+    }),
+    workDuration: meter.createHistogram('holdfast.work.duration', {
+      unit: 's',
+      description: 'Time that work was held, from its claim to its end.',
+      advice: { explicitBucketBoundaries: WIDE_BOUNDS_S },
+    }),
     started: meter.createCounter('holdfast.transactions.started', {
       unit: '{transaction}',
       description: 'Transactions started.',
@@ -46,6 +60,18 @@ export function createInstruments(meter: Meter) {
     workStarted: meter.createCounter('holdfast.work.started', {
       unit: '{work}',
       description: 'Pieces of work claimed.',
+    }),
+    workTakenOver: meter.createCounter('holdfast.work.taken_over', {
+      unit: '{work}',
+      description: 'Pieces of work claimed from a holder that died.',
+    }),
+    commands: meter.createCounter('holdfast.commands.ended', {
+      unit: '{command}',
+      description: 'Commands that ended, by how.',
+    }),
+    workflowEvents: meter.createCounter('holdfast.workflow.events', {
+      unit: '{event}',
+      description: 'What holders wrote into the histories of instances.',
     }),
     downloads: meter.createCounter('holdfast.downloads.ended', {
       unit: '{download}',

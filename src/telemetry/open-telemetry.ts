@@ -45,9 +45,16 @@ export function openTelemetry({ system, namespace, hosts, pools }: ObservedDatab
       return recordStatement({ tracer, instruments }, facts.summary, description, run);
     },
     sessionStarted: (component) => activeInstruments()?.sessions.add(1, { component }),
-    workStarted: (component, kind) => activeInstruments()?.workStarted.add(1, { component, kind }),
-    workEnded: (component, kind, result) =>
-      activeInstruments()?.workEnded.add(1, { component, kind, result }),
+    workStarted: (component, kind, isTakenOver) => {
+      const instruments = activeInstruments();
+      instruments?.workStarted.add(1, { component, kind });
+      if (isTakenOver) instruments?.workTakenOver.add(1, { component, kind });
+    },
+    workEnded: (component, kind, result, heldMs) => {
+      const instruments = activeInstruments();
+      instruments?.workEnded.add(1, { component, kind, result });
+      instruments?.workDuration.record(heldMs / 1_000, { component, kind, result });
+    },
     close: () => {
       for (const remove of removals) remove();
     },

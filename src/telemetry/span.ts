@@ -1,4 +1,12 @@
-import { type Attributes, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  context,
+  type Link,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { DB_RESPONSE_STATUS_CODE, ERROR_TYPE } from './attributes.ts';
 import { errorFacts } from './error-facts.ts';
 import { activeTracer } from './providers.ts';
@@ -14,16 +22,17 @@ const silentSpan: OperationSpan = { set: () => {}, fail: () => {} };
 
 /**
  * Runs a part of the program in an INTERNAL span whose context is active in all of it: what it calls becomes
- * its child. Without a tracer provider it is a plain call.
+ * its child. `links`: the spans that asked for it at another time. Without a tracer provider it is a plain call.
  */
 export function inSpan<T>(
   name: string,
   attributes: Attributes,
   run: (span: OperationSpan) => Promise<T>,
+  links: () => Link[] = () => [],
 ): Promise<T> {
   const tracer = activeTracer();
   if (!tracer) return run(silentSpan);
-  const span = tracer.startSpan(name, { kind: SpanKind.INTERNAL, attributes });
+  const span = tracer.startSpan(name, { kind: SpanKind.INTERNAL, attributes, links: links() });
   return context.with(trace.setSpan(context.active(), span), async () => {
     try {
       return await run({

@@ -10,8 +10,14 @@ export interface Telemetry extends Observer {
     run: () => Promise<RawResult>,
   ): Promise<RawResult>;
   sessionStarted(component: string): void;
-  workStarted(component: string, kind: string): void;
-  workEnded(component: string, kind: string, result: 'finished' | 'failed' | 'canceled' | 'parked'): void;
+  /** `isTakenOver`: its holder had died. */
+  workStarted(component: string, kind: string, isTakenOver: boolean): void;
+  workEnded(
+    component: string,
+    kind: string,
+    result: 'finished' | 'failed' | 'canceled' | 'parked',
+    heldMs: number,
+  ): void;
   /** The database handle is closed: its gauges go away. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-import { context, propagation } from '@opentelemetry/api';
+import { context, type Link, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 
 /** The active context as the program's propagator writes it, to be kept beside what it led to. Null: there is none. */
 export function traceContext(): Readonly<Record<string, string>> | null {
@@ -7,8 +7,11 @@ export function traceContext(): Readonly<Record<string, string>> | null {
   return Object.keys(carrier).length > 0 ? carrier : null;
 }
 
-/** Runs it as part of the trace that was kept. */
-export function withRemoteParent<T>(carrier: unknown, run: () => T): T {
-  if (typeof carrier !== 'object' || carrier === null) return run();
-  return context.with(propagation.extract(context.active(), carrier), run);
+/** Links to the spans whose context was kept: what was asked for at one time and done at another is no child of it. */
+export function linksTo(...carriers: readonly unknown[]): Link[] {
+  return carriers.flatMap((carrier) => {
+    if (typeof carrier !== 'object' || carrier === null) return [];
+    const kept = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, carrier));
+    return kept ? [{ context: kept }] : [];
+  });
 }

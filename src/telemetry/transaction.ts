@@ -40,6 +40,7 @@ export class RecordedTransaction implements TransactionObserver {
   readonly #context: Context | undefined;
   #statements: Descriptions | undefined;
   #attempts = 0;
+  readonly #started = performance.now();
   #ended = false;
 
   constructor(
@@ -109,6 +110,10 @@ export class RecordedTransaction implements TransactionObserver {
     const failed = error instanceof AmbiguousCommitError ? 'ambiguous' : 'failed';
     const outcome = failure ? failed : 'committed';
     this.#instruments?.retries.record(Math.max(0, attempts - 1), { transaction: this.#info.name });
+    this.#instruments?.transactions.record((performance.now() - this.#started) / 1_000, {
+      transaction: this.#info.name,
+      outcome,
+    });
     if (outcome !== 'committed')
       this.#instruments?.failed.add(1, { ...this.#byProcessor, [ERROR_TYPE]: errorFacts(error).type });
     if (!this.#span) return;

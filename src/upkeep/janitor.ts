@@ -138,8 +138,15 @@ class PublishedGauges {
   constructor(gauges: readonly FaceGauges[]) {
     this.#gauges = gauges;
     const meter = metrics.getMeter('holdfast');
-    for (const [name, description] of gauges.flatMap(({ descriptions }) => Object.entries(descriptions))) {
-      const gauge = meter.createObservableGauge(name, { description });
+    const named = gauges.flatMap(({ descriptions, units }) =>
+      Object.entries(descriptions).map(([name, description]) => ({
+        name,
+        description,
+        unit: units?.[name] ?? '',
+      })),
+    );
+    for (const { name, ...how } of named) {
+      const gauge = meter.createObservableGauge(name, how);
       const observe: Parameters<typeof gauge.addCallback>[0] = (result) => {
         for (const [value, attributes] of this.#rows.get(name) ?? [])
           result.observe(Number(value), attributes);

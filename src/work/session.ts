@@ -52,8 +52,8 @@ export interface SessionHost {
   /** Whether the caller is in a transaction of this handle, once one that is being decided is. */
   isInside(): Promise<boolean>;
   close(live: LiveSession): Promise<void>;
-  workStarted(live: LiveSession, work: Work): void;
-  workEnded(live: LiveSession, work: Work, result: WorkResult): void;
+  workStarted(live: LiveSession, work: Work, isTakenOver: boolean): void;
+  workEnded(live: LiveSession, work: Work, result: WorkResult, heldMs: number): void;
 }
 
 interface ClaimCall {
@@ -362,13 +362,14 @@ export class Session implements Executor {
   #hold(kind: string, claimed: Claimed): Work {
     const held = new HeldWork(this.id, kind, claimed);
     const work = new Work(this, held, claimed);
+    const started = performance.now();
     held.onEnd = (result) => {
       this.#held.delete(work);
       work.release();
-      this.#host.workEnded(this.#live, work, result);
+      this.#host.workEnded(this.#live, work, result, performance.now() - started);
     };
     this.#held.add(work);
-    this.#host.workStarted(this.#live, work);
+    this.#host.workStarted(this.#live, work, claimed.takenFrom !== undefined);
     return work;
   }
 

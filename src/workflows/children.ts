@@ -1,5 +1,6 @@
 import { cancelWorkflow, startWorkflows, workflowStatus } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
+import { traceContext } from '../telemetry/index.ts';
 import type { Work } from '../work/index.ts';
 import type { Child, Json } from './definition.ts';
 import { cancelTopic, kindOf } from './writes.ts';
@@ -55,6 +56,7 @@ export function childOf(
         targets: [childTarget],
         variables: [JSON.stringify(given)],
         keys: [childTarget],
+        traceContext: traceContext(),
       });
       await work.session.transact((tx) => tx.announce(kindOf(workflow.name)));
       return (await lookAtChild(on, workflow.name, childTarget))!;

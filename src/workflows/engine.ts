@@ -1,4 +1,5 @@
 import { checkOptions, invalidOption, jsonOf, tell, valueNamed } from '../base/index.ts';
+import { countWorkflowEvent, inSpan, KIND, linksTo, TRANSITION, WORKFLOW } from '../telemetry/index.ts';
 import type { Backoff, Work } from '../work/index.ts';
 import type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './action.ts';
 import { type ChildView, childOf, lookAtChild } from './children.ts';
@@ -45,6 +46,8 @@ export class Engine {
   readonly #turns: Turns;
   readonly #cancel = new AbortController();
   #record: InstanceRecord | undefined;
+  /** Of the signal that set off what runs. */
+  #signalContext: unknown;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -215,11 +218,13 @@ export class Engine {
       isCanceled: this.#now.isCanceled,
       cancelReason: this.#now.cancelReason,
     };
+    for (const { event, transition } of change.events) countWorkflowEvent(this.#name, event, transition);
     await probe?.('after', change);
   }
 
   /** Writes an intent, and carries it out. */
-  async #begin({ id, args, consumed }: Trigger, release = false): Promise<boolean> {
+  async #begin({ id, args, consumed, traceContext }: Trigger, release = false): Promise<boolean> {
+    this.#signalContext = traceContext;
     const { record, event } = this.#intent(this.#now, id, args);
     await this.#write(
       { record, enters: false, changesVariables: false, due: 'now', consumed, events: [event] },
@@ -275,7 +280,12 @@ export class Engine {
       let result: Json | undefined | typeof WAITS;
       let failure: string | undefined;
       try {
-        result = await this.#act(transition, inFlight);
+        result = await inSpan(
+          `transition ${id}`,
+          { [KIND]: this.work.kind, [WORKFLOW]: this.#name, [TRANSITION]: id },
+          () => this.#act(transition, inFlight),
+          () => linksTo(this.#now.traceContext, this.#signalContext),
+        );
       } catch (error) {
         if (this.#cancel.signal.aborted && this.#isCancelDue && !this.work.signal.aborted)
           failure = messageOf(this.#cancel.signal.reason);

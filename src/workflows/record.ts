@@ -28,6 +28,8 @@ export interface InstanceRecord {
   readonly cancelIntent: number | undefined;
   readonly parent: { readonly workflow: string; readonly target: string } | undefined;
   readonly hasEnded: boolean;
+  /** Of its start. */
+  readonly traceContext: unknown;
 }
 
 /** Undefined: there is none. */
@@ -60,6 +62,7 @@ export async function loadRecord(
         ? undefined
         : { workflow: row.parentWorkflow, target: row.parentTarget },
     hasEnded: row.endedAt !== null,
+    traceContext: row.traceContext,
   };
 }
 

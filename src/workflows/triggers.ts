@@ -8,6 +8,8 @@ export interface Trigger {
   readonly id: string;
   readonly args: Json;
   readonly consumed?: { readonly name: string; readonly key: string } | undefined;
+  /** Of the signal. */
+  readonly traceContext?: unknown;
 }
 
 /**
@@ -33,8 +35,8 @@ export async function dueTransition(
       names,
     });
     if (next && next.at.getTime() <= overAt) {
-      const { name, key, payload } = next;
-      return { id: signals.get(name)!, args: payload as Json, consumed: { name, key } };
+      const { name, key, payload, traceContext } = next;
+      return { id: signals.get(name)!, args: payload as Json, consumed: { name, key }, traceContext };
     }
   }
   return overAt < Infinity ? { id: timer!.id, args: {} } : undefined;

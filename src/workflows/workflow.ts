@@ -18,6 +18,7 @@ import {
   workflowExists,
 } from '../queries/workflows.ts';
 import type { Executor } from '../query/index.ts';
+import { traceContext } from '../telemetry/index.ts';
 import {
   type ControlLoop,
   type ControlLoopOptions,
@@ -183,6 +184,7 @@ export class Workflow<
           version: BigInt(this.version),
           parentWorkflow: null,
           parentTarget: null,
+          traceContext: traceContext(),
         });
         if (started.length < starts.length) {
           const others = await otherStarts(tx, { ...given, workflow });
@@ -225,6 +227,7 @@ export class Workflow<
           name,
           key,
           payload,
+          traceContext: traceContext(),
         });
         if (sent > 0) tx.announce(this.kind);
         else await this.#mustExist(tx, target);

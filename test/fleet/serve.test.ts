@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { heartbeatPath } from '../../examples/fleet/src/agent-api/protocol.ts';
@@ -69,18 +70,48 @@ test('readiness is apart from load: it says 200 while every connection is busy',
   await database.drop();
 });
 
-test('an address that is taken is told in one line, and nothing keeps running behind it', async () => {
-  const { url } = await createEmptyTestDatabase();
-  const taken = createServer((socket: Socket) => socket.destroy()).listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as { port: number };
-  const result = await runCli(['fleet', 'installer', '--health', `127.0.0.1:${port}`], {
-    HOLDFAST_DATABASE_URL: url,
-  });
-  taken.close();
-  expect(result).toEqual({
-    code: 1,
-    stdout: '',
-    stderr: `holdfast: cannot listen on 127.0.0.1:${port}: another process uses it; name another address with --health\n`,
-  });
+test('a component shows its metrics where it is told to, and sends a collector spans and metrics until its end', async () => {
+  const { url } = await createTestDatabase();
+  const received = new Set<string>();
+  const collector = createHttpServer((request, response) => {
+    received.add(request.url!);
+    request
+      .resume()
+      .on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
+  }).listen(0, '127.0.0.1');
+  await once(collector, 'listening');
+  const { port } = collector.address() as { port: number };
+  const flags = ['--metrics', '127.0.0.1:0', '--sweep-interval-ms', '100'];
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
+  await using janitor = startComponent('janitor', flags, url, env);
+  const { metrics, health } = await janitor.said('connecting');
+  expect(metrics).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+  const text = async () => (await fetch(String(metrics))).text();
+  await waitFor(async () => /^holdfast_fleet_machines\{state="running"\} 0$/m.test(await text()));
+  await waitFor(async () => /^db_client_operation_duration_seconds_count\{.*\} \d+$/m.test(await text()));
+  expect(await text()).toContain('service_name="holdfast-fleet-janitor"');
+  expect(await status(String(metrics).replace('/metrics', '/'))).toBe(404);
+  expect(await status(`${health}/metrics`)).toBe(404);
+  expect(await janitor.end('SIGTERM')).toBe(0);
+  expect([...received].sort()).toEqual(['/v1/metrics', '/v1/traces']);
+  collector.close();
 });
+
+test.each(['--health', '--metrics'])(
+  'an address for %s that is taken is told in one line, and nothing keeps running behind it',
+  async (flag) => {
+    const { url } = await createEmptyTestDatabase();
+    const taken = createServer((socket: Socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const result = await runCli(['fleet', 'installer', flag, `127.0.0.1:${port}`], {
+      HOLDFAST_DATABASE_URL: url,
+    });
+    taken.close();
+    expect(result).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `holdfast: cannot listen on 127.0.0.1:${port}: another process uses it; name another address with ${flag}\n`,
+    });
+  },
+);

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addUrlOption } from '../../../src/cli/support/database-url.ts';
 import { milliseconds, wholeNumber } from '../../../src/cli/support/numbers.ts';
+import type { Address } from '../../telemetry/index.ts';
 
 /** Flags whose values are the same wherever they appear; each has its environment variable. */
 export interface CommonFlags {
@@ -11,7 +12,8 @@ export interface CommonFlags {
   parallelism: number;
   sessionIntervalMs: number;
   pollIntervalMs: number;
-  health: { host: string; port: number };
+  health: Address;
+  metrics?: Address;
   graceMs: number;
   logLevel: string;
   stopOnStdinEnd: boolean;
@@ -26,7 +28,7 @@ export interface ProviderFlags {
   bootDelayMs: number;
 }
 
-export function address(text: string): { host: string; port: number } {
+export function address(text: string): Address {
   const [, host, port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
   if (host === undefined || Number(port) > 65_535)
     throw new InvalidArgumentError(
@@ -83,6 +85,7 @@ export function withCommon(command: Command): Command {
         .argParser(address)
         .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
     )
+    .addOption(option('--metrics <host:port>', 'where /metrics is served for Prometheus').argParser(address))
     .addOption(
       option('--grace-ms <ms>', 'how long a drain may take').argParser(milliseconds(0)).default(10_000),
     )

@@ -13,11 +13,16 @@ export interface ComponentProcess extends AsyncDisposable {
 }
 
 /** `holdfast fleet <component>` as a process of its own. */
-export function startComponent(component: string, args: readonly string[], url: string): ComponentProcess {
+export function startComponent(
+  component: string,
+  args: readonly string[],
+  url: string,
+  env: Readonly<Record<string, string>> = {},
+): ComponentProcess {
   const child: ChildProcess = spawn(
     process.execPath,
     [main, 'fleet', component, '--stop-on-stdin-end', ...args],
-    { env: { ...process.env, HOLDFAST_DATABASE_URL: url }, stdio: ['pipe', 'pipe', 'inherit'] },
+    { env: { ...process.env, ...env, HOLDFAST_DATABASE_URL: url }, stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const exited = new Promise<number | NodeJS.Signals | null>((resolve) =>
     child.once('exit', (code, signal) => resolve(code ?? signal)),

@@ -5,11 +5,13 @@
  * killed: others take its work over.
  */
 import { type ConnectOptions, checkSchema, connect, type Database } from '../../../../src/index.ts';
+import { type Address, startTelemetry, type Telemetry } from '../../../telemetry/index.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { databaseTime } from '../queries/audit.ts';
 import { FLEET_SCHEMA } from '../schema.ts';
 import type { Component } from './component.ts';
 import { serveHealth } from './health.ts';
+import { ListenError } from './listen-error.ts';
 
 export interface ServeOptions {
   readonly databaseUrl: string;
@@ -17,7 +19,9 @@ export interface ServeOptions {
   /** Connections at most, beside one for /readyz. */
   readonly connections: number;
   /** Where /livez and /readyz are served; port 0 takes a free one. */
-  readonly health: { readonly host: string; readonly port: number };
+  readonly health: Address;
+  /** Where `/metrics` is served for Prometheus. Undefined: nowhere. Spans and metrics by OTLP follow OpenTelemetry's variables. */
+  readonly metrics?: Address | undefined;
   /** How long a drain may take. */
   readonly graceMs: number;
   readonly logLevel: string;
@@ -43,6 +47,7 @@ export async function serveComponent(
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
 
+  let telemetry: Telemetry | undefined;
   let db: Database | undefined;
   // A connection of its own: however busy the others are, it tells whether the database answers.
   let probe: Database | undefined;
@@ -54,7 +59,15 @@ export async function serveComponent(
       !stopping.signal.aborted && probe !== undefined && component !== undefined && answers(probe),
   });
   try {
-    log.info({ health: health.url }, 'connecting');
+    telemetry = await startTelemetry({
+      service: `holdfast-fleet-${name}`,
+      metrics: options.metrics,
+    }).catch((cause) => {
+      throw options.metrics
+        ? new ListenError(options.metrics.host, options.metrics.port, '--metrics', cause)
+        : cause;
+    });
+    log.info({ health: health.url, ...(telemetry.url && { metrics: telemetry.url }) }, 'connecting');
     const open = (applicationName: string, max: number) =>
       connect({
         url: options.databaseUrl,
@@ -76,6 +89,7 @@ export async function serveComponent(
   } finally {
     await health.close();
     await Promise.all([db?.close(), probe?.close()]);
+    await telemetry?.[Symbol.asyncDispose]();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     if (options.stopOnStdinEnd) process.stdin.destroy();
   }
