@@ -79,7 +79,7 @@ export async function explain(
   });
 }
 
-/** @internal The same in a transaction of the caller's. `countLive`: how many live sessions each component has. */
+/** The same in a transaction of the caller's. `countLive`: how many live sessions each component has. */
 export async function explainOn(
   on: Executor,
   target: string,
