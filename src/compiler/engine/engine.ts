@@ -42,7 +42,7 @@ async function connect(url: string, database?: string): Promise<pg.Client> {
     againMs: connectTimeoutMs / 2,
     applicationName: 'holdfast compile',
   });
-  return (await hosts.open(openPgClient, (surplus) => void surplus.close())).client;
+  return (await hosts.open(openPgClient, (surplus) => void surplus.close())).client as pg.Client;
 }
 
 /** Session settings under which everything is described: the tree, and nothing that depends on the server's mood. */

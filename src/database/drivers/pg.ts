@@ -183,8 +183,13 @@ async function open(options: DriverOptions, more: object): Promise<PgConnection>
   }
 }
 
-/** Its `client` is node-postgres as it is, for those who speak the protocol themselves. Throws ConnectError. */
-export const openPgClient = (options: DriverOptions): Promise<PgConnection> => open(options, {});
+/**
+ * Its `client` is node-postgres as it is, a `pg.Client`, for those who speak the protocol themselves. Throws ConnectError.
+ * Without its type, so that programs need no types of `pg` to compile.
+ */
+export const openPgClient = (
+  options: DriverOptions,
+): Promise<DriverConnection & { readonly client: unknown }> => open(options, {});
 
 /** node-postgres (`pg`): one Client a connection, in its pipeline mode. */
 export const pgDriver: Driver = {
