@@ -93,7 +93,8 @@ SELECT n::INT8 AS n FROM item;
   test('are told in JSON when asked for', async () => {
     await put('queries/q.sql', '-- name: Numbers :many\nSELECT n FROM item;\n');
     const { stdout } = await compile(narrow.url, wide.url, '--format', 'json');
-    expect(JSON.parse(stdout)).toMatchObject({
+    const [finding = ''] = stdout.split('\n');
+    expect(JSON.parse(finding)).toMatchObject({
       severity: 'warning',
       code: 'HL010',
       file: 'queries/q.sql',
