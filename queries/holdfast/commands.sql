@@ -217,7 +217,7 @@ WITH slice AS (
 ), judged AS (
   SELECT s.queue, s.target, s.sequence, s.command, s.args, s.author, s.state, s.reason, s.attempts, s.not_before, s.sent_at, s.ended_at,
     (s.queue = e.queue AND s.target = e.target AND s.sequence = e.sequence) AS is_last, e.scanned,
-    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+    ((sqlc.narg(prefix)::TEXT IS NULL OR left(s.target, length(sqlc.narg(prefix)::TEXT)) = sqlc.narg(prefix)::TEXT)
       AND (sqlc.narg(queue)::TEXT IS NULL OR s.queue = sqlc.narg(queue)::TEXT)
       AND (sqlc.narg(state)::TEXT IS NULL OR s.state = sqlc.narg(state)::TEXT)) AS wanted
   FROM slice AS s

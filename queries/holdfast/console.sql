@@ -18,7 +18,7 @@ WITH slice AS (
     (s.kind NOT LIKE 'group:%'
       AND (sqlc.narg(states)::TEXT[] IS NULL OR 'free' = ANY(sqlc.narg(states)::TEXT[])
         OR s.holder IS NOT NULL OR s.not_before IS NOT NULL OR s.failures > 0)
-      AND (sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+      AND (sqlc.narg(prefix)::TEXT IS NULL OR left(s.target, length(sqlc.narg(prefix)::TEXT)) = sqlc.narg(prefix)::TEXT)
       AND (sqlc.narg(kind)::TEXT IS NULL OR s.kind = sqlc.narg(kind)::TEXT)
       AND (sqlc.narg(session_id)::UUID IS NULL OR s.holder = sqlc.narg(session_id)::UUID)) AS is_likely
   FROM slice AS s

@@ -154,7 +154,7 @@ WITH slice AS (
 ), likely AS (
   SELECT s.target, s.kind, s.state, s.message, s.created_at, s.changed_at, (s.target = e.target AND s.kind = e.kind) AS is_last,
     e.scanned,
-    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+    ((sqlc.narg(prefix)::TEXT IS NULL OR left(s.target, length(sqlc.narg(prefix)::TEXT)) = sqlc.narg(prefix)::TEXT)
       AND (sqlc.narg(kind)::TEXT IS NULL OR s.kind = sqlc.narg(kind)::TEXT)
       AND (sqlc.narg(state)::TEXT IS NULL OR s.state IN (sqlc.narg(state)::TEXT, 'READY'))) AS is_likely
   FROM slice AS s

@@ -606,7 +606,7 @@ LEFT JOIN LATERAL (
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l ON true
-WHERE r.name > @after AND (sqlc.narg(prefix)::TEXT IS NULL OR starts_with(r.name, sqlc.narg(prefix)::TEXT))
+WHERE r.name > @after AND (sqlc.narg(prefix)::TEXT IS NULL OR left(r.name, length(sqlc.narg(prefix)::TEXT)) = sqlc.narg(prefix)::TEXT)
 ORDER BY r.name
 LIMIT @page::INT8;
 

@@ -302,7 +302,7 @@ WITH slice AS (
 ), likely AS (
   SELECT s.workflow, s.target, s.version, s.state, s.entered_at, s.in_flight, s.in_flight_at, s.attempt, s.due_at, s.canceled_at,
     s.ended_at, s.stuck, (s.workflow = e.workflow AND s.target = e.target) AS is_last, e.scanned,
-    ((sqlc.narg(prefix)::TEXT IS NULL OR starts_with(s.target, sqlc.narg(prefix)::TEXT))
+    ((sqlc.narg(prefix)::TEXT IS NULL OR left(s.target, length(sqlc.narg(prefix)::TEXT)) = sqlc.narg(prefix)::TEXT)
       AND (sqlc.narg(workflow)::TEXT IS NULL OR s.workflow = sqlc.narg(workflow)::TEXT)
       AND (sqlc.narg(state)::TEXT IS NULL OR s.state = sqlc.narg(state)::TEXT)
       AND (sqlc.narg(condition)::TEXT IS NULL OR (sqlc.narg(condition)::TEXT = 'ended') = (s.ended_at IS NOT NULL))) AS is_likely

@@ -1,4 +1,4 @@
-import { checkText, invalidOption } from '../base/index.ts';
+import { checkText, DatabaseError, invalidOption } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import {
   type Explanation,
@@ -22,6 +22,8 @@ const EVENTS = 50;
 /** A list whose rows are longer than this is cut: the whole text is in the database. */
 const TEXT = 2_000;
 const READ_WITHIN_MS = 15_000;
+/** No such database, schema, table, column. */
+const NOT_YET: ReadonlySet<string> = new Set(['3D000', '3F000', '42P01', '42703']);
 /** The number of live sessions of the last look is good for so long. */
 const LIVE_FOR_MS = 5_000;
 
@@ -76,7 +78,17 @@ export class Resources {
     return this.#reading(true, async (on) => sentPage(await found.list.page(on, queryOf(found.list, query))));
   }
 
+  /** What is read a few seconds behind may lie before the schema was made: then it is read as it is now. */
   async #reading(isStale: boolean, read: (on: Executor) => Promise<unknown>): Promise<Answer> {
+    try {
+      return await this.#readAt(isStale, read);
+    } catch (error) {
+      if (!isStale || !(error instanceof DatabaseError && NOT_YET.has(error.code))) throw error;
+      return this.#readAt(false, read);
+    }
+  }
+
+  async #readAt(isStale: boolean, read: (on: Executor) => Promise<unknown>): Promise<Answer> {
     let statements = 0;
     const data = await this.#db.transact(
       (tx) => {

@@ -15,7 +15,6 @@ const PINNED = {
   backslash_quote: 'safe_encoding',
   xmlbinary: 'base64',
   xmloption: 'content',
-  lc_monetary: 'C',
 } as const;
 
 /** Those that poolers follow. They refuse others, with the connection. */

@@ -792,7 +792,7 @@ export const pageOfCommands = many<PageOfCommandsParams, PageOfCommandsRow>({
 ), judged AS (
   SELECT s.queue, s.target, s.sequence, s.command, s.args, s.author, s.state, s.reason, s.attempts, s.not_before, s.sent_at, s.ended_at,
     (s.queue = e.queue AND s.target = e.target AND s.sequence = e.sequence) AS is_last, e.scanned,
-    (($5::TEXT IS NULL OR starts_with(s.target, $5::TEXT))
+    (($5::TEXT IS NULL OR left(s.target, length($5::TEXT)) = $5::TEXT)
       AND ($6::TEXT IS NULL OR s.queue = $6::TEXT)
       AND ($7::TEXT IS NULL OR s.state = $7::TEXT)) AS wanted
   FROM slice AS s

@@ -64,7 +64,7 @@ export const pageOfWork = many<PageOfWorkParams, PageOfWorkRow>({
     (s.kind NOT LIKE 'group:%'
       AND ($4::TEXT[] IS NULL OR 'free' = ANY($4::TEXT[])
         OR s.holder IS NOT NULL OR s.not_before IS NOT NULL OR s.failures > 0)
-      AND ($5::TEXT IS NULL OR starts_with(s.target, $5::TEXT))
+      AND ($5::TEXT IS NULL OR left(s.target, length($5::TEXT)) = $5::TEXT)
       AND ($6::TEXT IS NULL OR s.kind = $6::TEXT)
       AND ($7::UUID IS NULL OR s.holder = $7::UUID)) AS is_likely
   FROM slice AS s

@@ -520,7 +520,7 @@ export const pageOfOperations = many<PageOfOperationsParams, PageOfOperationsRow
 ), likely AS (
   SELECT s.target, s.kind, s.state, s.message, s.created_at, s.changed_at, (s.target = e.target AND s.kind = e.kind) AS is_last,
     e.scanned,
-    (($4::TEXT IS NULL OR starts_with(s.target, $4::TEXT))
+    (($4::TEXT IS NULL OR left(s.target, length($4::TEXT)) = $4::TEXT)
       AND ($5::TEXT IS NULL OR s.kind = $5::TEXT)
       AND ($6::TEXT IS NULL OR s.state IN ($6::TEXT, 'READY'))) AS is_likely
   FROM slice AS s

@@ -2066,7 +2066,7 @@ LEFT JOIN LATERAL (
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l ON true
-WHERE r.name > $1 AND ($2::TEXT IS NULL OR starts_with(r.name, $2::TEXT))
+WHERE r.name > $1 AND ($2::TEXT IS NULL OR left(r.name, length($2::TEXT)) = $2::TEXT)
 ORDER BY r.name
 LIMIT $3::INT8`,
   operation: 'SELECT',

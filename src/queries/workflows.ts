@@ -1051,7 +1051,7 @@ export const pageOfWorkflows = many<PageOfWorkflowsParams, PageOfWorkflowsRow>({
 ), likely AS (
   SELECT s.workflow, s.target, s.version, s.state, s.entered_at, s.in_flight, s.in_flight_at, s.attempt, s.due_at, s.canceled_at,
     s.ended_at, s.stuck, (s.workflow = e.workflow AND s.target = e.target) AS is_last, e.scanned,
-    (($4::TEXT IS NULL OR starts_with(s.target, $4::TEXT))
+    (($4::TEXT IS NULL OR left(s.target, length($4::TEXT)) = $4::TEXT)
       AND ($5::TEXT IS NULL OR s.workflow = $5::TEXT)
       AND ($6::TEXT IS NULL OR s.state = $6::TEXT)
       AND ($7::TEXT IS NULL OR ($7::TEXT = 'ended') = (s.ended_at IS NOT NULL))) AS is_likely
