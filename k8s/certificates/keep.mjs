@@ -1,9 +1,9 @@
-// `read`: which Secrets are not there, or end within 30 days? Writes them to /work/wanted, and the authority to /work/ca.
-// `write`: makes Secrets of what stands in /work.
+// `read`: which Secrets are not there, or end within 30 days? Writes them to /signing/wanted, and the authority to /signing/ca.
+// `write`: makes Secrets of what stands in /signing.
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const { NAMESPACE, API = 'https://kubernetes.default.svc', WORK = '/work' } = process.env;
+const { NAMESPACE, API = 'https://kubernetes.default.svc', WORK = '/signing' } = process.env;
 const TOKEN = process.env.TOKEN_FILE ?? '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const LIST = process.env.LIST ?? '/certificates/certificates.txt';
 const RENEW_BEFORE_MS = 30 * 86_400_000;

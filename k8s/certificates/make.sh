@@ -1,6 +1,6 @@
-# Makes an authority where there is none, and signs what stands in /work/wanted: users, and `node`.
+# Makes an authority where there is none, and signs what stands in /signing/wanted: users, and `node`.
 set -eu
-cd /work
+cd /signing
 [ -s wanted ] || exit 0
 [ -e ca/tls.crt ] || {
   mkdir -p ca made

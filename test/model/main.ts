@@ -4,7 +4,7 @@
  *
  * npm run model -- [--quick]
  *
- * --quick: one claim of each session, a tenth of the states. Needs `spin` and a C compiler (`cc`) on PATH; exits 2, and says
+ * --quick: one claim of each session, a seventh of the states. Needs `spin` and a C compiler (`cc`) on PATH; exits 2, and says
  * so, where they are not. Exits 1 when the model is wrong, or when a part that is taken out is not missed.
  */
 import { execFile } from 'node:child_process';
