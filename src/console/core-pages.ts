@@ -367,7 +367,7 @@ export const coreFace = (url: string): Face => ({
         ...release,
         id: 'retry-now',
         title: 'Retry now',
-        about: 'Forgets its backoff, so that the next claim takes it.',
+        about: 'Forgets its failures and its backoff, so that the next claim takes it.',
       },
       quarantine,
       pause,

@@ -1,3 +1,4 @@
+export { summedBacklog } from './backlog.ts';
 export { type ExplainOptions, type Explanation, explain, explainOn, type FaceFacts } from './explain.ts';
 export type { Face, FaceGauges, FaceSweep, GaugeRows, UpkeepHost } from './face.ts';
 export { history, inOrder } from './history.ts';

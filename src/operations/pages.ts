@@ -5,7 +5,9 @@ import {
   type FaceAction,
   type FaceList,
   type FacePages,
+  numberFrom,
   scanPage,
+  summedBacklog,
 } from '../faces/index.ts';
 import { failedGroups, operationsOf, pageOfOperations, waitingOperations } from '../queries/operations.ts';
 import { definePipeline, type Pipeline } from './pipeline.ts';
@@ -122,26 +124,14 @@ export const operationsPages: FacePages = {
   lists: [operations, failures],
   actions: [rerun, rerunGroup],
   backlog: async (on) => {
-    const bySubject = new Map<
-      string,
-      { waiting: number; stuck: number; oldestAt?: Date; example?: string }
-    >();
-    for (const { kind, waiting, failed, oldestAt, example } of await waitingOperations(on, { most: MOST })) {
-      const one = bySubject.get(kind) ?? { waiting: 0, stuck: 0 };
-      one.waiting += Number(waiting);
-      one.stuck += Number(failed);
-      if (waiting > 0n && oldestAt) one.oldestAt = oldestAt;
-      if (example !== null) one.example = example;
-      bySubject.set(kind, one);
-    }
-    return [...bySubject].map(([subject, one]) => ({
-      subject,
-      ...one,
-      list: { id: 'failures', filters: {} },
-    }));
+    const rows = await waitingOperations(on, { most: MOST });
+    return summedBacklog(
+      rows.map(({ kind, failed, ...row }) => ({ ...row, subject: kind, stuck: failed })),
+      () => ({ id: 'failures', filters: {} }),
+    );
   },
   timeline: async (on, target, from, size) => {
-    const before = from['operations'] === undefined ? Infinity : Number(from['operations']);
+    const before = from['operations'];
     return (await operationsOf(on, { target }))
       .flatMap(({ kind, state, message, createdAt, changedAt }) => [
         { at: createdAt, subject: kind, event: 'created', cause: undefined },
@@ -149,9 +139,22 @@ export const operationsPages: FacePages = {
           ? []
           : [{ at: changedAt, subject: kind, event: state, cause: message ?? undefined }]),
       ])
-      .filter(({ at }) => at.getTime() < before)
-      .sort((a, b) => b.at.getTime() - a.at.getTime())
-      .slice(0, size)
-      .map((event) => ({ ...event, stream: 'operations', position: String(event.at.getTime()) }));
+      .map((event) => ({
+        ...event,
+        stream: 'operations',
+        // A pipeline creates all of its operations in one moment.
+        position: `${event.at.getTime()} ${event.subject} ${event.event}`,
+      }))
+      .filter(({ position }) => before === undefined || comparePositions(before, position) < 0)
+      .sort((a, b) => comparePositions(a.position, b.position))
+      .slice(0, size);
   },
 };
+
+/** The newest first; of one moment by name. Throws MisuseError for a position that is none. */
+function comparePositions(a: string, b: string): number {
+  const [atA = '', atB = ''] = [a.split(' ')[0], b.split(' ')[0]];
+  const later = numberFrom(atB) - numberFrom(atA);
+  if (later !== 0n) return later > 0n ? 1 : -1;
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -8,6 +8,7 @@ import {
   type FacePages,
   numberFrom,
   scanPage,
+  summedBacklog,
 } from '../faces/index.ts';
 import {
   pageOfWorkflows,
@@ -149,25 +150,11 @@ export const workflowsPages: FacePages = {
     cancel,
   ],
   backlog: async (on) => {
-    const bySubject = new Map<
-      string,
-      { waiting: number; stuck: number; oldestAt?: Date; example?: string }
-    >();
-    for (const { workflow, waiting, stuck, oldestAt, example } of await waitingWorkflows(on, {
-      most: MOST,
-    })) {
-      const one = bySubject.get(workflow) ?? { waiting: 0, stuck: 0 };
-      one.waiting += Number(waiting);
-      one.stuck += Number(stuck);
-      if (waiting > 0n && oldestAt) one.oldestAt = oldestAt;
-      if (example !== null) one.example = example;
-      bySubject.set(workflow, one);
-    }
-    return [...bySubject].map(([workflow, one]) => ({
-      subject: `workflow:${workflow}`,
-      ...one,
-      list: { id: 'workflows', filters: { workflow, condition: 'stuck' } },
-    }));
+    const rows = await waitingWorkflows(on, { most: MOST });
+    return summedBacklog(
+      rows.map(({ workflow, ...row }) => ({ ...row, subject: `workflow:${workflow}`, workflow })),
+      ({ workflow }) => ({ id: 'workflows', filters: { workflow, condition: 'stuck' } }),
+    );
   },
   timeline: async (on, target, from, size) => {
     const positions = Object.entries(from).map(([workflow, position]) => {

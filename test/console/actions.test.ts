@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Resources } from '../../src/console/resources.ts';
 import { connect, type Database, explain, history, type Session } from '../../src/index.ts';
+import { definePipeline } from '../../src/operations/index.ts';
 import { datasets, doors, FACES, fillConsole, upgrade } from '../support/console-fixture.ts';
 import { createTestDatabase } from '../support/database.ts';
 
@@ -22,6 +23,13 @@ async function happened(target: string): Promise<string[]> {
   for await (const { subject, event, cause } of history(db, target, { faces: [...FACES] }))
     events.push(`${subject} ${event}${cause === undefined ? '' : `: ${cause}`}`);
   return events;
+}
+interface TimelineEvent {
+  readonly at: { readonly time: string };
+  readonly subject: string;
+  readonly event: string;
+  readonly token: string | null;
+  readonly cause: string | null;
 }
 const stateOf = async (target: string) => (await explain(db, target, { faces: [...FACES] })).findings;
 
@@ -163,6 +171,18 @@ test.each([
   await expect(act(id, args)).rejects.toThrow(line);
 });
 
+async function wholeTimeline(target: string): Promise<readonly TimelineEvent[]> {
+  const seen: TimelineEvent[] = [];
+  let from = '';
+  for (;;) {
+    const { data } = await resources.read(`timeline?name=${target}${from && `&from=${from}`}`);
+    const { events, next } = data as { events: TimelineEvent[]; next: string | null };
+    seen.push(...events);
+    if (next === null) return seen;
+    from = encodeURIComponent(next);
+  }
+}
+
 test('a time line is read page by page, the newest first, without a gap or a line twice', async () => {
   for (let i = 0; i < 130; i++) {
     const [work] = await session.claim({ kind: i % 3 ? 'Poll' : 'Probe', candidates: () => ['busy'] });
@@ -170,26 +190,22 @@ test('a time line is read page by page, the newest first, without a gap or a lin
     if (i % 10 === 0) await doors.send(db, 'busy', 'open', {}, { author: `ann ${i}` });
   }
   await datasets.error(db, 'busy', 'index', 'late');
-  const seen: string[] = [];
-  const times: string[] = [];
-  let from = '';
-  for (;;) {
-    const { data } = await resources.read(`timeline?name=busy${from && `&from=${from}`}`);
-    const { events, next } = data as {
-      events: { at: { time: string }; subject: string; event: string; token: string; cause: string }[];
-      next: string | null;
-    };
-    for (const { at, subject, event, token, cause } of events) {
-      seen.push(`${subject} ${event} ${token ?? cause ?? at.time}`);
-      times.push(at.time);
-    }
-    if (next === null) break;
-    from = next;
-  }
+  const events = await wholeTimeline('busy');
+  const seen = events.map(
+    ({ at, subject, event, token, cause }) => `${subject} ${event} ${token ?? cause ?? at.time}`,
+  );
+  const times = events.map(({ at }) => at.time);
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen.filter((line) => / finished /.test(line))).toHaveLength(130);
   expect(seen.filter((line) => / sent /.test(line))).toHaveLength(13);
   expect(times).toEqual([...times].sort().reverse());
+});
+
+test('what happened in one moment is in a time line once, however much it is', async () => {
+  const operations = Array.from({ length: 60 }, (_, i) => `stage${i}`);
+  await definePipeline({ name: 'wide', operations }).enable(db, 'wide', operations);
+  const created = (await wholeTimeline('wide')).filter(({ event }) => event === 'created');
+  expect(created.map(({ subject }) => subject).sort()).toEqual(operations.map((one) => `wide:${one}`).sort());
 });
 
 test('a list is read page by page without a gap or a row twice', async () => {
