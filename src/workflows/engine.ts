@@ -176,7 +176,7 @@ export class Engine {
   async giveUp(message: string): Promise<boolean> {
     const { inFlight } = this.#now;
     if (!inFlight || inFlight.attempt < this.#attemptsOf(inFlight.transition)) return false;
-    await this.#stick(`${inFlight.transition} was begun ${inFlight.attempt} times: ${message}`, true);
+    await this.#stick(`${inFlight.transition} was begun ${times(inFlight.attempt)}: ${message}`, true);
     return true;
   }
 
@@ -259,7 +259,7 @@ export class Engine {
     if (transition.child && !(await this.#childHasEnded(transition, inFlight)))
       return this.#carryOut(release);
     if (attempt >= this.#attemptsOf(id)) {
-      await this.#stick(`${id} was begun ${attempt} times, and has not ended`, release);
+      await this.#stick(`${id} was begun ${times(attempt)}, and has not ended`, release);
       return false;
     }
     const { intents: intent, state } = this.#now;
@@ -580,3 +580,5 @@ function checkArguments(id: string, { args: schema }: TransitionDefinition, args
 
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll('\0', ' ').slice(0, 2_000);
+
+const times = (count: number) => (count === 1 ? 'once' : `${count} times`);
