@@ -81,7 +81,13 @@ export default defineConfig({
       // `npm run test:browser`: the console's pages in a real Chromium.
       {
         extends: true,
-        test: { ...shared, globalSetup, name: 'browser', include: ['test/browser/**/*.test.ts'] },
+        test: {
+          ...shared,
+          testTimeout: 900_000,
+          globalSetup,
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+        },
       },
     ],
   },

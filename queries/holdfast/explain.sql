@@ -1,7 +1,8 @@
 -- name: ExplainWork :many
 -- What keeps a target from being claimed, for each kind that it ever was claimed for, and for further lock keys (parallel
 -- arrays): the lock row by the prefix of its primary key; its holder's session, the policy of its kind and the end of its
--- last claim, each by primary key. Locks nothing. It judges as claims and unavailable_work do.
+-- last claim, each by primary key. Locks nothing. It judges as claims and unavailable_work do. The row of kind '' also says how
+-- many live sessions each component has: that reads both tables of sessions, which have a row a process.
 -- lint:ignore HL005 deadlines are written and read by the database's clock alone; the fence, not the clock, decides
 SELECT a.target AS "target!", a.kind AS "kind!", now() AS "now!", w.token, w.holder, w.started_at, w.parked,
   d.deadline > now() AS is_live, d.deadline, s.component, s.instance,
@@ -11,7 +12,11 @@ SELECT a.target AS "target!", a.kind AS "kind!", now() AS "now!", w.token, w.hol
     ELSE w.not_before END AS available_at,
   w.not_before >= '9999-12-31 00:00:00+00'::TIMESTAMPTZ AS waits_for_wake,
   k.paused_at, k.paused_cause, k.quarantine_after,
-  e.event AS last_event, e.ended_at, e.cause AS last_cause, l.component AS last_component
+  e.event AS last_event, e.ended_at, e.cause AS last_cause, l.component AS last_component,
+  CASE WHEN a.kind = '' THEN (
+    SELECT json_object_agg(c.component, c.live)
+    FROM (SELECT v.component, count(*) AS live FROM holdfast.live_session AS v GROUP BY v.component) AS c
+  ) END AS live
 FROM (
   SELECT o.target, o.kind FROM holdfast.work AS o WHERE o.target = @target
   UNION

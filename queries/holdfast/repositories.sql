@@ -114,8 +114,13 @@ SET state = 'failed', updated_at = now()
 FROM ended AS e
 WHERE s.repository_id = e.repository_id AND s.token = e.token AND s.state = 'running';
 
--- name: WriteSteps :exec
--- How far the steps of a run are (parallel arrays; -1: the total is not known): by primary key.
+-- name: WriteProgress :exec
+-- How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key.
+WITH run AS (
+  UPDATE holdfast.repository_run SET stages = sqlc.narg(stages)::JSONB
+  WHERE repository_id = @repository_id AND token = @token
+  RETURNING token
+)
 INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
 SELECT @repository_id::UUID, @token::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
 FROM unnest(@codes::TEXT[], @messages::TEXT[], @dones::INT8[], @totals::INT8[], @states::TEXT[])
@@ -610,18 +615,29 @@ WHERE r.name > @after AND (sqlc.narg(prefix)::TEXT IS NULL OR left(r.name, lengt
 ORDER BY r.name
 LIMIT @page::INT8;
 
--- name: StepsOfRepositories :many
--- The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys.
-SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
+-- name: ProgressOfRepositories :many
+-- The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
+-- keys. A run that has ended keeps its stages as they were seen last.
+SELECT r.name, l.token, l.state AS run_state, p.sort AS "sort!", p.what AS "what!", p.state AS "state!", p.done AS "done!", p.total,
+  p.items_in, p.queued, p.updated_at
 FROM holdfast.repository AS r
 CROSS JOIN LATERAL (
-  SELECT u.token, u.state, u.started_at
+  SELECT u.token, u.state, u.stages
   FROM holdfast.repository_run AS u
   WHERE u.repository_id = r.repository_id
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l
-JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
+CROSS JOIN LATERAL (
+  SELECT 0::INT8 AS sort, s.code, s.message AS what, s.state, s.done, s.total, NULL::INT8 AS items_in, NULL::INT8 AS queued, s.updated_at
+  FROM holdfast.repository_step AS s
+  WHERE s.repository_id = r.repository_id AND s.token = l.token
+  UNION ALL
+  SELECT g.position, '', g.stage ->> 'stage', CASE WHEN l.state = 'running' THEN g.stage ->> 'state' ELSE 'ended' END,
+    (g.stage ->> 'itemsOut')::INT8, NULL, (g.stage ->> 'itemsIn')::INT8,
+    CASE WHEN l.state = 'running' THEN (g.stage ->> 'queued')::INT8 END, NULL
+  FROM jsonb_array_elements(l.stages) WITH ORDINALITY AS g (stage, position)
+) AS p
 WHERE r.name > @after AND (sqlc.narg(name)::TEXT IS NULL OR r.name = sqlc.narg(name)::TEXT)
-ORDER BY r.name, s.code
+ORDER BY r.name, p.sort, p.code
 LIMIT @page::INT8;

@@ -51,25 +51,14 @@ export class Overview {
   #last: Walk | undefined;
   #turn = 0;
   #readUpToMs = 0;
-  /** Live sessions by component, as they were last seen. */
-  #live: { readonly atMs: number; readonly byComponent: ReadonlyMap<string, bigint> } | undefined;
 
   constructor(faces: readonly Face[]) {
     this.#faces = faces.filter(({ pages }) => pages?.backlog);
   }
 
-  /** Undefined: nobody looked within so many milliseconds. */
-  liveWithin(ms: number): ReadonlyMap<string, bigint> | undefined {
-    return this.#live && performance.now() - this.#live.atMs <= ms ? this.#live.byComponent : undefined;
-  }
-
   async look(on: Executor): Promise<SentOverview> {
     const { now } = await leftOvers(on);
     const sessions = await sessionsByComponent(on);
-    this.#live = {
-      atMs: performance.now(),
-      byComponent: new Map(sessions.flatMap(({ component, live }) => (live > 0n ? [[component, live]] : []))),
-    };
     await this.#readEnds(on, now);
     await this.#walkOn(on);
     const face = this.#faces[this.#turn++ % Math.max(1, this.#faces.length)];

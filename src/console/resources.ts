@@ -24,8 +24,6 @@ const TEXT = 2_000;
 const READ_WITHIN_MS = 15_000;
 /** No such database, schema, table, column. */
 const NOT_YET: ReadonlySet<string> = new Set(['3D000', '3F000', '42P01', '42703']);
-/** The number of live sessions of the last look is good for so long. */
-const LIVE_FOR_MS = 5_000;
 
 /** What one read gave, and what it cost. */
 export interface Answer {
@@ -112,14 +110,7 @@ export class Resources {
   }
 
   async #target(on: Executor, target: string): Promise<SentTarget> {
-    const live = this.#overview.liveWithin(LIVE_FOR_MS);
-    const explained = await explainOn(
-      on,
-      target,
-      { faces: [...this.#faces] },
-      ...(live ? [async () => live] : []),
-    );
-    return sentTarget(explained);
+    return sentTarget(await explainOn(on, target, { faces: [...this.#faces] }));
   }
 
   async #timeline(on: Executor, target: string, from: Positions): Promise<SentTimeline> {

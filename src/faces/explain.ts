@@ -2,11 +2,10 @@ import { z } from 'zod';
 import { checkOptions, checkText, isText } from '../base/index.ts';
 import type { Database } from '../client/index.ts';
 import { type ExplainWorkRow, explainWork } from '../queries/explain.ts';
-import { countSessions } from '../queries/janitor.ts';
 import type { Executor } from '../query/index.ts';
 import { GROUP } from '../work/index.ts';
 import type { Face } from './face.ts';
-import { factOf, isGroup, judge, judgeKey, offersOf, waits } from './lock.ts';
+import { factOf, isGroup, judge, judgeKey, offersOf } from './lock.ts';
 import type { Offer } from './pages.ts';
 import type { FacePart, Fact, Finding, TargetState, Wish } from './part.ts';
 
@@ -63,8 +62,7 @@ const SERIOUS: readonly TargetState[] = ['stuck', 'progressing', 'free'];
  * Says what a target is waiting for, if it waits: who holds it and until when, its backoff, park, quarantine or pause, the
  * exclusion key that somebody else has, or that nobody is there to claim it; then what every face knows of it.
  *
- * Reads one snapshot in one read-only transaction: one statement a face, one for work, and, when something waits for a
- * claim, one that counts live sessions. It disturbs no writer. Throws MisuseError naming what is wrong, and as `transact`.
+ * Reads one snapshot in one read-only transaction: one statement a face, and one for work. It disturbs no writer. Throws MisuseError naming what is wrong, and as `transact`.
  */
 export async function explain(
   db: Pick<Database, 'transact'>,
@@ -79,20 +77,14 @@ export async function explain(
   });
 }
 
-/** The same in a transaction of the caller's. `countLive`: how many live sessions each component has. */
-export async function explainOn(
-  on: Executor,
-  target: string,
-  options: ExplainOptions,
-  countLive = async (): Promise<ReadonlyMap<string, bigint>> =>
-    new Map((await countSessions(on)).map((row) => [row.component, row.live])),
-): Promise<Explanation> {
+/** The same in a transaction of the caller's. */
+export async function explainOn(on: Executor, target: string, options: ExplainOptions): Promise<Explanation> {
   const { faces = [], components = [], exclude = [] } = checkOptions(explainSchema, options);
   checkText('target', target);
   const parts: [string, FacePart][] = [];
   for (const { name, explain: part } of faces) if (part) parts.push([name, await part(on, target)]);
   const wishes = parts.flatMap(([, { work = [] }]) => work);
-  const work = await explainLocks(on, target, wishes, { components, exclude }, countLive);
+  const work = await explainLocks(on, target, wishes, { components, exclude });
   return put(target, work, parts);
 }
 
@@ -124,6 +116,12 @@ function put(target: string, work: WorkPart, others: readonly [string, FacePart]
   return { target, at: work.now, isKnown, state: first?.state ?? 'free', verdict, findings, facts };
 }
 
+function liveByComponent(counts: unknown): ReadonlyMap<string, number> {
+  return new Map(
+    Object.entries((counts ?? {}) as Readonly<Record<string, number>>).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
 interface WorkPart extends FacePart {
   readonly now: Date;
   /** It has a lock row, be it that of a key that nobody holds. */
@@ -136,7 +134,6 @@ async function explainLocks(
   target: string,
   wishes: readonly Wish[],
   options: Required<Pick<Wish, 'components' | 'exclude'>>,
-  countLive: () => Promise<ReadonlyMap<string, bigint>>,
 ): Promise<WorkPart> {
   const nameOf = (row: { readonly kind: string; readonly target?: string }) =>
     JSON.stringify([row.kind, row.target ?? target]);
@@ -155,8 +152,7 @@ async function explainLocks(
   const byName = new Map(rows.map((row) => [nameOf(row), row]));
   const wishOf = new Map(wishes.map((wish) => [nameOf(wish), wish]));
   const works = rows.filter((row) => row.kind !== '' && !isGroup(row));
-  const isWaiting = works.some((row) => !row.isLive && waits(row, wishOf.get(nameOf(row))));
-  const live = isWaiting ? await countLive() : new Map<string, bigint>();
+  const live = liveByComponent(rows.find(({ kind }) => kind === '')?.live);
   const judged = works.map((row): [ExplainWorkRow, Finding | undefined] => {
     const wish = wishOf.get(nameOf(row));
     const keys = keysOf(wish).flatMap((key) => byName.get(nameOf(key)) ?? []);

@@ -13,7 +13,7 @@ export interface Circumstances {
   /** Every row that was read: names what else a session holds. */
   readonly all: readonly ExplainWorkRow[];
   /** How many live sessions each component has. */
-  readonly live: ReadonlyMap<string, bigint>;
+  readonly live: ReadonlyMap<string, number>;
   /** Components that are known to carry this kind out. */
   readonly components: readonly string[];
 }
@@ -24,7 +24,7 @@ export const isGroup = ({ kind }: { readonly kind: string }) => kind.startsWith(
  * Whether it waits for a claim: a face says so, or its last claim ended otherwise than by a finish. A claim without an end
  * in the history counts as finished unless it has failures: its kind keeps no finishes, or the row was too old.
  */
-export function waits({ holder, failures, lastEvent }: ExplainWorkRow, wish: Wish | undefined): boolean {
+function waits({ holder, failures, lastEvent }: ExplainWorkRow, wish: Wish | undefined): boolean {
   if (wish) return wish.waits;
   return holder !== null || failures > 0n || (lastEvent !== null && lastEvent !== 'finished');
 }
@@ -90,7 +90,7 @@ function unclaimed(
       : `its holder${row.component === null ? '' : ` ${row.component} on ${row.instance}`} is dead, and nothing else holds it back`;
   if (serving !== undefined) {
     const count = live.get(serving)!;
-    const who = `${count} live ${count === 1n ? 'session' : 'sessions'} of ${serving}`;
+    const who = `${count} live ${count === 1 ? 'session' : 'sessions'} of ${serving}`;
     return finding('progressing', 'claimable', `${dead}: it waits for one of ${who}`);
   }
   const process = [...components, row.component ?? row.lastComponent ?? row.kind].at(0)!;

@@ -579,4 +579,10 @@ ALTER TABLE holdfast.workflow DROP COLUMN IF EXISTS trace_context;
 ALTER TABLE holdfast.workflow ADD COLUMN IF NOT EXISTS trace_context JSONB;
 ALTER TABLE holdfast.workflow_signal ADD COLUMN IF NOT EXISTS trace_context JSONB;
 `,
+  '0011_stages.down.sql': `ALTER TABLE holdfast.repository_run DROP COLUMN IF EXISTS stages;
+`,
+  '0011_stages.up.sql': `-- Where the items of a sync are: its pipeline's stages, in their order, as they were a few seconds ago: an array of
+-- {"stage", "state", "itemsIn", "itemsOut", "queued"}. Null: it has no pipeline, or a release before wrote it.
+ALTER TABLE holdfast.repository_run ADD COLUMN IF NOT EXISTS stages JSONB;
+`,
 };

@@ -6,6 +6,7 @@ import {
   exec,
   execRows,
   int8,
+  type JsonValue,
   jsonb,
   many,
   maybe,
@@ -443,7 +444,8 @@ WHERE s.repository_id = e.repository_id AND s.token = e.token AND s.state = 'run
   columns: [],
 });
 
-export interface WriteStepsParams {
+export interface WriteProgressParams {
+  readonly stages: JsonValue;
   readonly repositoryId: string;
   readonly token: bigint;
   readonly codes: readonly string[];
@@ -453,18 +455,24 @@ export interface WriteStepsParams {
   readonly states: readonly string[];
 }
 
-/** How far the steps of a run are (parallel arrays; -1: the total is not known): by primary key. */
-export const writeSteps = exec<WriteStepsParams>({
-  name: 'WriteSteps',
-  text: `INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
-SELECT $1::UUID, $2::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
-FROM unnest($3::TEXT[], $4::TEXT[], $5::INT8[], $6::INT8[], $7::TEXT[])
+/** How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key. */
+export const writeProgress = exec<WriteProgressParams>({
+  name: 'WriteProgress',
+  text: `WITH run AS (
+  UPDATE holdfast.repository_run SET stages = $1::JSONB
+  WHERE repository_id = $2 AND token = $3
+  RETURNING token
+)
+INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
+SELECT $2::UUID, $3::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
+FROM unnest($4::TEXT[], $5::TEXT[], $6::INT8[], $7::INT8[], $8::TEXT[])
   AS g (code, message, done, total, state)
 ON CONFLICT (repository_id, token, code) DO UPDATE
 SET message = excluded.message, done = excluded.done, total = excluded.total, state = excluded.state, updated_at = now()`,
   operation: 'INSERT',
   collection: 'holdfast.repository_step',
   params: [
+    ['stages', jsonb, 'null'],
     ['repositoryId', uuid],
     ['token', int8],
     ['codes', arrayOf(text)],
@@ -2091,40 +2099,54 @@ LIMIT $3::INT8`,
   ],
 });
 
-export interface StepsOfRepositoriesParams {
+export interface ProgressOfRepositoriesParams {
   readonly after: string;
   readonly name: string | null;
   readonly page: bigint;
 }
 
-export interface StepsOfRepositoriesRow {
+export interface ProgressOfRepositoriesRow {
   readonly name: string;
   readonly token: bigint;
   readonly runState: string;
-  readonly startedAt: Date;
-  readonly code: string;
-  readonly message: string;
+  readonly sort: bigint;
+  readonly what: string;
+  readonly state: string;
   readonly done: bigint;
   readonly total: bigint | null;
-  readonly state: string;
-  readonly updatedAt: Date;
+  readonly itemsIn: bigint | null;
+  readonly queued: bigint | null;
+  readonly updatedAt: Date | null;
 }
 
-/** The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys. */
-export const stepsOfRepositories = many<StepsOfRepositoriesParams, StepsOfRepositoriesRow>({
-  name: 'StepsOfRepositories',
-  text: `SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
+/**
+ * The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
+ * keys. A run that has ended keeps its stages as they were seen last.
+ */
+export const progressOfRepositories = many<ProgressOfRepositoriesParams, ProgressOfRepositoriesRow>({
+  name: 'ProgressOfRepositories',
+  text: `SELECT r.name, l.token, l.state AS run_state, p.sort AS sort, p.what AS what, p.state AS state, p.done AS done, p.total,
+  p.items_in, p.queued, p.updated_at
 FROM holdfast.repository AS r
 CROSS JOIN LATERAL (
-  SELECT u.token, u.state, u.started_at
+  SELECT u.token, u.state, u.stages
   FROM holdfast.repository_run AS u
   WHERE u.repository_id = r.repository_id
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l
-JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
+CROSS JOIN LATERAL (
+  SELECT 0::INT8 AS sort, s.code, s.message AS what, s.state, s.done, s.total, NULL::INT8 AS items_in, NULL::INT8 AS queued, s.updated_at
+  FROM holdfast.repository_step AS s
+  WHERE s.repository_id = r.repository_id AND s.token = l.token
+  UNION ALL
+  SELECT g.position, '', g.stage ->> 'stage', CASE WHEN l.state = 'running' THEN g.stage ->> 'state' ELSE 'ended' END,
+    (g.stage ->> 'itemsOut')::INT8, NULL, (g.stage ->> 'itemsIn')::INT8,
+    CASE WHEN l.state = 'running' THEN (g.stage ->> 'queued')::INT8 END, NULL
+  FROM jsonb_array_elements(l.stages) WITH ORDINALITY AS g (stage, position)
+) AS p
 WHERE r.name > $1 AND ($2::TEXT IS NULL OR r.name = $2::TEXT)
-ORDER BY r.name, s.code
+ORDER BY r.name, p.sort, p.code
 LIMIT $3::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.repository',
@@ -2137,13 +2159,14 @@ LIMIT $3::INT8`,
     ['name', text],
     ['token', int8],
     ['runState', text],
-    ['startedAt', timestamptz],
-    ['code', text],
-    ['message', text],
+    ['sort', int8],
+    ['what', text],
+    ['state', text],
     ['done', int8],
     ['total', int8, 'null'],
-    ['state', text],
-    ['updatedAt', timestamptz],
+    ['itemsIn', int8, 'null'],
+    ['queued', int8, 'null'],
+    ['updatedAt', timestamptz, 'null'],
   ],
 });
 
@@ -2164,7 +2187,7 @@ export const bind = bindAll({
   deleteVersion,
   endRun,
   endOlderRuns,
-  writeSteps,
+  writeProgress,
   findDeclared,
   noteDeclared,
   findContent,
@@ -2215,5 +2238,5 @@ export const bind = bindAll({
   stepsOf,
   countRepositories,
   pageOfRepositories,
-  stepsOfRepositories,
+  progressOfRepositories,
 });

@@ -1,9 +1,9 @@
 import { type FaceList, type FacePages, positionFrom } from '../faces/index.ts';
 import {
   pageOfRepositories,
+  progressOfRepositories,
   repositoryByName,
   runsOf,
-  stepsOfRepositories,
 } from '../queries/repositories.ts';
 import { REPOSITORY_KIND } from './repository-work.ts';
 
@@ -54,37 +54,44 @@ const repositories: FaceList = {
 const syncs: FaceList = {
   id: 'syncs',
   title: 'Syncs',
-  about: 'The stages of the last sync of each repository',
+  about: 'How far the last sync of each repository is, and where its items are, stage by stage',
   columns: [
     { name: 'repository', look: 'target' },
-    { name: 'stage' },
+    { name: 'step or stage' },
     { name: 'state', look: 'state' },
     { name: 'progress', look: 'progress' },
     { name: 'queued', look: 'number' },
+    { name: 'items in', look: 'number' },
+    { name: 'items out', look: 'number' },
     { name: 'changed', look: 'time' },
   ],
   filters: [{ name: 'repository', label: 'Repository' }],
   page: async (on, { after, filters }) => {
     const [name] = positionFrom(after, ['']);
-    const rows = await stepsOfRepositories(on, {
+    const rows = await progressOfRepositories(on, {
       after: name!,
       name: filters['repository'] ?? null,
       page: STEPS,
     });
-    // A repository whose steps may have been cut off comes whole with the next page.
+    // A repository whose rows may have been cut off comes whole with the next page.
     const last = rows.length < Number(STEPS) ? undefined : rows.at(-1)!.name;
     const whole = rows.filter((row) => row.name !== last);
     return {
-      rows: whole.map(({ name: repository, message, state, done, total, updatedAt }) => ({
-        values: {
-          repository,
-          stage: message,
-          state,
-          progress: `${done}/${total ?? '?'}`,
-          queued: state === 'running' && total !== null ? total - done : null,
-          changed: updatedAt,
-        },
-      })),
+      rows: whole.map(({ name: repository, sort, what, state, done, total, itemsIn, queued, updatedAt }) => {
+        const isStep = sort === 0n;
+        return {
+          values: {
+            repository,
+            'step or stage': isStep ? what : `stage ${what}`,
+            state,
+            progress: isStep ? `${done}/${total ?? '?'}` : null,
+            queued,
+            'items in': itemsIn,
+            'items out': isStep ? null : done,
+            changed: updatedAt,
+          },
+        };
+      }),
       next: last === undefined || whole.length === 0 ? undefined : [whole.at(-1)!.name],
     };
   },

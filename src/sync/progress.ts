@@ -1,5 +1,6 @@
 import { Service } from '../base/index.ts';
-import { writeSteps } from '../queries/repositories.ts';
+import type { PipelineProfile } from '../pipeline/index.ts';
+import { writeProgress } from '../queries/repositories.ts';
 import type { OpenVersion } from './version.ts';
 
 /** How far one step of a sync is. */
@@ -57,13 +58,16 @@ export class Step {
 }
 
 /**
- * Steps of a sync, written down for others every two seconds at most and at the end, and told to the program at once. A write
+ * Steps and stages of a sync, written down for others every two seconds at most and at the end, and told to the program at once. A write
  * that fails is left out: the next one says the same and more.
  */
 export class Progress {
   readonly #steps = new Map<string, Step>();
   readonly #tell: ((step: StepProgress) => void) | undefined;
   readonly #dirty = new Set<Step>();
+  #profile: (() => PipelineProfile) | undefined;
+  /** As they were written down last. */
+  #stages: string | undefined;
   #service: Service | undefined;
 
   constructor(tell?: (step: StepProgress) => void) {
@@ -88,7 +92,12 @@ export class Progress {
     return [...this.#steps.values()].map(({ now }) => now);
   }
 
-  /** @internal Writes steps down from now on. */
+  /** @internal What reads the profile of its pipeline. */
+  readonly watch = (profile: () => PipelineProfile): void => {
+    this.#profile = profile;
+  };
+
+  /** @internal Writes down how far it is, from now on. */
   begin(version: OpenVersion): void {
     this.#service = new Service({
       turn: async () => {
@@ -107,12 +116,18 @@ export class Progress {
   async write(version: OpenVersion): Promise<void> {
     const steps = [...this.#dirty].map(({ now }) => now);
     this.#dirty.clear();
-    if (steps.length === 0) return;
+    const stages = this.#profile?.().stages.map(({ stage, state, itemsIn, itemsOut, queued }) => {
+      return { stage, state, itemsIn, itemsOut, queued };
+    });
+    const before = this.#stages;
+    this.#stages = JSON.stringify(stages);
+    if (steps.length === 0 && this.#stages === before) return;
     await version.transact(
       (tx) =>
-        writeSteps(tx, {
+        writeProgress(tx, {
           repositoryId: version.repositoryId,
           token: version.work.token,
+          stages: stages ?? null,
           codes: steps.map(({ code }) => code),
           messages: steps.map(({ message }) => message),
           dones: steps.map(({ done }) => BigInt(done)),

@@ -216,6 +216,7 @@ class Change {
     const ends = [this.#work.signal, ...(signal ? [signal] : [])];
     const profile = await (stages?.(pipeline) ?? pipeline).run(this.#declared(run), {
       signal: AbortSignal.any(ends),
+      onProfile: this.#progress.watch,
     });
     if (this.#wanted.mirror) await this.#removeUndeclared(run);
     for (const { code, message } of this.#progress.steps) this.#progress.step(code, message).end();

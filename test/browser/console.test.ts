@@ -2,10 +2,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Listening, listenForConsole } from '../../src/console/index.ts';
 import { connect, type Database, runControlLoop, type Session, workHistory } from '../../src/index.ts';
-import { EVIL, FACES, fillConsole } from '../support/console-fixture.ts';
+import { EVIL, FACES, fillConsole, upgrade } from '../support/console-fixture.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { seriousFindings } from './support/axe.ts';
-import { launch, NARROW, open, shoot, WIDE } from './support/browser.ts';
+import { launch, NARROW, open, shoot, shootForDocs, WIDE } from './support/browser.ts';
 
 let db: Database;
 let session: Session;
@@ -184,5 +184,24 @@ test('a page follows what happens without being loaded again, and a hidden one a
   expect(await page.getByRole('cell', { name: 'it broke' }).count()).toBe(1);
   expect(wrong).toEqual([]);
   await watcher.context.close();
+  await context.close();
+});
+
+test('the state machine of a target is drawn with its state and what is in flight, and follows both', async () => {
+  const machine = 'rack3-node01';
+  await upgrade.start(db, machine);
+  const all = await session.claim(upgrade.source(), { wanted: 10 });
+  const work = all.find(({ target }) => target === machine)!;
+  for (const other of all) if (other !== work) await other.cancel();
+  const gate = Promise.withResolvers<void>();
+  const running = upgrade.run(work, { flash: () => gate.promise });
+  const { page, wrong, context } = await open(browser, WIDE, server.url);
+  await page.goto(`/target?name=${machine}`);
+  await page.getByRole('img', { name: /the state is drained, and flash to flashed is in flight/ }).waitFor();
+  await shootForDocs(page, 'console-workflow');
+  gate.resolve();
+  await running;
+  await page.getByRole('img', { name: /the state is booted$/ }).waitFor();
+  expect(wrong).toEqual([]);
   await context.close();
 });

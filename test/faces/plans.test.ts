@@ -113,8 +113,20 @@ async function plansOf(statement: Statement): Promise<string[]> {
   return [plan, await withAdmin(database.url, (client) => genericPlan(client, statement.text))];
 }
 
-test.each(statements)('%s reads no table that grows from end to end', async (_, statement) => {
-  for (const plan of await plansOf(statement)) expect(plan).not.toMatch(SCAN);
+/** ExplainWork counts live sessions once: both of their tables, which have a row a process. Elsewhere it finds them by key. */
+const withoutCount = (plan: string) =>
+  ['session', 'session_deadline'].reduce(
+    (left, table) =>
+      left.replace(
+        new RegExp(`Seq Scan on ${table}\\b|table: ${table}@\\S+\\n\\s*(│\\s*)*spans: FULL SCAN`),
+        'counted',
+      ),
+    plan,
+  );
+
+test.each(statements)('%s reads no table that grows from end to end', async (name, statement) => {
+  for (const plan of await plansOf(statement))
+    expect(name === 'ExplainWork' ? withoutCount(plan) : plan).not.toMatch(SCAN);
 });
 
 test('a statement that does is seen', async () => {

@@ -70,6 +70,7 @@ const TONES: Readonly<Record<string, readonly string[]>> = {
     'silent',
     'missing',
     'excluded',
+    'blocked',
   ],
   busy: [
     'held',

@@ -18,6 +18,8 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+const LIMIT_MS = 600_000;
+
 /** Debian's Chromium, or the one that HOLDFAST_CHROMIUM names. */
 export async function launch(): Promise<Browser> {
   const executablePath = process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -54,6 +56,8 @@ export async function open(
 ): Promise<Watched> {
   const { viewport, colorScheme } = how;
   const context = await browser.newContext({ viewport, colorScheme, baseURL: base });
+  // As the tests' own: a limit for what hangs.
+  context.setDefaultTimeout(LIMIT_MS);
   const page = await context.newPage();
   const wrong: string[] = [];
   page.on('console', (message) => {

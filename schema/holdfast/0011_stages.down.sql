@@ -1,0 +1,1 @@
+ALTER TABLE holdfast.repository_run DROP COLUMN IF EXISTS stages;
