@@ -80,7 +80,7 @@ async function measure(): Promise<StepResults> {
     commands: await section('commands', () => commands(server, runs, quick)),
     operations: await section('operations', () => operations(server, runs, quick)),
     starts: await section('starts', () => starts(server, runs)),
-    parked: await section('parked', () => parked(server, runs, most)),
+    parked: await section('parked', () => parked(server, runs, [1_000, most])),
     drain: await section('drain', () => drain(server, backlog)),
   };
   return { ...found, load: [before, load()] };

@@ -50,9 +50,12 @@ export async function starts(server: BenchServer, runs: number): Promise<StartFi
   return { instances, ms: figure(ms), roundTrips, statements };
 }
 
-/** Claims one instance after the other, beside few and beside many that wait: half for a signal, half for a time too. */
-export async function parked(server: BenchServer, runs: number, most: number): Promise<ParkedFigures> {
-  const sizes = [1_000, most];
+/** Claims one instance after the other, beside few and beside more and more that wait: half for a signal, half for a time too. */
+export async function parked(
+  server: BenchServer,
+  runs: number,
+  sizes: readonly number[],
+): Promise<ParkedFigures> {
   const stores = await Promise.all(
     sizes.map(async (instances, at) => {
       const url = await server.database(`parked_${at}`, { ours: true });
@@ -89,8 +92,8 @@ export async function parked(server: BenchServer, runs: number, most: number): P
     for (let run = 0; run < runs; run++) {
       const order = run % 2 === 0 ? stores : [...stores].reverse();
       for (const store of order) samples.get(store)!.push(await claims(store));
-      const [few, many] = stores.map((store) => samples.get(store)!.at(-1)!) as [number, number];
-      ratios.push(many / few);
+      const last = stores.map((store) => samples.get(store)!.at(-1)!);
+      ratios.push(last.at(-1)! / last[0]!);
     }
     return {
       parked: stores.map((store) => ({
