@@ -11,6 +11,7 @@ interface Options {
   readonly actions?: boolean;
   readonly author?: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly userHeader?: string;
   readonly baseUrl?: string;
 }
@@ -34,6 +35,11 @@ export function register(program: Command): void {
         '--token <text>',
         'people log in with it; better in the environment than in a command line',
       ).env('HOLDFAST_CONSOLE_TOKEN'),
+    )
+    .addOption(
+      new Option('--token-file <file>', 'the token is in it, and is read again when it changes').env(
+        'HOLDFAST_CONSOLE_TOKEN_FILE',
+      ),
     )
     .option('--user-header <name>', 'the header in which a proxy says who is there, such as x-forwarded-user')
     .option('--base-url <url>', 'where people reach it, where a proxy stands before it')

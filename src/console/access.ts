@@ -1,5 +1,6 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Refusal } from './refusal.ts';
+import type { Token } from './token.ts';
 
 const COOKIE = 'holdfast_console';
 /** A login is good for so long. */
@@ -7,7 +8,7 @@ const LOGIN_MS = 12 * 3_600_000;
 export const CSRF_HEADER = 'x-holdfast-csrf';
 
 export interface AccessOptions {
-  readonly token: string | undefined;
+  readonly token: Token | undefined;
   /** Name of the header in which a proxy says who is there. */
   readonly userHeader: string | undefined;
   /** Who acts where nothing else says so. */
@@ -28,7 +29,8 @@ export interface Visitor {
 }
 
 /**
- * Who may look and act. The key of the cookies is this process's own: a restart asks for the token again, and keeps nothing.
+ * Who may look and act. The key of the cookies is this process's own: a restart asks for the token again, and keeps nothing. Cookies
+ * are signed with the token as well: another one ends every login.
  */
 export class Access {
   readonly #options: AccessOptions;
@@ -104,7 +106,7 @@ export class Access {
 
   #isToken(text: string): boolean {
     const { token } = this.#options;
-    return token !== undefined && isSame(text, token);
+    return token !== undefined && isSame(text, token());
   }
 
   #newCookie(what: 'login' | 'visit'): string {
@@ -129,7 +131,10 @@ export class Access {
   }
 
   #mac(text: string): string {
-    return createHmac('sha256', this.#key).update(text).digest('base64url');
+    const token = this.#options.token?.() ?? '';
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify([token, text]))
+      .digest('base64url');
   }
 }
 

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { checkOptions, tell } from '../base/index.ts';
 import { Database } from '../client/index.ts';
@@ -7,8 +6,10 @@ import { Access, type Visitor } from './access.ts';
 import { type Asset, readAssets } from './assets.ts';
 import { Feed } from './feed.ts';
 import { loginPage, SHELL } from './pages.ts';
+import { processUser } from './process-user.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import { Resources } from './resources.ts';
+import { type Token, tokenOf } from './token.ts';
 import type { SentConsole } from './wire.ts';
 
 /** Options of `listenForConsole`. */
@@ -23,6 +24,8 @@ export const consoleSchema = z.strictObject({
   author: z.string().min(1).max(100).optional(),
   /** People log in with it: at least 16 characters. Needed, or `userHeader` is, where it listens elsewhere than on loopback. Default: none. */
   token: z.string().min(16).optional(),
+  /** A file with the token, in place of `token`. It is read again at every request, so that a token changes without a restart: who logged in with the old one logs in again. Default: none. */
+  tokenFile: z.string().min(1).optional(),
   /** The header in which a proxy in front of it says who is there, such as `x-forwarded-user`. The proxy must be the only way to it. Default: none. */
   userHeader: z
     .string()
@@ -65,18 +68,12 @@ export class Console {
 
   private constructor(
     options: z.output<typeof consoleSchema>,
+    token: Token | undefined,
     isLoopback: boolean,
     assets: ReadonlyMap<string, Asset>,
   ) {
-    const {
-      db,
-      faces = [],
-      actions = false,
-      author = userInfo().username,
-      pollMs = 2_000,
-      onError,
-    } = options;
-    const { token, userHeader, baseUrl } = options;
+    const { db, faces = [], actions = false, author = processUser(), pollMs = 2_000, onError } = options;
+    const { userHeader, baseUrl } = options;
     this.#db = db;
     this.#isActing = actions;
     this.#onError = (error) => tell(() => onError?.(error));
@@ -88,7 +85,8 @@ export class Console {
 
   /** Throws MisuseError. */
   static async make(options: ConsoleOptions, isLoopback: boolean): Promise<Console> {
-    return new Console(checkOptions(consoleSchema, options), isLoopback, await readAssets());
+    const checked = checkOptions(consoleSchema, options);
+    return new Console(checked, tokenOf(checked), isLoopback, await readAssets());
   }
 
   /** Never rejects. */

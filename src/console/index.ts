@@ -17,7 +17,9 @@ export async function listenForConsole(
   where: ListenOptions = {},
 ): Promise<Listening> {
   const isLoopback = LOOPBACK.test(where.host ?? '127.0.0.1');
-  if (!isLoopback && options?.token === undefined && options?.userHeader === undefined)
+  const knowsWho =
+    options?.token !== undefined || options?.tokenFile !== undefined || options?.userHeader !== undefined;
+  if (!isLoopback && !knowsWho)
     throw invalidOption('host', `${where.host} is reached by others: give a token, or the header of a proxy`);
   const pages = await Console.make(options, isLoopback);
   const listening = await listen(pages.fetch, where);

@@ -53,6 +53,16 @@ test.each([
     /^holdfast: host: 0\.0\.0\.0 is reached by others: give a token, or the header of a proxy\n$/,
   ],
   [['--token', 'short'], 2, /^holdfast: token: .*16 characters\n$/],
+  [
+    ['--token-file', '/nonexistent/token'],
+    2,
+    /^holdfast: tokenFile: \/nonexistent\/token cannot be read: there is no such file\n$/,
+  ],
+  [
+    ['--token-file', '/dev/null'],
+    2,
+    /^holdfast: tokenFile: \/dev\/null is empty: write one of 16 characters or more into it\n$/,
+  ],
   [['--port', '70000'], 2, /^holdfast: .*0 to 65535/],
   [['--user-header', 'a b'], 2, /^holdfast: userHeader: /],
   [['--base-url', 'here'], 2, /^holdfast: baseUrl: /],

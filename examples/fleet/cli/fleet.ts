@@ -7,6 +7,7 @@ import type { FleetJanitorOptions, Provider, ServeOptions } from '../src/index.t
 import {
   address,
   type CommonFlags,
+  type ConsoleFlags,
   firstHeartbeatOption,
   option,
   type ProviderFlags,
@@ -133,6 +134,25 @@ export function register(program: Command): void {
         );
       },
     );
+
+  withCommon(fleet.command('console'))
+    .description('pages for operators: what is stuck and why, with the machines and their tags')
+    .addOption(
+      option('--pages <host:port>', 'where people reach it')
+        .argParser(address)
+        .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
+    )
+    .addOption(option('--token-file <file>', 'people log in with the token that is in it'))
+    .addOption(option('--user-header <name>', 'the header in which a proxy says who is there'))
+    .addOption(option('--base-url <url>', 'where people reach it, where a proxy stands before it'))
+    .addOption(option('--actions', 'let people change something').default(false))
+    .action(async (flags: CommonFlags & ConsoleFlags) => {
+      const { runFleetConsole } = await import('../src/components/console.ts');
+      const { serveComponent } = await import('../src/components/serve.ts');
+      await serveComponent('console', serving(flags), (db, log) =>
+        runFleetConsole(db, { ...flags, ...flags.pages, log }),
+      );
+    });
 
   withCommon(fleet.command('janitor'))
     .description('delete what is dead and old, and measure the fleet')

@@ -28,6 +28,14 @@ export interface ProviderFlags {
   bootDelayMs: number;
 }
 
+export interface ConsoleFlags {
+  pages: Address;
+  tokenFile?: string;
+  userHeader?: string;
+  baseUrl?: string;
+  actions: boolean;
+}
+
 export function address(text: string): Address {
   const [, host, port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
   if (host === undefined || Number(port) > 65_535)

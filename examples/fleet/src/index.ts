@@ -8,6 +8,7 @@ export { type HardwareReport, readHardware } from './agent/hardware.ts';
 export { type AgentApiOptions, createAgentApi } from './agent-api/server.ts';
 export { type AgentApiComponentOptions, runAgentApi } from './components/agent-api.ts';
 export type { Component, ComponentOptions } from './components/component.ts';
+export { type FleetConsoleOptions, runFleetConsole } from './components/console.ts';
 export { type InitializerOptions, runInitializer } from './components/initializer.ts';
 export { type InstallerOptions, runInstaller } from './components/installer.ts';
 export { type FleetJanitorOptions, runFleetJanitor } from './components/janitor.ts';
