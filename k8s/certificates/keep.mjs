@@ -1,6 +1,6 @@
 // `read`: which Secrets are not there, or end within 30 days? Writes them to /signing/wanted, and the authority to /signing/ca.
-// `write`: makes Secrets of what stands in /signing.
-import { X509Certificate } from 'node:crypto';
+// `write`: makes Secrets of what stands in /signing, and the console's token where there is none.
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const { NAMESPACE, API = 'https://kubernetes.default.svc', WORK = '/signing' } = process.env;
@@ -14,6 +14,8 @@ async function ask(path, options = {}) {
     headers: { authorization: `Bearer ${readFileSync(TOKEN, 'utf8').trim()}`, ...options.headers },
   });
   if (response.status === 404 && !options.method) return undefined;
+  // It is there already, and stays as it is.
+  if (response.status === 409 && options.method === 'POST') return undefined;
   if (!response.ok)
     throw new Error(`${options.method ?? 'GET'} ${path}: ${response.status} ${await response.text()}`);
   return response.json();
@@ -58,6 +60,18 @@ async function write() {
     });
   }
   console.log(`wrote ${names.length} certificates`);
+  const token = randomBytes(24).toString('base64url');
+  const isNew = await ask('', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'console-token', labels: { 'app.kubernetes.io/part-of': 'holdfast' } },
+      stringData: { token },
+    }),
+  });
+  if (isNew) console.log('wrote a token for the console');
 }
 
 await { read, write }[process.argv[2]]();

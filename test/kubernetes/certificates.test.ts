@@ -13,9 +13,19 @@ const PATH = /^\/api\/v1\/namespaces\/here\/secrets\/([^?]+)/;
 test('the Job asks for what is not there or ends soon, and writes it with the authority first', async () => {
   const work = await mkdtemp(join(tmpdir(), 'holdfast-certificates-'));
   const pem = await makeCertificates(work);
-  // It stands in for the API server: Secrets by name, a merge of none.
-  const secrets = new Map<string, { data: Record<string, string>; type: string }>();
+  // It stands in for the API server: Secrets by name, a merge of none; what is there cannot be made.
+  const secrets = new Map<
+    string,
+    { data: Record<string, string>; stringData?: Record<string, string>; type: string }
+  >();
   const server = createServer(async (request, response) => {
+    if (request.method === 'POST') {
+      const made = JSON.parse(await new Response(request as never).text());
+      const isThere = secrets.has(made.metadata.name);
+      if (!isThere) secrets.set(made.metadata.name, made);
+      response.writeHead(isThere ? 409 : 201).end('{}');
+      return;
+    }
     const name = PATH.exec(request.url ?? '')![1]!;
     if (request.method === 'PATCH')
       secrets.set(name, JSON.parse(await new Response(request as never).text()));
@@ -50,9 +60,19 @@ test('the Job asks for what is not there or ends soon, and writes it with the au
     await writeFile(join(work, name, 'tls.key'), await readFile(pem.clientKey));
   }
   await keep('write');
-  expect([...secrets.keys()]).toEqual(['certificate-ca', 'certificate-node', 'certificate-janitor']);
+  expect([...secrets.keys()]).toEqual([
+    'certificate-ca',
+    'certificate-node',
+    'certificate-janitor',
+    'console-token',
+  ]);
+  const { token } = secrets.get('console-token')!.stringData!;
+  expect(token).toMatch(/^[\w-]{32}$/);
   const { type, data } = secrets.get('certificate-janitor')!;
   expect([type, Object.keys(data)]).toEqual(['kubernetes.io/tls', ['ca.crt', 'tls.crt', 'tls.key']]);
+
+  await keep('write');
+  expect(secrets.get('console-token')!.stringData).toEqual({ token });
 
   // Those of this test end within two days.
   await keep('read');

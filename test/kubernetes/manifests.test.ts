@@ -4,7 +4,15 @@ import { bytes, policyErrors } from './support/policy.ts';
 import { type Manifest, OVERLAYS, renderOverlay } from './support/render.ts';
 import { RELEASE, schemaErrors } from './support/schema.ts';
 
-const COMPONENTS = ['provisioner', 'initializer', 'recoverer', 'installer', 'agent-api', 'janitor'];
+const COMPONENTS = [
+  'provisioner',
+  'initializer',
+  'recoverer',
+  'installer',
+  'agent-api',
+  'janitor',
+  'console',
+];
 
 describe.each(OVERLAYS)('overlay %s', (overlay) => {
   const manifests = renderOverlay(overlay);
@@ -37,11 +45,22 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     }
   });
 
+  test("the console reads: its user has the reader's rights, and no action can be asked for", () => {
+    const [container] = named('Deployment', 'console')!.spec.template.spec.containers;
+    expect(JSON.stringify(container)).not.toContain('ACTIONS');
+    const lines = named('ConfigMap', 'grants')!.data['grants.sql'].match(/^GRANT [^;]*\bconsole\b[^;]*;/gm);
+    expect(lines.map((line: string) => line.split(' ON ')[0])).toEqual([
+      'GRANT USAGE',
+      'GRANT SELECT',
+      'GRANT SELECT',
+    ]);
+  });
+
   test('the Job makes every certificate that is mounted, and may write no other Secret', () => {
     const mounted = manifests
       .flatMap(({ spec }) => spec?.template?.spec.volumes ?? [])
       .map((volume: Manifest) => volume.secret?.secretName)
-      .filter(Boolean);
+      .filter((name?: string) => name?.startsWith('certificate-'));
     const made = named('ConfigMap', 'certificates')!.data['certificates.txt'].trim().split('\n');
     expect(made.map((name: string) => `certificate-${name}`).sort()).toEqual([...new Set(mounted)].sort());
     const { resourceNames } = named('Role', 'certificates')!.rules.at(-1);

@@ -88,7 +88,25 @@ const onDeployment: [string, (manifest: Manifest) => void, RegExp][] = [
   [
     'a selector of all components',
     (m) => set(m.spec, 'selector', { matchLabels: { 'app.kubernetes.io/name': 'fleet' } }),
-    /matches Pods of 6 workloads/,
+    /matches Pods of 7 workloads/,
+  ],
+  ['no metrics', (m) => void container(m).ports.splice(1, 1), /listens on a port that it does not name/],
+  [
+    'metrics nowhere',
+    (m) =>
+      void container(m).env.splice(container(m).env.indexOf(environment(m, 'HOLDFAST_FLEET_METRICS')), 1),
+    /shows no metrics/,
+  ],
+  ['scraped by nobody', (m) => void delete m.spec.template.metadata.annotations, /told to scrape/],
+  [
+    'scraped elsewhere',
+    (m) => set(m.spec.template.metadata.annotations, 'prometheus.io/port', '8080'),
+    /scraped where it shows no metrics/,
+  ],
+  [
+    'a port that nobody reaches',
+    (m) => void container(m).ports.push({ name: 'more', containerPort: 1 }),
+    /nobody is let in to more/,
   ],
   ['no zones', (m) => void delete pod(m).topologySpreadConstraints, /not spread over zones/],
   ['a token', (m) => set(pod(m), 'automountServiceAccountToken', true), /a token and no rights/],
@@ -128,6 +146,41 @@ const onDeployment: [string, (manifest: Manifest) => void, RegExp][] = [
 ];
 test.each(onDeployment)('a Deployment: %s', (_, change, found) => {
   const { manifests } = changed('Deployment', 'agent-api', change);
+  expect(policyErrors(manifests)).toContainEqual(expect.stringMatching(found));
+});
+
+test.each<[string, (manifest: Manifest) => void, RegExp]>([
+  [
+    'without a token',
+    (m) =>
+      void container(m).env.splice(container(m).env.indexOf(environment(m, 'HOLDFAST_FLEET_TOKEN_FILE')), 1),
+    /its pages ask for no token/,
+  ],
+  [
+    'with a token that is not mounted',
+    (m) => set(environment(m, 'HOLDFAST_FLEET_TOKEN_FILE'), 'value', '/elsewhere/token'),
+    /TOKEN_FILE is in no volume/,
+  ],
+  [
+    'with its token in the environment',
+    (m) =>
+      set(environment(m, 'HOLDFAST_FLEET_TOKEN_FILE'), 'valueFrom', {
+        secretKeyRef: { name: 'console-token', key: 'token' },
+      }),
+    /Secret is in its environment/,
+  ],
+  [
+    'with a token for all to read',
+    (m) => void delete pod(m).volumes.find((v: Manifest) => v.name === 'token').secret.defaultMode,
+    /volume token shows a Secret to more/,
+  ],
+  [
+    'on a port of no name',
+    (m) => void container(m).ports.splice(-1),
+    /HOLDFAST_FLEET_PAGES listens on a port/,
+  ],
+])('the console: %s', (_, change, found) => {
+  const { manifests } = changed('Deployment', 'console', change);
   expect(policyErrors(manifests)).toContainEqual(expect.stringMatching(found));
 });
 
@@ -203,6 +256,21 @@ const elsewhere: [string, string, string, (manifest: Manifest) => void, RegExp][
     (m) => set(m.spec.egress[0].ports[0], 'port', 'x'),
     /no port x/,
   ],
+  [
+    'a way in for everybody',
+    'NetworkPolicy',
+    'telemetry',
+    (m) => void delete m.spec.ingress[0].from,
+    /lets in everybody/,
+  ],
+  [
+    'metrics for nobody',
+    'NetworkPolicy',
+    'telemetry',
+    (m) => void delete m.spec.ingress,
+    /let in to metrics/,
+  ],
+  ['pages for nobody', 'NetworkPolicy', 'pages', (m) => void delete m.spec.ingress, /let in to pages/],
   [
     'nothing denied',
     'NetworkPolicy',

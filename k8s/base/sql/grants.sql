@@ -1,5 +1,5 @@
 -- What each component of the fleet may do, run by the owner of the schemas behind every migration. Nobody else may anything.
-GRANT USAGE ON SCHEMA holdfast, fleet TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
+GRANT USAGE ON SCHEMA holdfast, fleet TO provisioner, initializer, recoverer, installer, "agent-api", janitor, console;
 GRANT SELECT ON holdfast.migration TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
 
 -- Sessions and work: the worker's row of docs/production.md, without the faces that the fleet does not use.
@@ -34,3 +34,7 @@ GRANT SELECT ON fleet.machine, fleet.machine_agent_started, fleet.machine_os_ins
 GRANT SELECT, INSERT, UPDATE ON fleet.machine_agent_heartbeat, fleet.machine_hardware_report,
   fleet.machine_os_installation_report TO "agent-api";
 GRANT SELECT ON ALL TABLES IN SCHEMA fleet TO janitor;
+
+-- The console: the reader's row, for it has no actions.
+GRANT SELECT ON ALL TABLES IN SCHEMA holdfast TO console;
+GRANT SELECT ON ALL TABLES IN SCHEMA fleet TO console;

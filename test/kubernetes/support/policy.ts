@@ -199,6 +199,8 @@ function workloadErrors(manifest: Manifest, manifests: readonly Manifest[], say:
     for (const probe of [startupProbe, readinessProbe, livenessProbe])
       if (!ports.includes((probe.httpGet ?? probe.tcpSocket).port))
         say(`${container.name}: a probe asks a port that it has not`);
+    if (kind === 'Deployment')
+      portErrors(container, metadata, manifests, (what) => say(`${container.name}: ${what}`));
     const grace =
       Number(container.env?.find(({ name }: Manifest) => name === 'HOLDFAST_FLEET_GRACE_MS')?.value ?? 0) /
       1000;
@@ -213,6 +215,35 @@ function workloadErrors(manifest: Manifest, manifests: readonly Manifest[], say:
       say(
         `${container.name}: ${served ? 'its Service is not given time before a drain' : 'nothing needs its preStop'}`,
       );
+  }
+}
+
+/** What a component serves: on ports that it names, to those who are let in. Nobody but its node needs its probes. */
+function portErrors(container: Manifest, metadata: Manifest, manifests: readonly Manifest[], say: Say): void {
+  const { env = [], ports = [], volumeMounts = [] } = container;
+  for (const { name, value } of env) {
+    const [, port] = /^0\.0\.0\.0:(\d+)$/.exec(value ?? '') ?? [];
+    if (port && !ports.some((one: Manifest) => one.containerPort === Number(port)))
+      say(`${name} listens on a port that it does not name`);
+    const isMounted = volumeMounts.some(({ mountPath }: Manifest) => value?.startsWith(`${mountPath}/`));
+    if (name.endsWith('_FILE') && !isMounted) say(`${name} is in no volume`);
+  }
+  const has = (name: string) => env.some((one: Manifest) => one.name === name);
+  const metrics = ports.find(({ name }: Manifest) => name === 'metrics');
+  if (!metrics || !has('HOLDFAST_FLEET_METRICS')) say('it shows no metrics');
+  const { annotations = {} } = metadata;
+  if (annotations['prometheus.io/scrape'] !== 'true') say('nobody is told to scrape it');
+  else if (annotations['prometheus.io/port'] !== String(metrics?.containerPort))
+    say('it is scraped where it shows no metrics');
+  if (has('HOLDFAST_FLEET_PAGES') && !has('HOLDFAST_FLEET_TOKEN_FILE')) say('its pages ask for no token');
+  for (const { name } of ports) {
+    const ways = manifests.filter(
+      (m) =>
+        m.kind === 'NetworkPolicy' &&
+        matches(m.spec.podSelector, metadata.labels) &&
+        m.spec.ingress?.some((rule: Manifest) => rule.ports?.some((port: Manifest) => port.port === name)),
+    );
+    if (name !== 'health' && ways.length === 0) say(`nobody is let in to ${name}`);
   }
 }
 
@@ -257,6 +288,9 @@ function networkErrors(manifest: Manifest, manifests: readonly Manifest[], say: 
   const selects = (selector: Manifest) => pods.filter(({ metadata }) => matches(selector, metadata.labels));
   const { podSelector, ingress = [], egress = [] } = manifest.spec;
   if (selects(podSelector).length === 0) say('it selects no Pod');
+  // The API server may be anywhere; nobody else may come from or be reached everywhere.
+  if (ingress.some((rule: Manifest) => !rule.from?.length || !rule.ports?.length))
+    say('it lets in everybody, or to every port');
   const peers = [
     ...ingress.flatMap((r: Manifest) => r.from ?? []),
     ...egress.flatMap((r: Manifest) => r.to ?? []),
