@@ -9,18 +9,24 @@ RUN apt-get update && apt-get install --yes --no-install-recommends binutils ca-
 WORKDIR /build
 COPY package.json package-lock.json ./
 COPY examples/fleet/package.json examples/fleet/
-# The lock names every workspace; of those, the fleet alone is here. Optional packages are the compiler's for this platform, too.
-RUN npm ci --workspace=examples/fleet --include-workspace-root
+COPY examples/telemetry/package.json examples/telemetry/
+# The lock names every workspace; of those, two are here. Optional packages are the compiler's for this platform, too.
+RUN npm ci --workspace=examples/fleet --workspace=examples/telemetry --include-workspace-root
 COPY tsconfig.json tsconfig.build.json tsconfig.image.json ./
+COPY scripts/console-assets.ts scripts/
 COPY src src
 COPY examples/fleet examples/fleet
+COPY examples/telemetry examples/telemetry
 # Node comes from its npm package, the release that everything here is tested with.
+# What browsers load of the console is bundled here: nothing is at run time.
 RUN node_modules/node/bin/node node_modules/typescript/bin/tsc -p tsconfig.image.json \
+  && node_modules/node/bin/node --input-type=module --eval \
+    "await (await import('./scripts/console-assets.ts')).writeConsoleAssets('image/app/src/console/assets')" \
   && mkdir -p image/bin image/machines && cp -L node_modules/node/bin/node /usr/lib/*/libatomic.so.1 image/bin/ && strip image/bin/node \
   && cp -r examples/fleet/schema image/app/examples/fleet/schema \
   && cp package.json image/app/ && cp examples/fleet/package.json image/app/examples/fleet/ \
-  && npm prune --omit=dev --omit=optional --workspace=examples/fleet --include-workspace-root \
-  && find node_modules -name '*.map' -delete && mv node_modules image/app/
+  && npm prune --omit=dev --omit=optional --workspace=examples/fleet --workspace=examples/telemetry --include-workspace-root \
+  && find node_modules \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete && mv node_modules image/app/
 
 FROM ${BASE}
 COPY --from=build /build/image/bin/node /usr/local/bin/node

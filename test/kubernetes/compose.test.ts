@@ -3,8 +3,16 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 test('the laptop has three nodes, every component, and what is seen of them, each of a named release', async () => {
-  const { services } = parse(await readFile('compose.yaml', 'utf8'), { merge: true });
-  const components = ['provisioner', 'initializer', 'recoverer', 'installer', 'agent-api', 'janitor'];
+  const { services, configs } = parse(await readFile('compose.yaml', 'utf8'), { merge: true });
+  const components = [
+    'provisioner',
+    'initializer',
+    'recoverer',
+    'installer',
+    'agent-api',
+    'janitor',
+    'console',
+  ];
   const others = [
     'roach1',
     'roach2',
@@ -23,6 +31,12 @@ test('the laptop has three nodes, every component, and what is seen of them, eac
       Number(services[name].environment.HOLDFAST_FLEET_GRACE_MS),
     );
   }
+  // Nobody gets in by a token that everybody knows.
+  expect(configs['console-token'].content).toMatch(/^\$\{HOLDFAST_CONSOLE_TOKEN:\?/);
+  expect(services.console.configs).toEqual([
+    { source: 'console-token', target: services.console.environment.HOLDFAST_FLEET_TOKEN_FILE },
+  ]);
+  for (const name of components) expect(configs.prometheus.content).toContain(`- ${name}:9464`);
   for (const { image, ports = [] } of Object.values<{ image: string; ports?: string[] }>(services)) {
     expect(image).toMatch(/:(local|v?\d[\w.]*)$/);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { bytes, policyErrors } from './support/policy.ts';
 import { type Manifest, OVERLAYS, renderOverlay } from './support/render.ts';
 import { RELEASE, schemaErrors } from './support/schema.ts';
@@ -100,6 +101,30 @@ test('production scales what does work on waiting work, and never puts two datab
   expect(affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey).toBe(
     'kubernetes.io/hostname',
   );
+});
+
+// Debian's promtool is built without the discovery of Kubernetes, so it cannot read this file.
+test('the scrape configuration keeps the port of the metrics of every component, and no other', async () => {
+  const { scrape_configs: jobs } = parse(await readFile('k8s/telemetry/prometheus-pods.yaml', 'utf8'));
+  const [{ kubernetes_sd_configs: discoveries, relabel_configs: relabels }] = jobs;
+  expect([jobs.length, discoveries]).toEqual([1, [{ role: 'pod', namespaces: { names: ['holdfast'] } }]]);
+  const kept: string[] = [];
+  for (const { kind, metadata, spec } of renderOverlay('production'))
+    for (const container of kind === 'Deployment' ? spec.template.spec.containers : [])
+      for (const port of container.ports) {
+        const labels: Record<string, string> = {
+          __meta_kubernetes_pod_name: metadata.name,
+          __meta_kubernetes_pod_container_port_name: port.name,
+        };
+        for (const [name, value] of Object.entries<string>(spec.template.metadata.annotations))
+          labels[`__meta_kubernetes_pod_annotation_${name.replaceAll(/\W/g, '_')}`] = value;
+        const isKept = relabels.every(
+          ({ action, regex, source_labels: [label] }: Manifest) =>
+            action !== 'keep' || new RegExp(`^(?:${regex})$`).test(labels[label] ?? ''),
+        );
+        if (isKept) kept.push(`${metadata.name}:${port.containerPort}`);
+      }
+  expect(kept.sort()).toEqual(COMPONENTS.map((name) => `${name}:9464`).sort());
 });
 
 test('the page names the release whose schemas these are', async () => {
