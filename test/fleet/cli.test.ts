@@ -16,6 +16,12 @@ test.each([
     /which database\?/,
   ],
   ['without the API for its agents', ['initializer', '--url', url, ...provider], /--agent-api http/],
+  [
+    'without a folder for its machines',
+    ['initializer', '--url', url, '--agent-api', 'http://127.0.0.1:1'],
+    /--machines-directory/,
+  ],
+  ['with a provider that is none', ['janitor', '--url', url, '--provider', 'cloud'], /process, kubernetes/],
   ['with a wrong number', ['janitor', '--url', url, '--poll-interval-ms', 'soon'], /--poll-interval-ms/],
   ['with a wrong address', ['agent-api', '--url', url, '--listen', 'here'], /<host>:<port>/],
   [

@@ -11,6 +11,8 @@ import {
   firstHeartbeatOption,
   option,
   type ProviderFlags,
+  type ProviderName,
+  providerOption,
   retryOption,
   silentOption,
   urls,
@@ -19,26 +21,35 @@ import {
 } from './options.ts';
 
 // Each command loads its own component only: a fleet starts many of these processes.
-async function createProvider(flags: ProviderFlags): Promise<Provider> {
+async function createProvider(flags: ProviderFlags & Pick<CommonFlags, 'logLevel'>): Promise<Provider> {
+  const agentFlags = [
+    '--agent-api',
+    flags.agentApi.join(','),
+    '--agent-heartbeat-ms',
+    String(flags.agentHeartbeatMs),
+    '--agent-lost-after-ms',
+    String(flags.agentLostAfterMs),
+  ];
+  if (flags.provider === 'kubernetes') {
+    const { KubernetesProvider } = await import('../src/provider/kubernetes-provider.ts');
+    const { createLogger } = await import('../src/logger.ts');
+    const log = createLogger('provider', flags.logLevel);
+    return new KubernetesProvider({
+      namespace: flags.machinesNamespace,
+      template: flags.machineTemplate,
+      agentArguments: agentFlags,
+      onEnded: (providerId, why) => log.warn({ providerId, why }, 'a machine has ended by itself'),
+    });
+  }
+  if (flags.machinesDirectory === undefined)
+    throw new UsageError('name the folder of the machines: --machines-directory /var/lib/fleet');
   const { ProcessProvider } = await import('../src/provider/process-provider.ts');
   const main = process.argv[1] as string;
   return new ProcessProvider({
     directory: flags.machinesDirectory,
     createDelayMs: flags.createDelayMs,
     bootDelayMs: flags.bootDelayMs,
-    agentCommand: [
-      process.execPath,
-      ...process.execArgv,
-      main,
-      'fleet',
-      'agent',
-      '--agent-api',
-      flags.agentApi.join(','),
-      '--agent-heartbeat-ms',
-      String(flags.agentHeartbeatMs),
-      '--agent-lost-after-ms',
-      String(flags.agentLostAfterMs),
-    ],
+    agentCommand: [process.execPath, ...process.execArgv, main, 'fleet', 'agent', ...agentFlags],
   });
 }
 
@@ -69,6 +80,8 @@ export function register(program: Command): void {
         const { serveComponent } = await import('../src/components/serve.ts');
         // A bad inventory is refused before anything is started.
         await readInventory(flags.inventory);
+        // Machines that are Pods know from the beginning where their agents speak.
+        if (flags.provider === 'kubernetes') requireApi(flags);
         const provider = await createProvider(flags);
         await serveComponent('provisioner', serving(flags), (db, log) =>
           runProvisioner(db, { ...flags, log, provider, inventoryFile: flags.inventory }),
@@ -156,17 +169,18 @@ export function register(program: Command): void {
 
   withCommon(fleet.command('janitor'))
     .description('delete what is dead and old, and measure the fleet')
+    .addOption(providerOption())
     .addOption(silentOption())
     .addOption(firstHeartbeatOption())
     .addOption(retryOption())
     .addOption(
       option('--sweep-interval-ms <ms>', 'how often to sweep').argParser(milliseconds(100)).default(30_000),
     )
-    .action(async (flags: CommonFlags & Omit<FleetJanitorOptions, 'log' | 'provider'>) => {
+    .action(async (flags: CommonFlags & JanitorFlags) => {
       const { runFleetJanitor } = await import('../src/components/janitor.ts');
       const { serveComponent } = await import('../src/components/serve.ts');
       await serveComponent('janitor', serving(flags), (db, log) =>
-        runFleetJanitor(db, { ...flags, log, provider: { name: 'process' } }),
+        runFleetJanitor(db, { ...flags, log, provider: { name: flags.provider } }),
       );
     });
 
@@ -185,6 +199,22 @@ export function register(program: Command): void {
     )
     .action(runAgent);
 
+  fleet
+    .command('machine')
+    .description('be a machine that is a Pod, and run its agents (started by the kubernetes provider)')
+    .requiredOption('--machine-id <uuid>', 'the machine')
+    .requiredOption('--directory <path>', "the machine's folder, which outlives the container")
+    .requiredOption('--epoch-file <path>', "the file with the Pod's annotation")
+    .requiredOption('--agent-api <urls>', 'base URLs of the agent API', urls)
+    .option('--agent-heartbeat-ms <ms>', 'how often to send a heartbeat', milliseconds(50), 5_000)
+    .option(
+      '--agent-lost-after-ms <ms>',
+      'end when nothing was accepted for so long',
+      milliseconds(1_000),
+      600_000,
+    )
+    .action(runMachineProcess);
+
   addUrlOption(fleet.command('machines'))
     .description('list the machines and their states')
     .addOption(silentOption())
@@ -197,6 +227,36 @@ export function register(program: Command): void {
 function requireApi(flags: ProviderFlags): void {
   if (flags.agentApi.length === 0)
     throw new UsageError('name the agent API that agents are to talk to: --agent-api http://127.0.0.1:8070');
+}
+
+type JanitorFlags = Omit<FleetJanitorOptions, 'log' | 'provider'> & { readonly provider: ProviderName };
+
+async function runMachineProcess(flags: {
+  machineId: string;
+  directory: string;
+  epochFile: string;
+  agentApi: string[];
+  agentHeartbeatMs: number;
+  agentLostAfterMs: number;
+}): Promise<void> {
+  const { runMachine } = await import('../src/agent/machine-process.ts');
+  const { createLogger } = await import('../src/logger.ts');
+  const log = createLogger('machine', 'info', 2);
+  const stopping = new AbortController();
+  process.once('SIGTERM', () => stopping.abort()).once('SIGINT', () => stopping.abort());
+  await runMachine(
+    {
+      machineId: flags.machineId,
+      directory: flags.directory,
+      epochFile: flags.epochFile,
+      apiUrls: flags.agentApi,
+      heartbeatIntervalMs: flags.agentHeartbeatMs,
+      lostAfterMs: flags.agentLostAfterMs,
+      onEvent: (event, details) => log.info(details, event),
+      say: (line) => process.stdout.write(`${line}\n`),
+    },
+    stopping.signal,
+  );
 }
 
 async function runAgent(flags: {

@@ -20,7 +20,10 @@ export interface CommonFlags {
 }
 
 export interface ProviderFlags {
-  machinesDirectory: string;
+  provider: ProviderName;
+  machinesDirectory?: string;
+  machinesNamespace?: string;
+  machineTemplate: string;
   agentApi: string[];
   agentHeartbeatMs: number;
   agentLostAfterMs: number;
@@ -105,13 +108,30 @@ export function withCommon(command: Command): Command {
     .addOption(option('--stop-on-stdin-end', 'stop at once when standard input ends').default(false));
 }
 
+export type ProviderName = 'process' | 'kubernetes';
+
+export const providerOption = () =>
+  option('--provider <name>', 'where machines come from')
+    .choices(['process', 'kubernetes'])
+    .default('process');
+
 export function withProvider(command: Command): Command {
   return withCommon(command)
+    .addOption(providerOption())
+    .addOption(
+      option('--machines-directory <path>', "where the process provider keeps its machines' folders"),
+    )
     .addOption(
       option(
-        '--machines-directory <path>',
-        "where the process provider keeps its machines' folders",
-      ).makeOptionMandatory(),
+        '--machines-namespace <name>',
+        'where the kubernetes provider has its Pods; else the namespace of KUBECONFIG, or of its own Pod',
+      ),
+    )
+    .addOption(
+      option(
+        '--machine-template <name>',
+        'the PodTemplate of that namespace that the kubernetes provider makes machines from',
+      ).default('machine'),
     )
     .addOption(
       option('--agent-api <urls>', "base URLs of the agent API's replicas, separated by commas")

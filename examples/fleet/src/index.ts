@@ -23,6 +23,8 @@ export {
   readInventory,
 } from './inventory/inventory.ts';
 export { createLogger, type Logger } from './logger.ts';
+// The provider `kubernetes` is for those who have it: its client is large, so it is imported from its own file.
+export type { KubernetesProvider, KubernetesProviderOptions } from './provider/kubernetes-provider.ts';
 export { ProcessProvider, type ProcessProviderOptions } from './provider/process-provider.ts';
 export * from './provider/provider.ts';
 export { SimulatedProvider, type SimulatedProviderOptions } from './provider/simulated-provider.ts';

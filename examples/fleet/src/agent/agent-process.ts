@@ -37,7 +37,7 @@ export async function runAgentProcess(options: AgentProcessOptions, signal: Abor
 }
 
 /** A machine that is a folder has its system in a file. Written whole or not at all. */
-async function install(directory: string, image: string, generation: number): Promise<void> {
+export async function install(directory: string, image: string, generation: number): Promise<void> {
   const path = join(directory, 'os-release.json');
   await writeFile(`${path}.tmp`, `${JSON.stringify({ image, generation })}\n`);
   await rename(`${path}.tmp`, path);
