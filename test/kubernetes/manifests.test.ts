@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { bytes, policyErrors } from './support/policy.ts';
-import { type Manifest, OVERLAYS, renderOverlay } from './support/render.ts';
+import { type Manifest, OVERLAYS, renderOverlay, templateOf } from './support/render.ts';
 import { RELEASE, schemaErrors } from './support/schema.ts';
 
 const COMPONENTS = [
@@ -125,6 +125,36 @@ test('the scrape configuration keeps the port of the metrics of every component,
         if (isKept) kept.push(`${metadata.name}:${port.containerPort}`);
       }
   expect(kept.sort()).toEqual(COMPONENTS.map((name) => `${name}:9464`).sort());
+});
+
+test('only what has rights at the API server has a token: the Job of the certificates, and with machines that are Pods three more', () => {
+  const withToken = (overlay: (typeof OVERLAYS)[number]) =>
+    renderOverlay(overlay)
+      .filter((one) => templateOf(one)?.spec.automountServiceAccountToken)
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  expect(withToken('local')).toEqual(['certificates']);
+  expect(withToken('production')).toEqual(['certificates']);
+  expect(withToken('machines')).toEqual(['certificates', 'initializer', 'provisioner', 'recoverer']);
+});
+
+test('with machines that are Pods no component keeps folders, and every one knows the provider', () => {
+  const manifests = renderOverlay('machines');
+  expect(manifests.filter(({ kind }) => kind === 'PersistentVolumeClaim')).toEqual([]);
+  const settings = manifests.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && /^settings-/.test(metadata.name),
+  );
+  expect(settings.data).toMatchObject({
+    HOLDFAST_FLEET_PROVIDER: 'kubernetes',
+    HOLDFAST_FLEET_MACHINES_NAMESPACE: 'holdfast-machines',
+    DATABASE_HOSTS: 'cockroachdb-public:26257',
+  });
+  // The same release in both.
+  const [machine] = manifests.find(({ kind }) => kind === 'PodTemplate').template.spec.containers;
+  const images = manifests
+    .filter(({ kind }) => kind === 'Deployment')
+    .map(({ spec }) => spec.template.spec.containers[0].image);
+  expect([...new Set(images)]).toEqual([machine.image]);
 });
 
 test('the page names the release whose schemas these are', async () => {

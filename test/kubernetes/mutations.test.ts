@@ -4,14 +4,18 @@ import { policyErrors } from './support/policy.ts';
 import { type Manifest, renderOverlay } from './support/render.ts';
 import { schemaErrors } from './support/schema.ts';
 
-const rendered = { local: renderOverlay('local'), production: renderOverlay('production') };
+const rendered = {
+  local: renderOverlay('local'),
+  production: renderOverlay('production'),
+  machines: renderOverlay('machines'),
+};
 
 /** One object of a copy of an overlay is changed. */
 function changed(
   kind: string,
   name: string,
   change: (manifest: Manifest) => void,
-  overlay: 'local' | 'production' = 'local',
+  overlay: keyof typeof rendered = 'local',
 ) {
   const manifests = structuredClone(rendered[overlay]);
   const manifest = manifests.find((one) => one.kind === kind && one.metadata.name === name);
@@ -282,6 +286,121 @@ const elsewhere: [string, string, string, (manifest: Manifest) => void, RegExp][
 test.each(elsewhere)('elsewhere: %s', (_, kind, name, change, found) => {
   const { manifests } = changed(kind, name, change);
   expect(policyErrors(manifests)).toContainEqual(expect.stringMatching(found));
+});
+
+const ofMachines: [string, string, string, (manifest: Manifest) => void, RegExp][] = [
+  [
+    'a component that asks the server without a token',
+    'Deployment',
+    'initializer',
+    (m) => set(pod(m), 'automountServiceAccountToken', false),
+    /rights at the API server and no token/,
+  ],
+  [
+    'a token for a component that asks nothing',
+    'Deployment',
+    'installer',
+    (m) => set(pod(m), 'automountServiceAccountToken', true),
+    /a token and no rights/,
+  ],
+  [
+    'a token in a machine',
+    'PodTemplate',
+    'machine',
+    (m) => set(m.template.spec, 'automountServiceAccountToken', true),
+    /a token and no rights/,
+  ],
+  [
+    'a machine as root',
+    'PodTemplate',
+    'machine',
+    (m) => set(m.template.spec.securityContext, 'runAsUser', 0),
+    /may run as root/,
+  ],
+  [
+    'a machine with a folder of its node',
+    'PodTemplate',
+    'machine',
+    (m) => void m.template.spec.volumes.push({ name: 'x', hostPath: { path: '/' } }),
+    /hostPath/,
+  ],
+  [
+    'a machine of another account',
+    'PodTemplate',
+    'machine',
+    (m) => set(m.template.spec, 'serviceAccountName', 'provisioner'),
+    /no ServiceAccount provisioner/,
+  ],
+  [
+    'rights of every kind',
+    'Role',
+    'provides-machines',
+    (m) => set(m.rules[1], 'verbs', ['*']),
+    /gives every right/,
+  ],
+  [
+    'a shell in machines',
+    'Role',
+    'starts-agents',
+    (m) => void m.rules[1].resources.push('pods/exec'),
+    /a shell in every Pod/,
+  ],
+  [
+    'Pods where the Secrets are',
+    'Role',
+    'provides-machines',
+    (m) => set(m.metadata, 'namespace', 'holdfast'),
+    /makes Pods where there are Secrets/,
+  ],
+  [
+    'changes of Pods where the Secrets are',
+    'Role',
+    'starts-agents',
+    (m) => set(m.metadata, 'namespace', 'holdfast'),
+    /makes Pods where there are Secrets/,
+  ],
+  [
+    'rights everywhere',
+    'RoleBinding',
+    'provides-machines',
+    (m) => set(m, 'kind', 'ClusterRoleBinding'),
+    /gives rights everywhere/,
+  ],
+  [
+    'rights of nobody',
+    'RoleBinding',
+    'starts-agents',
+    (m) => set(m.roleRef, 'name', 'x'),
+    /Role starts-agents: nobody has it/,
+  ],
+  [
+    'a policy that lets machines speak to nobody',
+    'NetworkPolicy',
+    'machines',
+    (m) => set(m.spec.egress[1].to[0].podSelector, 'matchLabels', { a: 'b' }),
+    /no Pod is/,
+  ],
+  [
+    'the API for no machine',
+    'NetworkPolicy',
+    'agents',
+    (m) => set(m.spec.ingress[0].from[0].podSelector, 'matchLabels', { a: 'b' }),
+    /no Pod is/,
+  ],
+];
+test.each(ofMachines)('machines that are Pods: %s', (_, kind, name, change, found) => {
+  const { manifests } = changed(kind, name, change, 'machines');
+  expect(policyErrors(manifests)).toContainEqual(expect.stringMatching(found));
+});
+
+test('machines that are Pods: nothing denied beside them', () => {
+  const manifests = rendered.machines.filter(
+    ({ kind, metadata }) =>
+      kind !== 'NetworkPolicy' || metadata.namespace === 'holdfast' || metadata.name !== 'default-deny',
+  );
+  expect(policyErrors(manifests)).toEqual([
+    'Namespace holdfast-machines: no NetworkPolicy in it denies what the others do not allow',
+  ]);
 });
 
 test.each<[string, (manifest: Manifest) => void, RegExp]>([

@@ -1,4 +1,4 @@
-import { type Manifest, titleOf } from './render.ts';
+import { type Manifest, templateOf, titleOf } from './render.ts';
 
 /** The rules that every overlay keeps, over all its objects: what a server or a policy engine would refuse, and ours. */
 export function policyErrors(manifests: readonly Manifest[]): string[] {
@@ -8,34 +8,61 @@ export function policyErrors(manifests: readonly Manifest[]): string[] {
   for (const manifest of manifests) {
     const { kind, metadata } = manifest;
     if (!NAME.test(metadata.name)) say(manifest, 'its name is no DNS label of 63 characters at most');
-    if (names.has(titleOf(manifest))) say(manifest, 'there are two of it');
-    names.add(titleOf(manifest));
+    const full = `${titleOf(manifest)} ${metadata.namespace}`;
+    if (names.has(full)) say(manifest, 'there are two of it');
+    names.add(full);
     if (kind === 'Namespace') {
       if (metadata.labels?.['pod-security.kubernetes.io/enforce'] !== 'restricted')
         say(manifest, 'it does not enforce the restricted profile');
     } else if (metadata.namespace === undefined) say(manifest, 'it has no namespace');
-    const template = manifest.spec?.template;
-    if (template) {
+    if (templateOf(manifest)) {
       podErrors(manifest, manifests, (what) => say(manifest, what));
-      if (kind !== 'Job') workloadErrors(manifest, manifests, (what) => say(manifest, what));
+      if (manifest.spec && kind !== 'Job') workloadErrors(manifest, manifests, (what) => say(manifest, what));
     }
     if (kind === 'Service') serviceErrors(manifest, manifests, (what) => say(manifest, what));
     if (kind === 'PodDisruptionBudget' && selected(manifest, manifests).length !== 1)
       say(manifest, `its selector matches ${selected(manifest, manifests).length} workloads, not one`);
     if (kind === 'HorizontalPodAutoscaler') scalerErrors(manifest, manifests, (what) => say(manifest, what));
     if (kind === 'NetworkPolicy') networkErrors(manifest, manifests, (what) => say(manifest, what));
+    if (kind === 'Role') roleErrors(manifest, manifests, (what) => say(manifest, what));
+    if (kind.startsWith('ClusterRole')) say(manifest, 'it gives rights everywhere');
+    if (kind === 'Namespace' && !denies(metadata.name, manifests))
+      say(manifest, 'no NetworkPolicy in it denies what the others do not allow');
   }
-  const denies = manifests.some(
-    ({ kind, spec }) =>
+  return errors;
+}
+
+const denies = (namespace: string, manifests: readonly Manifest[]) =>
+  manifests.some(
+    ({ kind, metadata, spec }) =>
       kind === 'NetworkPolicy' &&
+      metadata.namespace === namespace &&
       Object.keys(spec.podSelector).length === 0 &&
       spec.policyTypes?.includes('Ingress') &&
       spec.policyTypes.includes('Egress') &&
       !spec.ingress &&
       !spec.egress,
   );
-  if (!denies) errors.push('no NetworkPolicy denies what the others do not allow');
-  return errors;
+
+/** Who may make or change Pods may mount and read whatever Secrets are beside them. */
+function roleErrors({ metadata, rules }: Manifest, manifests: readonly Manifest[], say: Say): void {
+  const { namespace } = metadata;
+  for (const { apiGroups, resources, verbs } of rules) {
+    if ([...apiGroups, ...resources, ...verbs].includes('*')) say('it gives every right');
+    if (resources.some((one: string) => one === 'pods/exec' || one === 'pods/attach'))
+      say('it gives a shell in every Pod');
+    const isMaker =
+      resources.includes('pods') && ['create', 'patch', 'update'].some((verb) => verbs.includes(verb));
+    const hasSecrets = manifests.some(
+      (one) => one.metadata.namespace === namespace && (one.kind === 'Secret' || one.spec?.template),
+    );
+    if (isMaker && hasSecrets) say('it makes Pods where there are Secrets');
+  }
+  const isBound = manifests.some(
+    ({ kind, metadata: other, roleRef }) =>
+      kind === 'RoleBinding' && other.namespace === namespace && roleRef.name === metadata.name,
+  );
+  if (!isBound) say('nobody has it');
 }
 
 /** Pods of a StatefulSet and of a Job have it with a suffix as their name and host name: 11 characters at most. */
@@ -44,7 +71,7 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$/;
 type Say = (what: string) => void;
 
 function podErrors(manifest: Manifest, manifests: readonly Manifest[], say: Say): void {
-  const { spec: pod } = manifest.spec.template;
+  const { spec: pod } = templateOf(manifest)!;
   const all = [...(pod.initContainers ?? []), ...pod.containers];
   for (const field of ['hostNetwork', 'hostPID', 'hostIPC']) if (pod[field]) say(`${field} is set`);
   const seccomp = pod.securityContext?.seccompProfile?.type;
@@ -55,13 +82,20 @@ function podErrors(manifest: Manifest, manifests: readonly Manifest[], say: Say)
   if (pod.serviceAccountName === undefined) say('it runs as the default ServiceAccount');
   else if (
     !manifests.some(
-      ({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === pod.serviceAccountName,
+      ({ kind, metadata }) =>
+        kind === 'ServiceAccount' &&
+        metadata.name === pod.serviceAccountName &&
+        metadata.namespace === manifest.metadata.namespace,
     )
   )
     say(`there is no ServiceAccount ${pod.serviceAccountName}`);
   const asksServer = manifests.some(
     ({ kind, subjects }) =>
-      kind === 'RoleBinding' && subjects.some(({ name }: Manifest) => name === pod.serviceAccountName),
+      kind === 'RoleBinding' &&
+      subjects.some(
+        ({ name, namespace }: Manifest) =>
+          name === pod.serviceAccountName && namespace === manifest.metadata.namespace,
+      ),
   );
   if (pod.automountServiceAccountToken !== asksServer)
     say(
@@ -284,8 +318,17 @@ function scalerErrors(manifest: Manifest, manifests: readonly Manifest[], say: S
 }
 
 function networkErrors(manifest: Manifest, manifests: readonly Manifest[], say: Say): void {
-  const pods = manifests.filter((m) => m.spec?.template).map((m) => m.spec.template);
-  const selects = (selector: Manifest) => pods.filter(({ metadata }) => matches(selector, metadata.labels));
+  const selects = (selector: Manifest, namespace = manifest.metadata.namespace) =>
+    manifests
+      .filter((m) => templateOf(m) && m.metadata.namespace === namespace)
+      .map((m) => templateOf(m)!)
+      .filter(({ metadata }) => matches(selector, metadata.labels));
+  /** Pods of a namespace that is not ours are not known. */
+  const selectsPeer = ({ podSelector, namespaceSelector }: Manifest) => {
+    const namespace = namespaceSelector?.matchLabels?.['kubernetes.io/metadata.name'];
+    if (!podSelector || (namespaceSelector && !has(manifests, 'Namespace', namespace))) return undefined;
+    return selects(podSelector, namespace);
+  };
   const { podSelector, ingress = [], egress = [] } = manifest.spec;
   if (selects(podSelector).length === 0) say('it selects no Pod');
   // The API server may be anywhere; nobody else may come from or be reached everywhere.
@@ -296,12 +339,11 @@ function networkErrors(manifest: Manifest, manifests: readonly Manifest[], say: 
     ...egress.flatMap((r: Manifest) => r.to ?? []),
   ];
   for (const peer of peers)
-    if (peer.podSelector && !peer.namespaceSelector && selects(peer.podSelector).length === 0)
-      say(`no Pod is ${JSON.stringify(peer.podSelector)}`);
+    if (selectsPeer(peer)?.length === 0) say(`no Pod is ${JSON.stringify(peer.podSelector)}`);
   const heads = [
     ...ingress.map((rule: Manifest) => [rule, selects(podSelector)]),
     ...egress.flatMap((rule: Manifest) =>
-      (rule.to ?? []).map((to: Manifest) => [rule, to.podSelector ? selects(to.podSelector) : []]),
+      (rule.to ?? []).map((to: Manifest) => [rule, selectsPeer(to) ?? []]),
     ),
   ];
   for (const [rule, ends] of heads)

@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml';
 // biome-ignore lint/suspicious/noExplicitAny: what is read from YAML is checked against the schemas first
 export type Manifest = any;
 
-export const OVERLAYS = ['local', 'production'] as const;
+export const OVERLAYS = ['local', 'production', 'machines'] as const;
 export type Overlay = (typeof OVERLAYS)[number];
 
 const folder = fileURLToPath(new URL('../../../k8s/', import.meta.url));
@@ -36,5 +36,9 @@ export function render(directory: string): Manifest[] {
 }
 
 export const renderOverlay = (overlay: Overlay): Manifest[] => render(`${folder}overlays/${overlay}`);
+
+/** What an object makes Pods from; undefined when it makes none. */
+export const templateOf = ({ kind, spec, template }: Manifest): Manifest | undefined =>
+  kind === 'PodTemplate' ? template : spec?.template;
 
 export const titleOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata?.name}`;
