@@ -1,6 +1,8 @@
 // The provider before a server of recorded shapes: what the server refuses, loses and cuts.
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { KubernetesError } from '../../examples/fleet/src/provider/kubernetes-error.ts';
 import {
   KubernetesProvider,
@@ -358,4 +360,50 @@ test('a start that is called off ends at once, whatever it waits for', async () 
   await waitFor(() => server.count(WATCH) === 1);
   calledOff.abort(new Error('called off'));
   expect(await outcome).toMatchObject({ message: 'called off' });
+});
+
+/** What RBAC calls a request. */
+function rightOf(request: string): string {
+  const [, method, kind, name, part] =
+    /^(\w+) \/api\/v1\/namespaces\/machines\/(\w+)(?:\/([^/?]+))?(?:\/(\w+))?/.exec(request)!;
+  const resource = part ? `${kind}/${part}` : kind;
+  if (request.endsWith('?watch')) return `watch ${resource}`;
+  if (method === 'GET') return `${name ? 'get' : 'list'} ${resource}`;
+  return `${{ POST: 'create', PATCH: 'patch', DELETE: 'delete' }[method!]} ${resource}`;
+}
+
+test('the roles of k8s/machines have just the rights that are used', async () => {
+  const roles = parseAllDocuments(await readFile('k8s/machines/rights.yaml', 'utf8')).map((one) =>
+    one.toJS(),
+  );
+  const given = (role: string) =>
+    roles
+      .find(({ kind, metadata }) => kind === 'Role' && metadata.name === role)
+      .rules.flatMap(({ resources, verbs }: { resources: string[]; verbs: string[] }) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+      )
+      .sort();
+  const used = () => [...new Set(server.requests.splice(0).map(rightOf))].sort();
+
+  // A provisioner: also where the Pod that it replaces takes its time.
+  const provider = providerWith({ goneTimeoutMs: 300 });
+  const machine = await createMachine(provider);
+  await runs(machine);
+  await provider.listMachines(never);
+  server.isNodeDead = true;
+  await provider.destroyMachine(machine.providerId, never);
+  await provider.createMachine({ ...machine, name: 'node' }, never).catch(() => {});
+  const other = await createMachine(provider);
+  expect(used()).toEqual(given('provides-machines'));
+
+  // An initializer or a recoverer: also where a Pod is still to run.
+  server.hasNode = false;
+  const waiting = await createMachine(provider);
+  server.requests.length = 0;
+  const starting = provider.startAgent({ ...waiting, epoch: 1n }, never);
+  await waitFor(() => server.count(WATCH) === 1);
+  await server.schedule(waiting.providerId);
+  await starting;
+  await provider.startAgent({ ...other, epoch: 1n }, never);
+  expect(used()).toEqual(given('starts-agents'));
 });

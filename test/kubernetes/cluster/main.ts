@@ -6,12 +6,13 @@ import { parse, stringify } from 'yaml';
 import { type Manifest, OVERLAYS, renderOverlay } from '../support/render.ts';
 import { apply, inside, kubectl, list, NAMESPACE, until } from './kubectl.ts';
 
+const MACHINES = 'holdfast-machines';
 const image = process.env['HOLDFAST_IMAGE'];
 if (!process.env['KUBECONFIG'] || !image) {
   console.error(`npm run test:kubernetes needs
   KUBECONFIG      a cluster of one node or more with 4 GB free, and kubectl 1.27 or newer on PATH
   HOLDFAST_IMAGE  the image of the Dockerfile, which the cluster's nodes have or can pull
-It makes the namespace "${NAMESPACE}", and removes it at the end.`);
+It makes the namespaces "${NAMESPACE}" and "${MACHINES}", and removes them at the end.`);
   process.exit(2);
 }
 
@@ -133,20 +134,21 @@ async function run(): Promise<void> {
   say('ok: one database node was evicted, a second one was not, and the fleet went on');
 }
 
-const existing = await kubectl(['get', 'namespace', NAMESPACE, '--ignore-not-found', '-o', 'name']);
+const namespaces = [NAMESPACE, MACHINES];
+const existing = await kubectl(['get', 'namespace', ...namespaces, '--ignore-not-found', '-o', 'name']);
 if (existing !== '') {
-  console.error(`the namespace "${NAMESPACE}" is there already: this would remove it`);
+  console.error(`${existing.trim().replaceAll('\n', ', ')} is there already: this would remove it`);
   process.exit(2);
 }
 try {
-  // Without it the server tries nothing that is inside.
-  await apply(renderOverlay('local').filter(({ kind }) => kind === 'Namespace'));
+  // Without them the server tries nothing that is inside.
+  await apply(renderOverlay('machines').filter(({ kind }) => kind === 'Namespace'));
   await run();
 } catch (error) {
   console.error(error);
   console.error(await inside(['get', 'pods,jobs,events']).catch(String));
   process.exitCode = 1;
 } finally {
-  await kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=10m']);
+  await kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found', '--timeout=10m']);
   say('removed');
 }
