@@ -281,7 +281,7 @@ test('a watch that may not be is told', async () => {
   );
 });
 
-test('whoever changes the Pod at the same time costs a start another try', async () => {
+test('a Pod that others change at the same time costs a start another try', async () => {
   const machine = await createMachine();
   const conflict = { code: 409, reason: 'Conflict', message: 'the object has been modified' };
   server.fault({ at: PATCH, answer: conflict, times: 5 });

@@ -138,7 +138,7 @@ export class KubernetesProvider implements Provider {
     }
   }
 
-  /** Makes this the epoch of the Pod, whoever tries the same at the same time. Throws StaleEpochError when there is a higher one. */
+  /** Makes this the epoch of the Pod, also while others try the same. Throws StaleEpochError when there is a higher one. */
   async #depose(providerId: string, epoch: bigint, signal: AbortSignal): Promise<void> {
     const start = randomUUID();
     for (;;) {
