@@ -10,7 +10,15 @@ import { withAdmin } from '../support/admin.ts';
 import { createTestDatabase, type TestDatabase, waitFor } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
 
-const COMPONENTS = ['provisioner', 'initializer', 'recoverer', 'installer', 'agent-api', 'janitor'] as const;
+const COMPONENTS = [
+  'provisioner',
+  'initializer',
+  'recoverer',
+  'installer',
+  'agent-api',
+  'janitor',
+  'console',
+] as const;
 type Component = (typeof COMPONENTS)[number];
 
 // Roles belong to the server, so this run's have names of their own.
@@ -73,6 +81,21 @@ test('with these rights machines are provided, run, are installed and measured, 
   await waitFor(async () => (await count('SELECT count(*) FROM fleet.machine_hardware_report')) === 2);
   expect(await janitor.said('machines by state')).toBeDefined();
 
+  // Every page of the console, by the user that only reads.
+  await using pages = startComponent('console', ['--pages', '127.0.0.1:0'], urlOf('console'));
+  const { url: at } = await pages.said('listening');
+  const read = async (path: string) => {
+    const answer = await fetch(`${at}/api/${path}`);
+    return [path, answer.status, answer.ok ? '' : await answer.text()];
+  };
+  const { lists } = (await (await fetch(`${at}/api/console`)).json()) as { lists: { id: string }[] };
+  expect(lists.map(({ id }) => id)).toContain('machines');
+  const [[machine]] = (await db.execute(sql('SELECT machine_id FROM fleet.machine'))).rows as [[string]];
+  // A list that wants a filter first is as good as one that is read.
+  for (const path of ['overview', `target?name=${machine}`, `timeline?name=${machine}`, 'lists/machines'])
+    expect(await read(path)).toEqual([path, 200, '']);
+  for (const { id } of lists) expect([200, 400]).toContain((await read(`lists/${id}`))[1]);
+
   // An agent that never spoke again: the recoverer starts another one.
   await db.execute(sql("UPDATE fleet.machine_agent_started SET agent_public_key = '\\x00'"));
   const recovering = ['--silent-ms', '500', '--first-heartbeat-ms', '500'];
@@ -103,6 +126,9 @@ test.each<[Component, string]>([
   ['agent-api', 'UPDATE fleet.machine_agent_started SET epoch = 9'],
   ['janitor', "INSERT INTO holdfast.kind (kind) VALUES ('x')"],
   ['janitor', 'DELETE FROM fleet.machine'],
+  ['console', "INSERT INTO holdfast.kind (kind) VALUES ('x')"],
+  ['console', 'UPDATE holdfast.work SET failures = 0'],
+  ['console', 'DELETE FROM fleet.machine'],
   ['provisioner', 'UPDATE holdfast.kind SET paused_at = now()'],
   ['provisioner', 'CREATE TABLE fleet.mine (a INT8)'],
 ])('%s may not: %s', async (component, statement) => {

@@ -239,7 +239,7 @@ export class KubernetesServer implements AsyncDisposable {
         machineId: name.slice('machine-'.length),
         directory: folder,
         epochFile: join(folder, 'agent-epoch'),
-        apiUrls: ['http://127.0.0.1:1'],
+        apiUrls: [argument(pod, '--agent-api') ?? 'http://127.0.0.1:1'],
         heartbeatIntervalMs: 50,
         lostAfterMs: 600_000,
         onEvent: (event) => log.push(JSON.stringify({ event })),
@@ -324,6 +324,11 @@ export class KubernetesServer implements AsyncDisposable {
     else this.pods.set(pod.metadata!.name!, pod);
     for (const tell of this.#watches) tell(type, pod);
   }
+}
+
+function argument({ spec }: V1Pod, flag: string): string | undefined {
+  const args = spec?.containers[0]?.args ?? [];
+  return args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined;
 }
 
 const statusOf = ({ code, reason, message }: Refusal) => ({
