@@ -60,6 +60,30 @@ test('an inventory that cannot be used is refused before anything starts, by dem
   expect(missing.stderr).toMatch(/^holdfast: [^\n]+\n$/);
 });
 
+test.each<[string, string, RegExp]>([
+  ['no server at all', '', /^holdfast: which API server\? set KUBECONFIG to a file/],
+  [
+    'a file that is not there',
+    '/nonexistent/config',
+    /^holdfast: KUBECONFIG \(\/nonexistent\/config\) cannot be read: /,
+  ],
+  [
+    'a file that says nothing',
+    '/dev/null',
+    /^holdfast: (which API server\?|KUBECONFIG \(\/dev\/null\) cannot be read: )/,
+  ],
+])('machines that are Pods with %s: one line', async (_, file, line) => {
+  const args = ['fleet', 'initializer', '--url', url, '--provider', 'kubernetes'];
+  const result = await runCli([...args, '--agent-api', 'http://127.0.0.1:1'], {
+    ...noDatabase,
+    KUBECONFIG: file,
+    HOME: '/nonexistent',
+    KUBERNETES_SERVICE_HOST: '',
+  });
+  expect([result.code, result.stderr]).toEqual([1, expect.stringMatching(line)]);
+  expect(result.stderr).toMatch(/^[^\n]+\n$/);
+});
+
 test('a variable that is empty counts as none, and one of a switch says true or false', async () => {
   const environment = {
     ...noDatabase,

@@ -43,7 +43,7 @@ const SELECTOR = Object.entries(OWNER)
 const NAME = 'holdfast/machine-name';
 const EPOCH = 'holdfast/agent-epoch';
 const START = 'holdfast/agent-start';
-const LOG_PAUSE_MS = 300;
+const PAUSE_MS = 300;
 
 export class KubernetesProvider implements Provider {
   readonly name = 'kubernetes';
@@ -81,7 +81,11 @@ export class KubernetesProvider implements Provider {
     for (;;) {
       if (await this.#pods.create(body, signal)) return { providerId, name };
       const there = await this.#pods.read(providerId, signal);
-      if (!there) continue;
+      if (!there) {
+        // It went meanwhile, or a quota was changed by others at the same time, which is said alike.
+        await sleep(PAUSE_MS, undefined, { signal });
+        continue;
+      }
       const { labels = {}, annotations = {}, uid } = there.metadata ?? {};
       if (Object.entries(OWNER).some(([label, value]) => labels[label] !== value))
         throw new KubernetesError(`Pod ${providerId} is there and is no machine of the fleet: remove it`);
@@ -128,7 +132,7 @@ export class KubernetesProvider implements Provider {
         const start = parseStart(log ?? '', epoch);
         if (start?.hasEnded) throw notStarted('its container was started again meanwhile');
         if (start) return { publicKey: start.publicKey };
-        await sleep(LOG_PAUSE_MS, undefined, { signal: within });
+        await sleep(PAUSE_MS, undefined, { signal: within });
       }
     } catch (error) {
       if (!limit.aborted || signal.aborted) throw error;
@@ -171,9 +175,22 @@ export class KubernetesProvider implements Provider {
   }
 }
 
+/** Throws KubernetesError where nothing says which server. */
 function defaultConfig(): KubeConfig {
   const config = new KubeConfig();
-  config.loadFromDefault();
+  const file = process.env['KUBECONFIG'];
+  try {
+    config.loadFromDefault();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new KubernetesError(`KUBECONFIG (${file}) cannot be read: ${message.split('\n')[0]}`, { cause });
+  }
+  // Where it finds nothing, the client takes a server that nobody has named.
+  const isNamed = file || config.getCurrentContext() !== 'loaded-context';
+  if (!isNamed || !config.getCurrentCluster())
+    throw new KubernetesError(
+      'which API server? set KUBECONFIG to a file with a current context, or run in a Pod that has a token',
+    );
   return config;
 }
 
