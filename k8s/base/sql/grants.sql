@@ -1,23 +1,25 @@
 -- What each component of the fleet may do, run by the owner of the schemas behind every migration. Nobody else may anything.
-GRANT USAGE ON SCHEMA holdfast, fleet TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
-GRANT SELECT ON holdfast.migration TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
-
--- Sessions and work: the worker's row of docs/production.md, without the faces that the fleet does not use.
-GRANT SELECT ON holdfast.kind, holdfast.active_work, holdfast.live_session, holdfast.unavailable_work
-  TO provisioner, initializer, recoverer, installer;
-GRANT SELECT, INSERT, UPDATE, DELETE ON holdfast.session, holdfast.session_deadline
-  TO provisioner, initializer, recoverer, installer;
-GRANT SELECT, INSERT, UPDATE ON holdfast.work, holdfast.topic TO provisioner, initializer, recoverer, installer;
-GRANT SELECT, INSERT ON holdfast.ended_work TO provisioner, initializer, recoverer, installer;
-GRANT SELECT, INSERT, DELETE ON holdfast.commit_marker TO provisioner, initializer, recoverer, installer, "agent-api";
-
--- Upkeep: the janitor's row.
-GRANT SELECT ON holdfast.kind, holdfast.live_session, holdfast.unavailable_work TO janitor;
-GRANT SELECT, DELETE ON holdfast.session, holdfast.session_deadline, holdfast.commit_marker TO janitor;
-GRANT SELECT, UPDATE ON holdfast.work TO janitor;
-GRANT SELECT, INSERT, DELETE ON holdfast.ended_work TO janitor;
+-- Holdfast's tables, written by npm run compile.
+GRANT USAGE ON SCHEMA holdfast TO "provisioner", "initializer", "recoverer", "installer";
+GRANT SELECT ON holdfast.migration, holdfast.kind, holdfast.active_work, holdfast.live_session,
+  holdfast.unavailable_work TO "provisioner", "initializer", "recoverer", "installer";
+GRANT SELECT, INSERT ON holdfast.ended_work TO "provisioner", "initializer", "recoverer", "installer";
+GRANT SELECT, INSERT, UPDATE ON holdfast.work, holdfast.topic TO "provisioner", "initializer", "recoverer",
+  "installer";
+GRANT SELECT, INSERT, DELETE ON holdfast.commit_marker TO "provisioner", "initializer", "recoverer", "installer";
+GRANT SELECT, INSERT, UPDATE, DELETE ON holdfast.session, holdfast.session_deadline TO "provisioner", "initializer",
+  "recoverer", "installer";
+GRANT USAGE ON SCHEMA holdfast TO "janitor";
+GRANT SELECT ON holdfast.migration, holdfast.kind, holdfast.live_session, holdfast.unavailable_work TO "janitor";
+GRANT SELECT, UPDATE ON holdfast.work TO "janitor";
+GRANT SELECT, INSERT, DELETE ON holdfast.ended_work TO "janitor";
+GRANT SELECT, DELETE ON holdfast.session, holdfast.session_deadline, holdfast.commit_marker TO "janitor";
+GRANT USAGE ON SCHEMA holdfast TO "agent-api";
+GRANT SELECT ON holdfast.migration TO "agent-api";
+GRANT SELECT, INSERT, DELETE ON holdfast.commit_marker TO "agent-api";
 
 -- The fleet's own tables.
+GRANT USAGE ON SCHEMA fleet TO provisioner, initializer, recoverer, installer, "agent-api", janitor;
 GRANT SELECT ON fleet.machine, fleet.machine_provided, fleet.machine_missing, fleet.machine_unwanted,
   fleet.machine_agent_started, fleet.machine_agent_heartbeat TO initializer, recoverer, installer;
 GRANT SELECT, INSERT, UPDATE ON fleet.reconciliation TO provisioner;
