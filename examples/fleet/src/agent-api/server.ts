@@ -33,6 +33,12 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const MOST_ASKERS = 20_000;
 /** A request that is not there whole after this is cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
+const MOST_HEAD_BYTES = 16 * 1024;
+/** A connection over which nothing goes for so long is closed. */
+const IDLE_MS = 60_000;
+/** So many requests in a row over one connection, and so many connections at once. */
+const MOST_REQUESTS = 1_000;
+const MOST_CONNECTIONS = 10_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const STATUS: Readonly<Record<Refusal['error'], number>> = {
@@ -70,6 +76,13 @@ export function createAgentApi(db: Database, options: AgentApiOptions = {}): Fas
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: IDLE_MS,
+    maxRequestsPerSocket: MOST_REQUESTS,
+    http: {
+      maxHeaderSize: MOST_HEAD_BYTES,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
     // What Fastify refuses before any route is chosen, in the protocol's words too.
     frameworkErrors: (error, _request, reply) => {
       (reply as FastifyReply)
@@ -77,6 +90,7 @@ export function createAgentApi(db: Database, options: AgentApiOptions = {}): Fas
         .send({ error: 'body', message: error.message } satisfies Refusal);
     },
   });
+  app.server.maxConnections = MOST_CONNECTIONS;
   // The signature is over the bytes as sent.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
