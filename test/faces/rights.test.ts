@@ -42,7 +42,7 @@ import { startFileServer } from '../sync/file-server.ts';
 const ROLES = [...SQL_ROLES, 'console', 'nobody'] as const;
 type Role = (typeof ROLES)[number];
 const suffix = randomBytes(4).toString('hex');
-const nameOf = (role: Role) => `Holdfast ${role} ${suffix}`;
+const nameOf = (role: Role) => `holdfast-${role}-${suffix}`;
 const quoted = (role: Role) => `"${nameOf(role)}"`;
 
 let database: TestDatabase;
@@ -79,7 +79,7 @@ function connectAs(role: Role): Promise<Database> {
   const url = new URL(database.url);
   // CockroachDB sets no role at the start, and asks nobody for a password while it is insecure.
   if (database.engine === 'cockroachdb') url.username = nameOf(role);
-  else url.searchParams.set('options', `-c role=${nameOf(role).replaceAll(' ', '\\ ')}`);
+  else url.searchParams.set('options', `-c role=${nameOf(role)}`);
   return connect({ url: url.href });
 }
 
@@ -454,10 +454,10 @@ test('granting again, from several places at once, changes nothing; a user or a 
   const args = ['migrate', 'grant', '--url', database.url];
   const statements = grantStatements({ worker: [nameOf('worker')], faces: [...FACES] });
   await Promise.all([1, 2, 3].map(() => grant(database.url, statements)));
-  const missing = await runCliInside([...args, '--worker', 'nobody of this name']);
+  const missing = await runCliInside([...args, '--worker', 'nobody-of-this-name']);
   expect(missing).toMatchObject({ code: 1, stdout: '' });
   expect(missing.stderr).toMatch(
-    /^holdfast: .*nobody of this name.*does not exist: create it first, such as by CREATE ROLE \.\.\. LOGIN\n$/,
+    /^holdfast: .*nobody-of-this-name.*does not exist: create it first, such as by CREATE ROLE \.\.\. LOGIN\n$/,
   );
   await using empty = await createEmptyTestDatabase();
   const early = await runCliInside(['migrate', 'grant', '--url', empty.url, '--worker', nameOf('worker')]);

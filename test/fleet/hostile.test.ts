@@ -8,7 +8,7 @@ import { rawPublicKey, signRequest } from '../../examples/fleet/src/agent-api/si
 import { serveHealth } from '../../examples/fleet/src/components/health.ts';
 import { markAgentStarted } from '../../examples/fleet/src/queries/agents.ts';
 import { knownMachines, markProvided, wantMachines } from '../../examples/fleet/src/queries/provisioning.ts';
-import { startTelemetry } from '../../examples/telemetry/index.ts';
+import { listenForSmall, startTelemetry } from '../../examples/telemetry/index.ts';
 import { connect, type Database } from '../../src/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import {
@@ -139,8 +139,10 @@ test('the agent API: more than a mebibyte, and what never comes, is cut off', as
     `POST ${heartbeatPath(machineId)} HTTP/1.1\r\n${signed('{}').join('\r\n')}\r\nContent-Length: 2\r\n\r\n{`,
   );
   expect((await answered(half)).statuses).toEqual([408]);
-  expect(api.server.maxConnections).toBe(10_000);
-  expect(api.server.maxRequestsPerSocket).toBe(1_000);
+  const { maxConnections, maxRequestsPerSocket, timeout } = api.server;
+  expect({ maxConnections, maxRequestsPerSocket, timeout }).toEqual({
+    ...{ maxConnections: 10_000, maxRequestsPerSocket: 1_000, timeout: 60_000 },
+  });
   await stillGood();
 });
 
@@ -176,4 +178,13 @@ test('health and metrics: nothing gets a 5xx, tells anything or takes more than 
   for (const socket of idle) socket.destroy();
   await expect.poll(async () => (await fetch(`${health.url}/livez`)).status).toBe(200);
   await health.close();
+  const { server } = await listenForSmall({ host: '127.0.0.1', port: 0 }, (_request, response) =>
+    response.end(),
+  );
+  const { maxConnections, maxRequestsPerSocket, timeout, headersTimeout, requestTimeout } = server;
+  server.close();
+  expect({ maxConnections, maxRequestsPerSocket, timeout, headersTimeout, requestTimeout }).toEqual({
+    ...{ maxConnections: 100, maxRequestsPerSocket: 1_000 },
+    ...{ timeout: 30_000, headersTimeout: 5_000, requestTimeout: 5_000 },
+  });
 });
