@@ -10,6 +10,7 @@ import { s3StoreSchema } from '../src/artifacts/s3-store.ts';
 import { consoleSchema } from '../src/console/console.ts';
 import { connectOptionsSchema } from '../src/database/options.ts';
 import { explainSchema } from '../src/faces/explain.ts';
+import { listenSchema } from '../src/serving/listen.ts';
 import { sessionOptionsSchema } from '../src/sessions/options.ts';
 import { transactOptionsSchema } from '../src/transact/options.ts';
 import { janitorSchema } from '../src/upkeep/options.ts';
@@ -29,6 +30,7 @@ const schemas: Readonly<Record<string, readonly [file: string, schema: z.ZodObje
   kindOptionsSchema: ['src/work/kinds.ts', kindOptionsSchema],
   janitorSchema: ['src/upkeep/options.ts', janitorSchema],
   consoleSchema: ['src/console/console.ts', consoleSchema],
+  listenSchema: ['src/serving/listen.ts', listenSchema],
   explainSchema: ['src/faces/explain.ts', explainSchema],
   downloaderSchema: ['src/artifacts/options.ts', downloaderSchema],
   s3StoreSchema: ['src/artifacts/s3-store.ts', s3StoreSchema],

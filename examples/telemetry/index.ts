@@ -1,11 +1,7 @@
 /** What a program registers to be seen. Nothing of it is loaded while nobody asks for it. */
-import type { Server } from 'node:http';
+import { type Address, listenForSmall } from './small-server.ts';
 
-/** Where somebody listens; port 0 takes a free one. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export { type Address, listenForSmall } from './small-server.ts';
 
 export interface TelemetryOptions {
   /** `service.name` of what it sends. */
@@ -43,12 +39,17 @@ export async function startTelemetry({ service, metrics }: TelemetryOptions): Pr
     prometheus: metrics !== undefined,
   });
   try {
-    const server = metrics && (await serve(metrics, sdk.answer));
+    const listening =
+      metrics &&
+      (await listenForSmall(metrics, (request, response) => {
+        if (request.url === '/metrics') sdk.answer(request, response);
+        else response.writeHead(404).end('there is /metrics\n');
+      }));
     return {
-      url: server && `${urlOf(server)}/metrics`,
+      url: listening && `${listening.url}/metrics`,
       [Symbol.asyncDispose]: async () => {
-        server?.close();
-        server?.closeAllConnections();
+        listening?.server.close();
+        listening?.server.closeAllConnections();
         await sdk.stop();
       },
     };
@@ -56,23 +57,4 @@ export async function startTelemetry({ service, metrics }: TelemetryOptions): Pr
     await sdk.stop();
     throw error;
   }
-}
-
-/** Answers GET of `/metrics`, and nothing else. */
-async function serve({ host, port }: Address, answer: RequestAnswer): Promise<Server> {
-  const { createServer } = await import('node:http');
-  const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics')
-      response.writeHead(404).end('there is /metrics\n');
-    else answer(request, response);
-  });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
-  return server;
-}
-
-type RequestAnswer = import('node:http').RequestListener;
-
-function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as import('node:net').AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

@@ -20,6 +20,25 @@ const PAGE = 500n;
 export function commandsFace({ retentionMs = 90 * DAY_MS }: { readonly retentionMs?: number } = {}): Face {
   return {
     name: 'commands',
+    rights: {
+      worker: {
+        'SELECT, INSERT, UPDATE, DELETE': [
+          'holdfast.command',
+          'holdfast.command_target',
+          'holdfast.command_queue',
+          'holdfast.note',
+        ],
+      },
+      janitor: { 'SELECT, DELETE': ['holdfast.command'] },
+      operator: {
+        SELECT: ['holdfast.command_queue'],
+        'SELECT, INSERT, UPDATE': ['holdfast.command', 'holdfast.command_target'],
+      },
+      client: {
+        SELECT: ['holdfast.command_queue'],
+        'SELECT, INSERT, UPDATE': ['holdfast.command', 'holdfast.command_target', 'holdfast.topic'],
+      },
+    },
     sweeps: [
       {
         name: 'commands',

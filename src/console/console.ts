@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkOptions, tell } from '../base/index.ts';
+import { checkOptions, isText, tell } from '../base/index.ts';
 import { Database } from '../client/index.ts';
 import type { Face } from '../faces/index.ts';
 import { Access, type Visitor } from './access.ts';
@@ -97,7 +97,7 @@ export class Console {
       response = await this.#answer(request, url);
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal.status >= 500) this.#onError(error);
+      if (refusal.status >= 500 && !request.signal.aborted) this.#onError(error);
       response = url.pathname.startsWith('/api/')
         ? Response.json({ error: refusal.message }, { status: refusal.status })
         : new Response(`${refusal.message}\n`, {
@@ -239,14 +239,11 @@ async function bodyOf(request: Request): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+const withoutZero = (most: number) => z.string().max(most).refine(isText, 'has a zero byte');
+
 const bodySchema = z.strictObject({
-  args: z.record(z.string().max(100), z.string().max(20_000)),
-  reason: z
-    .string()
-    .trim()
-    .min(1, 'say why: it stays in the history')
-    .max(1_000)
-    .refine((text) => !text.includes('\0'), 'has a zero byte'),
+  args: z.record(z.string().max(100), withoutZero(20_000)),
+  reason: withoutZero(1_000).trim().min(1, 'say why: it stays in the history'),
 });
 
 function checkedBody(text: string) {

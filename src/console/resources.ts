@@ -162,7 +162,7 @@ function byId<T>(faces: readonly Face[], entriesOf: (face: Face) => readonly (re
 function mustHave(query: URLSearchParams, name: string): string {
   const value = query.get(name);
   if (value === null || value === '') throw new Refusal(400, `${name}: is missing`);
-  return value;
+  return checkText(name, value);
 }
 
 function queryOf(list: FaceList, query: URLSearchParams) {

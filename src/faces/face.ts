@@ -3,6 +3,7 @@ import type { Executor } from '../query/index.ts';
 import type { TransactionBody, TransactOptions } from '../transact/index.ts';
 import type { FacePages } from './pages.ts';
 import type { FacePart, HistoryEvent } from './part.ts';
+import type { Rights } from './rights.ts';
 
 /** What a sweep or a gauge may use. */
 export interface UpkeepHost {
@@ -45,6 +46,8 @@ export interface Face {
   readonly name: string;
   /** Its migrations, as `migrate` takes them: a folder. */
   readonly migrations?: string;
+  /** What each role needs of its tables, for `grantStatements`. */
+  readonly rights?: Rights;
   readonly sweeps?: readonly FaceSweep[];
   readonly gauges?: readonly FaceGauges[];
   /** What it knows of a target, for `explain`: one query by index, in the transaction that all faces read in. */

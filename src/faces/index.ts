@@ -22,5 +22,14 @@ export type {
   Positions,
 } from './pages.ts';
 export type { FacePart, Fact, Finding, HistoryEvent, TargetState, Wish } from './part.ts';
+export {
+  type GrantsOptions,
+  grantStatements,
+  type Privileges,
+  type Rights,
+  rightsOf,
+  SQL_ROLES,
+  type SqlRole,
+} from './rights.ts';
 export { argument, causeOf, numberFrom, positionFrom, scanPage, uuidFrom } from './scan.ts';
 export { clock } from './words.ts';

@@ -9,6 +9,18 @@ import { exclusionKey } from './pipeline.ts';
  */
 export const operationsFace: Face = {
   name: 'operations',
+  rights: {
+    worker: {
+      SELECT: ['holdfast.operation_status'],
+      'SELECT, INSERT': ['holdfast.deleted_target'],
+      'SELECT, INSERT, UPDATE, DELETE': ['holdfast.operation'],
+    },
+    janitor: { SELECT: ['holdfast.operation_status'] },
+    operator: {
+      SELECT: ['holdfast.operation_status', 'holdfast.deleted_target'],
+      'SELECT, INSERT, UPDATE': ['holdfast.operation'],
+    },
+  },
   gauges: [
     {
       descriptions: { 'holdfast.operations': 'Operations by kind and state' },

@@ -33,6 +33,45 @@ export function repositoriesFace(options: RepositoriesFaceOptions = {}): Face {
   const { store, graceMs, retentionMs = 90 * DAY_MS } = options;
   return {
     name: 'repositories',
+    rights: {
+      worker: {
+        'SELECT, INSERT, UPDATE': ['holdfast.content', 'holdfast.content_artifact', 'holdfast.artifact'],
+        'SELECT, INSERT, UPDATE, DELETE': [
+          'holdfast.repository',
+          'holdfast.repository_version',
+          'holdfast.repository_content',
+          'holdfast.repository_run',
+          'holdfast.repository_step',
+          'holdfast.remote',
+          'holdfast.remote_artifact',
+        ],
+      },
+      janitor: {
+        SELECT: ['holdfast.repository'],
+        'SELECT, UPDATE, DELETE': [
+          'holdfast.repository_version',
+          'holdfast.repository_content',
+          'holdfast.repository_run',
+          'holdfast.repository_step',
+          'holdfast.content',
+          'holdfast.artifact',
+        ],
+        'SELECT, DELETE': ['holdfast.content_artifact', 'holdfast.remote_artifact'],
+      },
+      operator: { 'SELECT, INSERT, UPDATE': ['holdfast.repository', 'holdfast.repository_version'] },
+      server: {
+        SELECT: [
+          'holdfast.repository',
+          'holdfast.repository_version',
+          'holdfast.repository_content',
+          'holdfast.content',
+          'holdfast.remote',
+          'holdfast.remote_artifact',
+        ],
+        'SELECT, UPDATE': ['holdfast.content_artifact'],
+        'SELECT, INSERT, UPDATE': ['holdfast.artifact'],
+      },
+    },
     sweeps: [
       { name: 'open versions', page: (host) => discardFenced(host) },
       {

@@ -25,6 +25,34 @@ export function workflowsFace(options: { readonly retentionMs?: number } = {}): 
   const { retentionMs = 90 * 86_400_000 } = checkOptions(optionsSchema, options);
   return {
     name: 'workflows',
+    rights: {
+      worker: {
+        SELECT: ['holdfast.workflow_status'],
+        'SELECT, INSERT': ['holdfast.workflow_history'],
+        'SELECT, INSERT, UPDATE': [
+          'holdfast.workflow',
+          'holdfast.workflow_signal',
+          'holdfast.workflow_definition',
+        ],
+      },
+      janitor: {
+        SELECT: ['holdfast.workflow_status'],
+        'SELECT, DELETE': ['holdfast.workflow', 'holdfast.workflow_signal', 'holdfast.workflow_history'],
+      },
+      operator: {
+        SELECT: ['holdfast.workflow_status', 'holdfast.workflow_definition'],
+        'SELECT, INSERT, UPDATE': ['holdfast.workflow', 'holdfast.workflow_history'],
+      },
+      client: {
+        SELECT: ['holdfast.workflow_status', 'holdfast.workflow_definition'],
+        'SELECT, INSERT, UPDATE': [
+          'holdfast.workflow',
+          'holdfast.workflow_history',
+          'holdfast.workflow_signal',
+          'holdfast.topic',
+        ],
+      },
+    },
     sweeps: [
       {
         name: 'workflows',

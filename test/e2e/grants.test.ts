@@ -28,12 +28,13 @@ const roleOf = (component: Component) => `k8s_${component.replace('-', '_')}_${s
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
-  let grants = await readFile('k8s/base/sql/grants.sql', 'utf8');
-  for (const component of COMPONENTS)
-    grants = grants.replaceAll(
-      new RegExp(`(?<=\\bTO\\b[^;]*)("${component}"|\\b${component}\\b)(?=[^;]*;)`, 'g'),
-      roleOf(component),
-    );
+  const grants = (await readFile('k8s/base/sql/grants.sql', 'utf8')).replaceAll(
+    /\bTO ([^;]+);/g,
+    (_, names: string) => {
+      const users = names.split(',').map((name) => name.trim().replaceAll('"', '') as Component);
+      return `TO ${users.map(roleOf).join(', ')};`;
+    },
+  );
   await withAdmin(database.url, async (admin) => {
     for (const component of COMPONENTS) await admin.query(`CREATE ROLE ${roleOf(component)} LOGIN`);
     for (const component of COMPONENTS) await admin.query(`GRANT ${roleOf(component)} TO CURRENT_USER`);

@@ -1,7 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { heartbeatPath, refusal } from '../../examples/fleet/src/agent-api/protocol.ts';
-import { RateLimit } from '../../examples/fleet/src/agent-api/rate-limit.ts';
 import { createAgentApi } from '../../examples/fleet/src/agent-api/server.ts';
 import { rawPublicKey, signRequest } from '../../examples/fleet/src/agent-api/signature.ts';
 import { type HardwareReport, readHardware, runAgentApi } from '../../examples/fleet/src/index.ts';
@@ -189,8 +188,8 @@ describe('strangers', () => {
     const asked: string[] = [];
     proxy.watch(({ sql }) => void (sql && asked.push(sql)));
     await using own = await connect({ url: proxy.url, pool: { max: 2 } });
-    const rate = { burst: 5, perSecond: 1e-6 };
-    await using app = createAgentApi(own, { strangerRate: { ...rate, burst: 6 }, agentRate: rate });
+    const rate = { most: 5, windowMs: 3_600_000 };
+    await using app = createAgentApi(own, { strangerRate: { ...rate, most: 6 }, agentRate: rate });
     const post = async (nonce: bigint, signer = newKeys(), machine = machineId) => {
       const path = heartbeatPath(machine);
       const signed = signRequest(
@@ -209,7 +208,7 @@ describe('strangers', () => {
       return { status: statusCode, error: json().error, retryAfter: said['retry-after'] };
     };
     const accepted = { status: 200, error: undefined };
-    const limited = { status: 429, error: 'limited', retryAfter: '1' };
+    const limited = { status: 429, error: 'limited', retryAfter: expect.stringMatching(/^3[56]\d\d$/) };
     expect(await post(2n, keys)).toMatchObject(accepted);
     asked.length = 0;
     const answers = await Promise.all(
@@ -229,23 +228,6 @@ describe('strangers', () => {
     for (const nonce of [3n, 4n, 5n]) expect(await post(nonce, keys)).toMatchObject(accepted);
     expect(await post(6n, keys)).toMatchObject(accepted);
     expect(await post(7n, keys)).toEqual(limited);
-  });
-
-  test('a bucket fills again with time, and who asked longest ago is forgotten', () => {
-    const limit = new RateLimit({ burst: 2, perSecond: 10 });
-    expect([0, 0, 0, 50, 100, 150, 1_000, 1_000, 1_000].map((at) => limit.take('a', at))).toEqual([
-      true,
-      true,
-      false,
-      false,
-      true,
-      false,
-      true,
-      true,
-      false,
-    ]);
-    for (let i = 0; i < 20_000; i++) limit.take(`other ${i}`, 1_000);
-    expect(limit.take('a', 1_000)).toBe(true);
   });
 });
 

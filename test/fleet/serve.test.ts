@@ -64,7 +64,7 @@ test('readiness is apart from load: it says 200 while every connection is busy',
     fetch(new URL(path, String(url)), { method: 'POST', headers, body: '{}' }).catch(() => undefined),
   );
   await held.struck;
-  expect(await status(`${health}/readyz`)).toBe(200);
+  await waitFor(async () => (await status(`${health}/readyz`)) === 200);
   expect(await api.end('SIGKILL')).toBe('SIGKILL');
   await Promise.all(strangers);
   await database.drop();

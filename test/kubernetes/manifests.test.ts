@@ -50,11 +50,8 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     const [container] = named('Deployment', 'console')!.spec.template.spec.containers;
     expect(JSON.stringify(container)).not.toContain('ACTIONS');
     const lines = named('ConfigMap', 'grants')!.data['grants.sql'].match(/^GRANT [^;]*\bconsole\b[^;]*;/gm);
-    expect(lines.map((line: string) => line.split(' ON ')[0])).toEqual([
-      'GRANT USAGE',
-      'GRANT SELECT',
-      'GRANT SELECT',
-    ]);
+    const rights = lines.map((line: string) => line.split(' ON ')[0]);
+    expect([...new Set(rights)].sort()).toEqual(['GRANT SELECT', 'GRANT USAGE']);
   });
 
   test('the Job makes every certificate that is mounted, and may write no other Secret', () => {

@@ -27,6 +27,7 @@ test('the main entry point has these values, and no others', () => {
       "checkSchema",
       "connect",
       "explain",
+      "grantStatements",
       "history",
       "listKinds",
       "listSessions",

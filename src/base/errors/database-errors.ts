@@ -19,7 +19,8 @@ export interface ServerErrorFields {
 
 /**
  * The server refused a statement. `code` is the SQLSTATE, so `error.code === '23505'` works the same
- * on both drivers. `detail` may quote row values: do not log it where those are secret.
+ * on both drivers. `detail` may quote row values, so it is not enumerable: who logs the error does not log it. A `message` may
+ * quote a value that is not of its type.
  */
 export class DatabaseError extends HoldfastError implements ServerErrorFields {
   readonly code: string;
@@ -37,7 +38,7 @@ export class DatabaseError extends HoldfastError implements ServerErrorFields {
     super(fields.message);
     this.code = fields.code;
     this.severity = fields.severity;
-    this.detail = fields.detail;
+    Object.defineProperty(this, 'detail', { value: fields.detail, enumerable: false });
     this.hint = fields.hint;
     this.position = fields.position;
     this.schema = fields.schema;

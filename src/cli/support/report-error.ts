@@ -40,9 +40,23 @@ function describe(error: unknown): string {
   return isSystemError ? message : `unexpected: ${message} (run it again with --debug for the stack)`;
 }
 
-/** A URL that was typed in the wrong place comes back in the message about it. */
+/** A database URL, to the quote behind it or the next space: of one that is wrong nobody knows where its password begins. */
+const DATABASE_URL = /\b((?:postgres(?:ql)?|cockroachdb|mysql):\/+)([^'"\n]*(?=['"])|\S+)/gi;
+
+/** The user and what is behind the last @, without parameters: a password may stand anywhere else. */
+function withoutSecrets(rest: string): string {
+  const at = rest.lastIndexOf('@');
+  if (at < 0) return '***';
+  const [user] = /^[^:@/?#]*/.exec(rest)!;
+  return `${user}${user.length === at ? '' : ':***'}${rest.slice(at).replace(/\?.*/, '?***')}`;
+}
+
+/** What was typed in the wrong place comes back in the message about it. */
 function withoutPasswords(text: string): string {
-  return text.replace(/([a-z]+:\/\/[^\s:@/]*):\S*@/gi, '$1:***@');
+  return text
+    .replace(DATABASE_URL, (_url, scheme: string, rest: string) => scheme + withoutSecrets(rest))
+    .replace(/([^\s:@/'"]+):(?!\/\/)\S*@/g, '$1:***@')
+    .replace(/\b(password=)[^\s&'"]*/gi, '$1***');
 }
 
 function oneLine(text: string): string {

@@ -3,28 +3,42 @@
  * the database and known to all.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AmbiguousCommitError, type Database, type Executor } from '../../../../src/index.ts';
 import { getAgentKey, recordHardwareReport, recordHeartbeat } from '../queries/agents.ts';
 import { pendingInstallation, recordInstallation } from '../queries/installation.ts';
 import { KnownAgents } from './known-agents.ts';
 import { type HeartbeatRequest, type HeartbeatResponse, heartbeatRequest, type Refusal } from './protocol.ts';
-import { type Rate, RateLimit } from './rate-limit.ts';
 import { type Signer, verifyRequest } from './signature.ts';
+
+/** How much somebody may ask for: `most` within each `windowMs`. */
+export interface Rate {
+  readonly most: number;
+  readonly windowMs: number;
+}
 
 export interface AgentApiOptions {
   /** How far an agent's clock may differ, in milliseconds; also how long a captured request could be used. */
   readonly signatureWindowMs?: number | undefined;
-  /** How often a known agent may send. Default: 100 at once, 50 a second. */
+  /** How often a known agent may send. Default: 100 in two seconds. */
   readonly agentRate?: Rate | undefined;
-  /** How often those may send from one address who are not known yet. Default: 500 at once, 100 a second. */
+  /** How often those may send from one address who are not known yet. Default: 500 in five seconds. */
   readonly strangerRate?: Rate | undefined;
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** Beyond these, the one that asked longest ago is forgotten, as if it had never asked. */
+const MOST_ASKERS = 20_000;
 /** A request that is not there whole after this is cut off. */
 const REQUEST_TIMEOUT_MS = 10_000;
+const MOST_HEAD_BYTES = 16 * 1024;
+/** A connection over which nothing goes for so long is closed. */
+const IDLE_MS = 60_000;
+/** So many requests in a row over one connection, and so many connections at once. */
+const MOST_REQUESTS = 1_000;
+const MOST_CONNECTIONS = 10_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const STATUS: Readonly<Record<Refusal['error'], number>> = {
@@ -59,11 +73,16 @@ const MESSAGE: Readonly<Record<Refusal['error'], string>> = {
 export function createAgentApi(db: Database, options: AgentApiOptions = {}): FastifyInstance {
   const windowMs = options.signatureWindowMs ?? 60_000;
   const agents = new KnownAgents();
-  const ofAgents = new RateLimit(options.agentRate ?? { burst: 100, perSecond: 50 });
-  const ofStrangers = new RateLimit(options.strangerRate ?? { burst: 500, perSecond: 100 });
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: IDLE_MS,
+    maxRequestsPerSocket: MOST_REQUESTS,
+    http: {
+      maxHeaderSize: MOST_HEAD_BYTES,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
     // What Fastify refuses before any route is chosen, in the protocol's words too.
     frameworkErrors: (error, _request, reply) => {
       (reply as FastifyReply)
@@ -71,6 +90,7 @@ export function createAgentApi(db: Database, options: AgentApiOptions = {}): Fas
         .send({ error: 'body', message: error.message } satisfies Refusal);
     },
   });
+  app.server.maxConnections = MOST_CONNECTIONS;
   // The signature is over the bytes as sent.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
@@ -90,37 +110,56 @@ export function createAgentApi(db: Database, options: AgentApiOptions = {}): Fas
     return refuse(reply, 'unavailable');
   });
 
-  app.post<{ Params: { machineId: string } }>('/v1/machines/:machineId/heartbeat', async (request, reply) => {
-    const { machineId } = request.params;
-    const body = typeof request.body === 'string' ? request.body : '';
-    const signer = verifyRequest(
-      { method: 'POST', path: request.url, body },
-      request.headers as IncomingHttpHeaders & Record<string, string | string[] | undefined>,
-      Date.now(),
-      windowMs,
+  void app.register(async (scope) => {
+    await scope.register(rateLimit, { global: false, cache: MOST_ASKERS });
+    const agentOf = new WeakMap<FastifyRequest, string>();
+    const limitAgents = scope.createRateLimit({
+      ...limitsOf(options.agentRate ?? { most: 100, windowMs: 2_000 }),
+      keyGenerator: (request) => agentOf.get(request)!,
+    });
+    // By address; of IPv6, by what one customer has.
+    const limitStrangers = scope.createRateLimit(
+      limitsOf(options.strangerRate ?? { most: 500, windowMs: 5_000 }),
     );
-    if (typeof signer === 'string') return refuse(reply, signer);
-    if (!UUID.test(machineId)) return refuse(reply, 'unknown-machine');
-    const agent = `${machineId} ${Buffer.from(signer.publicKey).toString('base64')}`;
-    const lastNonce = agents.lastNonce(agent);
-    const may = lastNonce === undefined ? ofStrangers.take(request.ip) : ofAgents.take(agent);
-    if (!may) return refuse(reply.header('retry-after', '1'), 'limited');
-    if (lastNonce !== undefined && signer.nonce <= lastNonce) return refuse(reply, 'replayed');
-    const heartbeat = heartbeatRequest.safeParse(parseJson(body));
-    if (!heartbeat.success) {
-      const [issue] = heartbeat.error.issues;
-      return refuse(reply, 'body', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
-    }
-    // Anybody can make a key: it costs no transaction to be told that it is no agent's.
-    const fault = lastNonce === undefined ? await keyFault(db, machineId, signer) : undefined;
-    if (fault !== undefined) return refuse(reply, fault);
-    const answer = await accept(db, machineId, signer, heartbeat.data);
-    if (typeof answer !== 'string') agents.accepted(agent, signer.nonce);
-    else if (answer !== 'replayed') agents.forget(agent);
-    return typeof answer === 'string' ? refuse(reply, answer) : reply.send(answer);
+    scope.post<{ Params: { machineId: string } }>(
+      '/v1/machines/:machineId/heartbeat',
+      async (request, reply) => {
+        const { machineId } = request.params;
+        const body = typeof request.body === 'string' ? request.body : '';
+        const signer = verifyRequest(
+          { method: 'POST', path: request.url, body },
+          request.headers as IncomingHttpHeaders & Record<string, string | string[] | undefined>,
+          Date.now(),
+          windowMs,
+        );
+        if (typeof signer === 'string') return refuse(reply, signer);
+        if (!UUID.test(machineId)) return refuse(reply, 'unknown-machine');
+        const agent = `${machineId} ${Buffer.from(signer.publicKey).toString('base64')}`;
+        const lastNonce = agents.lastNonce(agent);
+        agentOf.set(request, agent);
+        const limit = await (lastNonce === undefined ? limitStrangers : limitAgents)(request);
+        if (!limit.isAllowed && limit.isExceeded)
+          return refuse(reply.header('retry-after', String(limit.ttlInSeconds)), 'limited');
+        if (lastNonce !== undefined && signer.nonce <= lastNonce) return refuse(reply, 'replayed');
+        const heartbeat = heartbeatRequest.safeParse(parseJson(body));
+        if (!heartbeat.success) {
+          const [issue] = heartbeat.error.issues;
+          return refuse(reply, 'body', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+        }
+        // Anybody can make a key: it costs no transaction to be told that it is no agent's.
+        const fault = lastNonce === undefined ? await keyFault(db, machineId, signer) : undefined;
+        if (fault !== undefined) return refuse(reply, fault);
+        const answer = await accept(db, machineId, signer, heartbeat.data);
+        if (typeof answer !== 'string') agents.accepted(agent, signer.nonce);
+        else if (answer !== 'replayed') agents.forget(agent);
+        return typeof answer === 'string' ? refuse(reply, answer) : reply.send(answer);
+      },
+    );
   });
   return app;
 }
+
+const limitsOf = ({ most, windowMs }: Rate) => ({ max: most, timeWindow: windowMs });
 
 /** Why the key does not speak for the machine; undefined when it does. One read by primary key. */
 async function keyFault(

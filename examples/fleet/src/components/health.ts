@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenForSmall } from '../../../telemetry/index.ts';
 import { ListenError } from './listen-error.ts';
 
 /** What a component answers when it is asked how it is. */
@@ -17,23 +16,33 @@ export interface HealthServer {
 
 /** Serves `/livez` and `/readyz`: 200 `ok` or 503, and nothing else. Port 0 takes a free one. */
 export async function serveHealth(host: string, port: number, checks: HealthChecks): Promise<HealthServer> {
-  const server = createServer(async (request, response) => {
+  // However many ask at once, the database is asked once.
+  const underWay = new Map<string, Promise<boolean>>();
+  const isGood = (path: string, check: HealthChecks['isReady']): Promise<boolean> => {
+    const asked = underWay.get(path);
+    if (asked) return asked;
+    const asking = (async () => check())()
+      .catch(() => false)
+      .finally(() => underWay.delete(path));
+    underWay.set(path, asking);
+    return asking;
+  };
+  const pages = new Map([
+    ['/livez', { check: checks.isAlive, bad: 'not alive' }],
+    ['/readyz', { check: checks.isReady, bad: 'not ready' }],
+  ]);
+  const { server, url } = await listenForSmall({ host, port }, async (request, response) => {
     const answer = (status: number, text: string) =>
       response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`);
-    const check = { '/livez': checks.isAlive, '/readyz': checks.isReady }[request.url ?? ''];
-    if (!check) return answer(404, 'there is /livez and /readyz');
-    const good = await Promise.resolve(check()).catch(() => false);
-    return good ? answer(200, 'ok') : answer(503, request.url === '/livez' ? 'not alive' : 'not ready');
+    const path = request.url ?? '';
+    const page = pages.get(path);
+    if (!page) return answer(404, 'there is /livez and /readyz');
+    return (await isGood(path, page.check)) ? answer(200, 'ok') : answer(503, page.bad);
+  }).catch((cause) => {
+    throw new ListenError(host, port, '--health', cause);
   });
-  await new Promise<void>((resolve, reject) =>
-    server
-      .once('error', (cause) => reject(new ListenError(host, port, '--health', cause)))
-      .listen(port, host, resolve),
-  );
-  const address = server.address() as AddressInfo;
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return {
-    url: `http://${name}:${address.port}`,
+    url,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandsFace, defineCommands } from '../../src/commands/index.ts';
 import { Resources } from '../../src/console/resources.ts';
+import { type Face, grantStatements, rightsOf, SQL_ROLES } from '../../src/faces/index.ts';
 import {
   activeWork,
   connect,
@@ -15,6 +16,7 @@ import {
   quarantinedWork,
   runJanitor,
 } from '../../src/index.ts';
+import { grant } from '../../src/migrate/index.ts';
 import { definePipeline, operationsFace } from '../../src/operations/index.ts';
 import { serveRepositories } from '../../src/serving/index.ts';
 import {
@@ -31,42 +33,44 @@ import {
 import { defineWorkflow, workflowsFace } from '../../src/workflows/index.ts';
 import { withAdmin } from '../support/admin.ts';
 import { FACES, fillConsole } from '../support/console-fixture.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyTestDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCliInside } from '../support/run-cli-inside.ts';
 import { sql } from '../support/sql.ts';
-import { blocksOf } from './support/blocks.ts';
+import { startFileServer } from '../sync/file-server.ts';
 
 // Roles belong to the server, so this run's have names of their own.
-const ROLES = ['worker', 'janitor', 'operator', 'reader', 'console'] as const;
+const ROLES = [...SQL_ROLES, 'console', 'nobody'] as const;
 type Role = (typeof ROLES)[number];
 const suffix = randomBytes(4).toString('hex');
-const nameOf = (role: Role) => `holdfast_${role}_${suffix}`;
+const nameOf = (role: Role) => `holdfast-${role}-${suffix}`;
+const quoted = (role: Role) => `"${nameOf(role)}"`;
 
 let database: TestDatabase;
+let owner: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
-  const grants = (await blocksOf('docs/production.md')).find(({ language, text }) => {
-    return language === 'sql' && text.startsWith('GRANT');
-  });
+  owner = await connect({ url: database.url });
   await withAdmin(database.url, async (admin) => {
-    for (const role of ROLES) await admin.query(`CREATE ROLE ${nameOf(role)} LOGIN`);
-    for (const role of ROLES) await admin.query(`GRANT ${nameOf(role)} TO CURRENT_USER`);
-    await admin.query(
-      grants!.text.replaceAll(/\bTO ([^;]+);/g, (_, names: string) => {
-        return `TO ${names
-          .split(', ')
-          .map((name) => nameOf(name as Role))
-          .join(', ')};`;
-      }),
-    );
-    // The console's user is both.
-    await admin.query(`GRANT ${nameOf('reader')}, ${nameOf('operator')} TO ${nameOf('console')}`);
+    for (const role of ROLES) await admin.query(`CREATE ROLE ${quoted(role)} LOGIN`);
+    for (const role of ROLES) await admin.query(`GRANT ${quoted(role)} TO CURRENT_USER`);
+  });
+  // The console's user is both.
+  const console = nameOf('console');
+  const users = SQL_ROLES.flatMap((role) => [
+    `--${role}`,
+    nameOf(role),
+    ...(role === 'operator' || role === 'reader' ? [console] : []),
+  ]);
+  expect(await runCliInside(['migrate', 'grant', '--url', database.url, ...users])).toMatchObject({
+    code: 0,
   });
 });
 afterAll(async () => {
+  await owner?.close();
   await database?.drop();
   if (database)
     await withAdmin(new URL('/postgres', database.url).href, async (admin) => {
-      for (const role of ROLES) await admin.query(`DROP ROLE IF EXISTS ${nameOf(role)}`);
+      for (const role of ROLES) await admin.query(`DROP ROLE IF EXISTS ${quoted(role)}`);
     });
 });
 
@@ -79,6 +83,11 @@ function connectAs(role: Role): Promise<Database> {
   return connect({ url: url.href });
 }
 
+const file = defineContentType({
+  name: 'file',
+  metadata: z.strictObject({ path: z.string() }),
+  key: ({ path }) => [path],
+});
 const refused = expect.objectContaining({ code: '42501' });
 const candidates = (...targets: string[]) => ({ kind: 'Paint', candidates: () => targets });
 
@@ -157,11 +166,6 @@ test('an operator has the rights to set, pause, resume, release and wake, and ca
 });
 
 test('a worker has the rights to fill, change and delete repositories, and a janitor to tidy up behind them', async () => {
-  const file = defineContentType({
-    name: 'file',
-    metadata: z.strictObject({ path: z.string() }),
-    key: ({ path }) => [path],
-  });
   const item = (path: string) =>
     declare(file, { metadata: { path }, artifacts: [{ path, urls: ['http://127.0.0.1:9/'] }] });
   const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-rights-')));
@@ -318,7 +322,6 @@ const ACTIONS: [string, Record<string, string>, RegExp][] = [
 ];
 
 test('the console reads every page as a reader, who can change nothing; a reader who is an operator can do all of it', async () => {
-  await using owner = await connect({ url: database.url });
   await fillConsole(owner);
   await using reader = await connectAs('reader');
   const reading = new Resources(reader, FACES);
@@ -339,4 +342,144 @@ test('the console reads every page as a reader, who can change nothing; a reader
   expect(ACTIONS.map(([id]) => id).sort()).toEqual([...acting.actions.keys()].sort());
   for (const [id, args, said] of ACTIONS)
     expect(await acting.actions.get(id)!.run(operator, args, by), id).toMatch(said);
+});
+
+/** Every table and view of the schema. */
+async function tables(): Promise<readonly { readonly name: string; readonly isView: boolean }[]> {
+  return withAdmin(database.url, async (admin) => {
+    const { rows } = await admin.query<{ name: string; type: string }>(
+      `SELECT table_schema || '.' || table_name AS name, table_type AS type
+        FROM information_schema.tables WHERE table_schema = 'holdfast' ORDER BY table_name`,
+    );
+    return rows.map(({ name, type }) => ({ name, isView: type === 'VIEW' }));
+  });
+}
+
+test('the faces name every table and view, and nothing else', async () => {
+  const there = (await tables()).map(({ name }) => name);
+  expect(there.length).toBeGreaterThan(30);
+  expect(rightsOf(FACES).get('reader')!.get('SELECT')).toEqual(there);
+});
+
+const KINDS = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const;
+
+test.each([...SQL_ROLES, 'nobody' as const])(
+  '%s may do to each table what the faces say, and is refused everything else',
+  async (role) => {
+    const may = (table: string, kind: string) =>
+      role !== 'nobody' &&
+      [...rightsOf(FACES).get(role)!].some(
+        ([privileges, named]) => named.includes(table) && privileges.split(', ').includes(kind),
+      );
+    await using db = await connectAs(role);
+    // Rolled back whatever the server says: what is allowed changes nothing either.
+    const tried = async (text: string) =>
+      db
+        .transact(
+          async (tx) => {
+            await tx.execute(sql(text));
+            throw new Error('allowed');
+          },
+          { allowDdl: true },
+        )
+        .catch((error: { code?: string }) => error.code !== '42501');
+    const wrong: string[] = [];
+    const expectThat = async (text: string, isAllowed: boolean) => {
+      if ((await tried(text)) !== isAllowed) wrong.push(`${isAllowed ? 'refused' : 'allowed'}: ${text}`);
+    };
+    for (const { name, isView } of await tables()) {
+      const { rows } = await owner.execute(
+        sql(`SELECT column_name FROM information_schema.columns
+        WHERE table_schema || '.' || table_name = '${name}' ORDER BY ordinal_position LIMIT 1`),
+      );
+      const column = rows[0]![0]!;
+      const statements = {
+        SELECT: `SELECT 1 FROM ${name}`,
+        INSERT: `INSERT INTO ${name} (${column}) VALUES (NULL)`,
+        UPDATE: `UPDATE ${name} SET ${column} = NULL WHERE false`,
+        DELETE: `DELETE FROM ${name} WHERE false`,
+      };
+      for (const kind of isView ? (['SELECT'] as const) : KINDS)
+        await expectThat(statements[kind], may(name, kind));
+      if (!isView) {
+        await expectThat(`TRUNCATE ${name}`, false);
+        await expectThat(`ALTER TABLE ${name} ADD COLUMN mine INT8`, false);
+      }
+      await expectThat(`DROP ${isView ? 'VIEW' : 'TABLE'} ${name}`, false);
+    }
+    await expectThat('CREATE TABLE holdfast.mine (id INT8 PRIMARY KEY)', false);
+    // PostgreSQL grants nothing, and warns; the user without any is tried last.
+    for (const what of ['SELECT ON holdfast.work', 'USAGE ON SCHEMA holdfast'])
+      await db
+        .transact((tx) => tx.execute(sql(`GRANT ${what} TO ${quoted('nobody')}`)), { allowDdl: true })
+        .catch((error: unknown) => expect(error).toEqual(refused));
+    await expectThat('DROP SCHEMA holdfast', false);
+    expect(wrong).toEqual([]);
+  },
+);
+
+test('a client sends commands, starts and signals workflows, and can neither enable, claim nor pause', async () => {
+  await using db = await connectAs('client');
+  await using worker = await connectAs('worker');
+  await unit.publish(worker);
+  await db.transact((tx) => tx.execute(sql('SELECT 1')), { commitMarker: true });
+  const { sequence } = await queue.send(db, 'asked', 'extend', {}, { author: 'a client' });
+  expect(await queue.cancel(db, 'asked', sequence, 'not wanted')).toBe(true);
+  await unit.start(db, 'asked');
+  await unit.signal(db, 'asked', 'stop');
+  expect(await unit.status(db, 'asked')).toMatchObject({ workflow: 'unit' });
+  await expect(pipeline.enable(db, 'asked', ['upload'])).rejects.toEqual(refused);
+  await expect(db.startSession({ component: 'painter' })).rejects.toEqual(refused);
+  await expect(db.kinds.pause('Paint', 'not mine to say')).rejects.toEqual(refused);
+});
+
+test('a server gives what a repository has, fetches and stores what is on demand, and changes no repository', async () => {
+  await using upstream = await startFileServer(new Map([['a', 'what is asked for']]));
+  await using worker = await connectAs('worker');
+  await using session = await worker.startSession({ component: 'mirror' });
+  await createRepository(worker, 'served', {});
+  const artifacts = [{ path: 'a', urls: [`${upstream.url}/a`] }];
+  await sync(session, 'served', [declare(file, { metadata: { path: 'a' }, artifacts })], {
+    policy: 'on demand',
+  });
+  await using db = await connectAs('server');
+  const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-rights-')));
+  const { fetch } = serveRepositories({ db, store });
+  const answer = await fetch(new Request('http://h/served/a'));
+  expect([answer.status, await answer.text()]).toEqual([200, 'what is asked for']);
+  await expect(protectVersion(db, 'served', 1, 'mine')).rejects.toEqual(refused);
+});
+
+test('granting again, from several places at once, changes nothing; a user or a schema that is not there is told in one line', async () => {
+  const args = ['migrate', 'grant', '--url', database.url];
+  const statements = grantStatements({ worker: [nameOf('worker')], faces: [...FACES] });
+  await Promise.all([1, 2, 3].map(() => grant(database.url, statements)));
+  const missing = await runCliInside([...args, '--worker', 'nobody-of-this-name']);
+  expect(missing).toMatchObject({ code: 1, stdout: '' });
+  expect(missing.stderr).toMatch(
+    /^holdfast: .*nobody-of-this-name.*does not exist: create it first, such as by CREATE ROLE \.\.\. LOGIN\n$/,
+  );
+  await using empty = await createEmptyTestDatabase();
+  const early = await runCliInside(['migrate', 'grant', '--url', empty.url, '--worker', nameOf('worker')]);
+  expect(early).toMatchObject({ code: 1, stdout: '' });
+  expect(early.stderr).toMatch(/^holdfast: .*: bring the schema up first: holdfast migrate up\n$/);
+  expect(await runCliInside([...args, '--face', 'paint', '--worker', 'w'])).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: 'holdfast: --face: paint is none of work, operations, commands, workflows, repositories\n',
+  });
+  expect((await runCliInside(args)).stderr).toMatch(/^holdfast: grant to whom\? name users by --worker, /);
+});
+
+test('faces of a program bring the rights of their own tables; users of no face get those of work alone', () => {
+  const racks: Face = { name: 'racks', rights: { operator: { 'SELECT, INSERT': ['plant.rack'] } } };
+  expect(grantStatements({ client: ['web'], operator: ['a"b', 'c'], faces: [racks] })).toEqual([
+    'GRANT USAGE ON SCHEMA holdfast, plant TO "a""b", "c"',
+    'GRANT SELECT ON holdfast.migration, holdfast.session_deadline, holdfast.active_work, holdfast.quarantined_work TO "a""b", "c"',
+    'GRANT SELECT, INSERT ON holdfast.intervention, holdfast.ended_work, plant.rack TO "a""b", "c"',
+    'GRANT SELECT, INSERT, UPDATE ON holdfast.kind, holdfast.work, holdfast.topic TO "a""b", "c"',
+    'GRANT USAGE ON SCHEMA holdfast TO "web"',
+    'GRANT SELECT ON holdfast.migration TO "web"',
+    'GRANT SELECT, INSERT, DELETE ON holdfast.commit_marker TO "web"',
+  ]);
 });
