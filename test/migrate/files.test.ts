@@ -302,8 +302,8 @@ test('bodies with semicolons in them, and text that is hard to split, run as the
     CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS $f$ BEGIN PERFORM ';'; RETURN NEW; END $f$;
     SELECT add(3);`;
   await using folder = await migrationFolder({
-    '0001_thing.up.sql': `CREATE TABLE thing (id INT8 PRIMARY KEY, note TEXT);
-    ${testEngine() === 'postgresql' ? onlyPostgres : 'INSERT INTO thing VALUES (3);'}
+    '0001_thing.up.sql': `CREATE TABLE IF NOT EXISTS thing (id INT8 PRIMARY KEY, note TEXT);
+    ${testEngine() === 'postgresql' ? onlyPostgres : 'INSERT INTO thing VALUES (3) ON CONFLICT (id) DO NOTHING;'}
     /* ; /* ; */ it's */ UPDATE thing SET note = E'\\';' || $$;$$ -- ;
       WHERE id = 3;`,
   });

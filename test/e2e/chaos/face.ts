@@ -40,6 +40,8 @@ export interface ChaosFace {
   work(surroundings: Surroundings): readonly ControlLoop[];
   /** Asks for some more work; called again and again by the feeder, also behind a call that failed. */
   feed(surroundings: Surroundings): Promise<void>;
+  /** Matches a statement of the transactions that `feed` runs again when it is not known whether they were committed. */
+  readonly asks?: RegExp;
   /** When nothing is fed any more, until nothing is left: lets go what would wait for ever. `time` counts the calls. */
   settle?(db: Database, time: number): Promise<void>;
   /** SELECT of one number: what is left to do. */

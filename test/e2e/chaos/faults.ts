@@ -4,6 +4,7 @@ import {
   delay,
   dropReply,
   type FaultAction,
+  type FaultOptions,
   injectRetries,
   stall,
   trickle,
@@ -12,10 +13,12 @@ import { killConnections } from '../../support/kill-connections.ts';
 import type { SeededRandom } from '../../support/seed.ts';
 import { type CockroachCluster, LOSSES } from '../../support/servers/cockroach-cluster.ts';
 import { rows } from '../../support/sql.ts';
+import type { ChaosFace } from './face.ts';
 import type { ChaosProcess } from './process.ts';
 
 /** What faults act upon. */
 export interface Ground {
+  readonly faces: readonly ChaosFace[];
   readonly url: string;
   readonly db: Database;
   readonly random: SeededRandom;
@@ -64,10 +67,11 @@ const onOne =
 const onNetwork = (
   name: string,
   put: (process: ChaosProcess, ground: Ground) => Promise<unknown> | undefined,
+  only?: ChaosProcess['role'],
 ) => ({
   name,
   strike: (ground: Ground) => {
-    const able = proxiedOf(ground);
+    const able = proxiedOf(ground).filter(({ role }) => only === undefined || role === only);
     if (able.length === 0) return 0;
     const struck = put(ground.random.pick(able), ground);
     void struck?.then(() => ground.count(name));
@@ -80,11 +84,23 @@ const inject = (
   { proxy }: ChaosProcess,
   direction: 'to-server' | 'to-client',
   action: FaultAction,
-  at: number | ((message: { readonly sql?: string | undefined }) => boolean),
+  at: FaultOptions['at'],
   times = 1,
 ) => proxy!.inject({ direction, action, at, times });
 
 const COMMITS = /^(COMMIT|RELEASE)/;
+const BEGINS = /^BEGIN/;
+const asksOf = ({ faces }: Ground) => faces.flatMap(({ asks }) => asks ?? []);
+
+/** Matches the COMMIT of a transaction in which a statement matched. */
+function commitBehind(statement: RegExp) {
+  const marked = new Set<number>();
+  return ({ connection, sql = '' }: { readonly connection: number; readonly sql?: string | undefined }) => {
+    if (BEGINS.test(sql)) marked.delete(connection);
+    if (statement.test(sql)) marked.add(connection);
+    return COMMITS.test(sql) && marked.delete(connection);
+  };
+}
 const either = ({ random }: Ground) => random.pick(['to-server', 'to-client'] as const);
 
 /** A node is lost for so long. */
@@ -169,6 +185,16 @@ export const FAULTS: readonly ChaosFault[] = [
     ...onNetwork(
       'answer to COMMIT lost',
       (process) => inject(process, 'to-server', dropReply(), ({ sql }) => COMMITS.test(sql ?? '')).struck,
+    ),
+  },
+  {
+    weight: 2,
+    isPossible: (ground) => asksOf(ground).length > 0,
+    ...onNetwork(
+      'answer to the COMMIT of what asks for work lost',
+      (process, ground) =>
+        inject(process, 'to-server', dropReply(), commitBehind(ground.random.pick(asksOf(ground)))).struck,
+      'feeder',
     ),
   },
   {

@@ -96,6 +96,7 @@ export const face: ChaosFace = {
       await send(db, one, commands);
     }
   },
+  asks: /INTO holdfast\.command\b/,
   settle: async (db, time) => {
     const closed = await rows(
       db.guardedWithin(10_000),
