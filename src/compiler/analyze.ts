@@ -1,13 +1,14 @@
-import { type Accepted, acceptQueries, type Report } from './analysis/accept.ts';
+import { acceptQueries } from './analysis/accept.ts';
+import type { Accepted } from './analysis/accepted.ts';
 import { analyzeColumns } from './analysis/columns.ts';
 import { analyzeParams } from './analysis/params.ts';
 import { problem } from './analysis/problem.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompileTarget } from './config.ts';
-import { SourceError } from './diagnostic.ts';
+import { type Report, SourceError } from './diagnostic.ts';
 import type { CompileDatabase } from './engine/engine.ts';
 import { overrideDiagnostic, wrongQueryOverrides } from './overrides.ts';
-import type { EngineQuery } from './source/parameters.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 import { statementShape } from './source/shape.ts';
 import { TypeResolver } from './types/resolve-type.ts';
 

@@ -1,8 +1,8 @@
 import type { Diagnostic } from './diagnostic.ts';
 import type { TreeNode } from './engine/node-tree.ts';
-import type { EngineQuery } from './source/parameters.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 import type { SourceQuery } from './source/query-file.ts';
-import type { TypeUse } from './types/resolve-type.ts';
+import type { TypeUse } from './types/type-use.ts';
 
 /** A query of which everything is known that its function needs. */
 export interface AnalyzedQuery {

@@ -4,8 +4,7 @@ import { analyze } from './analyze.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import { KnownQueries } from './cache/known-queries.ts';
 import type { QueryCache } from './cache/query-cache.ts';
-import type { CompiledTarget } from './compile.ts';
-import { type Diagnostic, SourceError } from './diagnostic.ts';
+import { type Diagnostic, type Report, SourceError } from './diagnostic.ts';
 import type { Rebase } from './emit/imports.ts';
 import { emitModule, functionName, sharedTypes } from './emit/module.ts';
 import { emitSchemasModule } from './emit/schemas-module.ts';
@@ -13,17 +12,26 @@ import { emitTypesModule } from './emit/types-module.ts';
 import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
 import { type OverrideProblem, overrideDiagnostic, unusedOverrides, wrongOverrides } from './overrides.ts';
-import { type EngineQuery, rewrite } from './source/parameters.ts';
+import type { EngineQuery } from './source/engine-query.ts';
+import { rewrite } from './source/parameters.ts';
 import type { SourceQuery } from './source/query-file.ts';
 import { readQueries } from './source/read-queries.ts';
 import type { SourceFile } from './source/source-file.ts';
 import type { TargetFiles } from './sources.ts';
 import { wrapWork } from './work-query.ts';
 
+/** One target compiled in memory. */
+export interface CompiledTarget {
+  readonly files: TargetFiles;
+  readonly queries: readonly AnalyzedQuery[];
+  /** By file name. */
+  readonly outputs: ReadonlyMap<string, string>;
+  /** How many of the queries the cache held, so that the engine was not asked. */
+  readonly known: number;
+}
+
 /** So many queries are in memory with their trees at a time. */
 const lot = 1000;
-
-type Report = (diagnostic: Diagnostic) => void;
 
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(

@@ -15,6 +15,9 @@ export interface Diagnostic {
   readonly query?: string | undefined;
 }
 
+/** Takes what is to be said, in whatever order it is found. */
+export type Report = (diagnostic: Diagnostic) => void;
+
 /** A problem found while reading; the reader goes on and collects it. */
 export class SourceError extends Error {
   readonly diagnostic: Diagnostic;

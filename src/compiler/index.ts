@@ -15,6 +15,7 @@ export {
 export { dualVerdict } from './dual-verdict.ts';
 export type { Engine } from './engine/engine.ts';
 export { explainQuery } from './explain.ts';
+export { configName, readConfig } from './read-config.ts';
 export { sarifLog } from './sarif.ts';
 export * from './sources.ts';
 export * from './staleness.ts';

@@ -10,17 +10,8 @@ import {
 import { SourceError } from './diagnostic.ts';
 import { ownMigrations } from './hints.ts';
 import { camelCase } from './names.ts';
-import type { EngineQuery, SourceParameter } from './source/parameters.ts';
+import type { EngineQuery, SourceParameter, WorkPart } from './source/engine-query.ts';
 import { isCode, type SourceQuery } from './source/query-file.ts';
-
-/** A `:claim`, `:step` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
-export interface WorkPart {
-  readonly command: 'claim' | 'step' | 'finish';
-  readonly kind: string;
-  readonly text: string;
-  /** The LIMIT of a :claim whose SELECT has none of its own. */
-  readonly limit: number | undefined;
-}
 
 /** Parameters of the wrapper, by command; the author may use the named ones too. */
 const added = {

@@ -7,7 +7,7 @@ import type { Diagnostic } from '../../src/compiler/diagnostic.ts';
 import { type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
 import { rewrite } from '../../src/compiler/source/parameters.ts';
 import { readSqlc } from '../../src/compiler/source/query-file.ts';
-import type { Shape } from '../../src/compiler/types/json-types.ts';
+import type { Shape } from '../../src/compiler/types/type-use.ts';
 import { createEmptyTestDatabase, seededRandom, testEngine } from '../support/database.ts';
 import { textClient } from './support/executor.ts';
 import { postgresData, postgresSchema, RandomPostgresQuery } from './support/random-postgres-query.ts';

@@ -13,7 +13,7 @@ import {
   parameterUses,
   refusesNull,
 } from '../nullability/parameter-uses.ts';
-import type { EngineQuery } from '../source/parameters.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import { problem } from './problem.ts';

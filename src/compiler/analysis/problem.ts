@@ -2,7 +2,7 @@ import type { DatabaseError } from '../../base/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CatalogTable } from '../engine/catalog.ts';
 import { engineHint } from '../hints.ts';
-import type { EngineQuery } from '../source/parameters.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
 import { workHint } from '../work-query.ts';
 
 /** Offset in UTF-16 units of the n-th character (from 1). */

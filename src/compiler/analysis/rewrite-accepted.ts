@@ -1,9 +1,10 @@
 import { DatabaseError } from '../../base/index.ts';
 import { bulkInsert, spreadRows } from '../bulk.ts';
+import type { Report } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import { edited, expandStars, findStars } from '../stars.ts';
-import type { Accepted, Report } from './accept.ts';
+import type { Accepted } from './accepted.ts';
 import { describeTexts } from './describe.ts';
 import { problem, withNames } from './problem.ts';
 

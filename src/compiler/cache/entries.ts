@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam, AnalyzedQuery } from '../analyzed.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import type { EngineQuery } from '../source/parameters.ts';
-import type { TypeUse } from '../types/resolve-type.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
+import type { TypeUse } from '../types/type-use.ts';
 import { statementAt } from './query-key.ts';
 
 /** What the engine's answer made of a query, and what was said of it; places count from where its statement begins. */

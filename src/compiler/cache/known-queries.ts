@@ -1,7 +1,7 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { EngineQuery } from '../source/parameters.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
 import type { TargetFiles } from '../sources.ts';
 import { type CachedQuery, type Entries, fromCached, toCached } from './entries.ts';
 import type { CachePart, QueryCache } from './query-cache.ts';

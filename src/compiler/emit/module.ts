@@ -3,7 +3,7 @@ import type { AnalyzedColumn, AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
 import { shapeCode, shapeTs } from '../types/json-types.ts';
-import type { SharedType, TypeUse } from '../types/resolve-type.ts';
+import type { SharedType, TypeUse } from '../types/type-use.ts';
 import { ModuleImports, type Rebase, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, stringLiteral } from './layout.ts';
 import { grouped } from './params.ts';

@@ -1,6 +1,6 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import { camelCase, propertyName } from '../names.ts';
-import type { SharedType, TypeUse } from '../types/resolve-type.ts';
+import type { SharedType, TypeUse } from '../types/type-use.ts';
 import type { Rebase } from './imports.ts';
 import { stringLiteral } from './layout.ts';
 import { header, sharedTypes } from './module.ts';

@@ -1,6 +1,6 @@
 import type { CompileTarget } from '../config.ts';
 import { propertyName } from '../names.ts';
-import type { SharedType } from '../types/resolve-type.ts';
+import type { SharedType } from '../types/type-use.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, lineWidth, stringLiteral } from './layout.ts';
 import { header } from './module.ts';

@@ -1,6 +1,7 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
-import { isFilledIn, type WorkPart } from '../work-query.ts';
+import type { WorkPart } from '../source/engine-query.ts';
+import { isFilledIn } from '../work-query.ts';
 import { type ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, docComment, stringLiteral } from './layout.ts';
 
