@@ -16,7 +16,7 @@ import type { EngineQuery } from './source/engine-query.ts';
 import { rewrite } from './source/parameters.ts';
 import type { SourceQuery } from './source/query-file.ts';
 import { readQueries } from './source/read-queries.ts';
-import type { SourceFile } from './source/source-file.ts';
+import { type SourceFile, slashed } from './source/source-file.ts';
 import type { TargetFiles } from './sources.ts';
 import { wrapWork } from './work-query.ts';
 
@@ -105,7 +105,8 @@ export async function compileTarget(
         at: 0,
       });
     const rebase = rebaseOf(name, files.out);
-    outputs.set(name, emitModule(file.path, own, target, rebase));
+    const place = { root: files.root, path: path.resolve(files.out, name), rebase };
+    outputs.set(name, emitModule(file, own, target, place));
     if (target.zod)
       outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own, rebase));
   }
@@ -137,7 +138,7 @@ function moduleName(
 ): string {
   const { dir, name } = path.posix.parse(file);
   if (target.beside !== undefined)
-    return path.posix.relative(paths.out.replaceAll(path.sep, '/'), `${dir || '.'}/${name}${target.beside}`);
+    return path.posix.relative(slashed(paths.out), `${dir || '.'}/${name}${target.beside}`);
   // The second file of a name is called after its folder too.
   return others.has(`${name}.ts`) ? `${path.posix.basename(dir)}_${name}.ts` : `${name}.ts`;
 }
@@ -148,9 +149,7 @@ function rebaseOf(module: string, out: string): Rebase {
   if (folder === '.') return (from) => from;
   return (from) => {
     if (!from.startsWith('.')) return from;
-    const relative = path
-      .relative(path.resolve(out, folder), path.resolve(out, from))
-      .replaceAll(path.sep, '/');
+    const relative = slashed(path.relative(path.resolve(out, folder), path.resolve(out, from)));
     return relative.startsWith('.') ? relative : `./${relative}`;
   };
 }

@@ -6,7 +6,6 @@ import {
   exec,
   execRows,
   int8,
-  type JsonValue,
   jsonb,
   many,
   maybe,
@@ -26,7 +25,10 @@ export interface CreateRepositoryParams {
   readonly retain: bigint | null;
 }
 
-/** By primary key, and by the unique name. */
+/**
+ * By primary key, and by the unique name.
+ * @see [queries/holdfast/repositories.sql:1](../../queries/holdfast/repositories.sql#L1)
+ */
 export const createRepository = execRows<CreateRepositoryParams>({
   name: 'CreateRepository',
   text: `INSERT INTO holdfast.repository (repository_id, name, plugin, settings, retain)
@@ -51,7 +53,10 @@ export interface UpdateRepositoryParams {
   readonly name: string;
 }
 
-/** Other settings, or another limit of versions: by the unique name. */
+/**
+ * Other settings, or another limit of versions: by the unique name.
+ * @see [queries/holdfast/repositories.sql:7](../../queries/holdfast/repositories.sql#L7)
+ */
 export const updateRepository = execRows<UpdateRepositoryParams>({
   name: 'UpdateRepository',
   text: `UPDATE holdfast.repository
@@ -82,7 +87,10 @@ export interface RepositoryByNameRow {
   readonly createdAt: Date;
 }
 
-/** By the unique name. */
+/**
+ * By the unique name.
+ * @see [queries/holdfast/repositories.sql:13](../../queries/holdfast/repositories.sql#L13)
+ */
 export const repositoryByName = maybe<RepositoryByNameParams, RepositoryByNameRow>({
   name: 'RepositoryByName',
   text: `SELECT repository_id, name, plugin, settings, retain, version, created_at
@@ -118,7 +126,10 @@ export interface ListRepositoriesRow {
   readonly completedAt: Date | null;
 }
 
-/** A page in the order of the unique names, with the newest version's contents, by primary key. */
+/**
+ * A page in the order of the unique names, with the newest version's contents, by primary key.
+ * @see [queries/holdfast/repositories.sql:18](../../queries/holdfast/repositories.sql#L18)
+ */
 export const listRepositories = many<ListRepositoriesParams, ListRepositoriesRow>({
   name: 'ListRepositories',
   text: `SELECT r.repository_id, r.name, r.plugin, r.settings, r.retain, r.version, r.created_at, v.present, v.completed_at
@@ -157,7 +168,10 @@ export interface HolderOfRow {
   readonly instance: string;
 }
 
-/** Who holds the work on a repository now: by primary key. */
+/**
+ * Who holds the work on a repository now: by primary key.
+ * @see [queries/holdfast/repositories.sql:27](../../queries/holdfast/repositories.sql#L27)
+ */
 export const holderOf = maybe<HolderOfParams, HolderOfRow>({
   name: 'HolderOf',
   text: `SELECT w.session_id AS holder, s.component, s.instance
@@ -190,6 +204,7 @@ export interface OpenVersionRow {
 /**
  * Begins a version, and what is told of the run: by primary key. Called when no version of the repository is open; another
  * holder cannot have one, since the transaction proves the work.
+ * @see [queries/holdfast/repositories.sql:34](../../queries/holdfast/repositories.sql#L34)
  */
 export const openVersion = one<OpenVersionParams, OpenVersionRow>({
   name: 'OpenVersion',
@@ -224,7 +239,10 @@ export interface EnsureRemoteParams {
   readonly name: string;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [queries/holdfast/repositories.sql:51](../../queries/holdfast/repositories.sql#L51)
+ */
 export const ensureRemote = exec<EnsureRemoteParams>({
   name: 'EnsureRemote',
   text: `INSERT INTO holdfast.remote (remote_id, repository_id, name) VALUES ($1, $2, $3)
@@ -248,7 +266,10 @@ export interface OpenVersionsOfRow {
   readonly token: bigint;
 }
 
-/** Versions of a repository that are not complete: by primary key. */
+/**
+ * Versions of a repository that are not complete: by primary key.
+ * @see [queries/holdfast/repositories.sql:56](../../queries/holdfast/repositories.sql#L56)
+ */
 export const openVersionsOf = many<OpenVersionsOfParams, OpenVersionsOfRow>({
   name: 'OpenVersionsOf',
   text: `SELECT number, token FROM holdfast.repository_version
@@ -273,7 +294,10 @@ export interface LockOpenVersionRow {
   readonly number: bigint;
 }
 
-/** Keeps an open version as it is until the commit: by primary key. None: somebody has completed or discarded it. */
+/**
+ * Keeps an open version as it is until the commit: by primary key. None: somebody has completed or discarded it.
+ * @see [queries/holdfast/repositories.sql:62](../../queries/holdfast/repositories.sql#L62)
+ */
 export const lockOpenVersion = maybe<LockOpenVersionParams, LockOpenVersionRow>({
   name: 'LockOpenVersion',
   text: `SELECT number FROM holdfast.repository_version
@@ -299,7 +323,10 @@ export interface EndOfPageRow {
   readonly upto: string | null;
 }
 
-/** The last natural key of a page of what a repository holds or held: a range of the primary key. Null: there is none. */
+/**
+ * The last natural key of a page of what a repository holds or held: a range of the primary key. Null: there is none.
+ * @see [queries/holdfast/repositories.sql:68](../../queries/holdfast/repositories.sql#L68)
+ */
 export const endOfPage = one<EndOfPageParams, EndOfPageRow>({
   name: 'EndOfPage',
   text: `WITH page AS (
@@ -326,7 +353,10 @@ export interface DeleteAddedParams {
   readonly number: bigint;
 }
 
-/** What a version has added, between two natural keys: a range of the primary key. */
+/**
+ * What a version has added, between two natural keys: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:78](../../queries/holdfast/repositories.sql#L78)
+ */
 export const deleteAdded = execRows<DeleteAddedParams>({
   name: 'DeleteAdded',
   text: `DELETE FROM holdfast.repository_content
@@ -349,7 +379,10 @@ export interface RestoreRemovedParams {
   readonly number: bigint;
 }
 
-/** What a version has removed is held again, between two natural keys: a range of the primary key. */
+/**
+ * What a version has removed is held again, between two natural keys: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:83](../../queries/holdfast/repositories.sql#L83)
+ */
 export const restoreRemoved = execRows<RestoreRemovedParams>({
   name: 'RestoreRemoved',
   text: `UPDATE holdfast.repository_content SET version_removed = NULL
@@ -371,7 +404,10 @@ export interface DeleteVersionParams {
   readonly token: bigint;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [queries/holdfast/repositories.sql:88](../../queries/holdfast/repositories.sql#L88)
+ */
 export const deleteVersion = execRows<DeleteVersionParams>({
   name: 'DeleteVersion',
   text: 'DELETE FROM holdfast.repository_version WHERE repository_id = $1 AND number = $2 AND token = $3',
@@ -393,7 +429,10 @@ export interface EndRunParams {
   readonly cause: string | null;
 }
 
-/** What became of a run, and of its steps that were under way: by primary key. */
+/**
+ * What became of a run, and of its steps that were under way: by primary key.
+ * @see [queries/holdfast/repositories.sql:92](../../queries/holdfast/repositories.sql#L92)
+ */
 export const endRun = execRows<EndRunParams>({
   name: 'EndRun',
   text: `WITH steps AS (
@@ -422,7 +461,10 @@ export interface EndOlderRunsParams {
   readonly token: bigint;
 }
 
-/** Closes the runs that the holders before have left: by the partial index, and their steps by primary key. */
+/**
+ * Closes the runs that the holders before have left: by the partial index, and their steps by primary key.
+ * @see [queries/holdfast/repositories.sql:104](../../queries/holdfast/repositories.sql#L104)
+ */
 export const endOlderRuns = exec<EndOlderRunsParams>({
   name: 'EndOlderRuns',
   text: `WITH ended AS (
@@ -444,8 +486,7 @@ WHERE s.repository_id = e.repository_id AND s.token = e.token AND s.state = 'run
   columns: [],
 });
 
-export interface WriteProgressParams {
-  readonly stages: JsonValue;
+export interface WriteStepsParams {
   readonly repositoryId: string;
   readonly token: bigint;
   readonly codes: readonly string[];
@@ -455,24 +496,21 @@ export interface WriteProgressParams {
   readonly states: readonly string[];
 }
 
-/** How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key. */
-export const writeProgress = exec<WriteProgressParams>({
-  name: 'WriteProgress',
-  text: `WITH run AS (
-  UPDATE holdfast.repository_run SET stages = $1::JSONB
-  WHERE repository_id = $2 AND token = $3
-  RETURNING token
-)
-INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
-SELECT $2::UUID, $3::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
-FROM unnest($4::TEXT[], $5::TEXT[], $6::INT8[], $7::INT8[], $8::TEXT[])
+/**
+ * How far the steps of a run are (parallel arrays; -1: the total is not known): by primary key.
+ * @see [queries/holdfast/repositories.sql:117](../../queries/holdfast/repositories.sql#L117)
+ */
+export const writeSteps = exec<WriteStepsParams>({
+  name: 'WriteSteps',
+  text: `INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
+SELECT $1::UUID, $2::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
+FROM unnest($3::TEXT[], $4::TEXT[], $5::INT8[], $6::INT8[], $7::TEXT[])
   AS g (code, message, done, total, state)
 ON CONFLICT (repository_id, token, code) DO UPDATE
 SET message = excluded.message, done = excluded.done, total = excluded.total, state = excluded.state, updated_at = now()`,
   operation: 'INSERT',
   collection: 'holdfast.repository_step',
   params: [
-    ['stages', jsonb, 'null'],
     ['repositoryId', uuid],
     ['token', int8],
     ['codes', arrayOf(text)],
@@ -500,6 +538,7 @@ export interface FindDeclaredRow {
  * Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
  * last time, with all its files in the store where @complete. By primary key; nothing is locked. A subquery for each, not a
  * join: without statistics of its tables PostgreSQL would read all that the repository holds.
+ * @see [queries/holdfast/repositories.sql:126](../../queries/holdfast/repositories.sql#L126)
  */
 export const findDeclared = many<FindDeclaredParams, FindDeclaredRow>({
   name: 'FindDeclared',
@@ -531,7 +570,10 @@ export interface NoteDeclaredParams {
   readonly repositoryId: string;
 }
 
-/** What was declared last of contents that the repository holds (parallel arrays): by primary key. */
+/**
+ * What was declared last of contents that the repository holds (parallel arrays): by primary key.
+ * @see [queries/holdfast/repositories.sql:140](../../queries/holdfast/repositories.sql#L140)
+ */
 export const noteDeclared = exec<NoteDeclaredParams>({
   name: 'NoteDeclared',
   text: `UPDATE holdfast.repository_content AS h SET declared = g.declared
@@ -569,6 +611,7 @@ export interface FindContentRow {
  * repository holds under its natural key, and, with @complete, how many
  * of its files are not in the store. By primary key, a subquery for
  * each as in FindDeclared; nothing is locked.
+ * @see [queries/holdfast/repositories.sql:147](../../queries/holdfast/repositories.sql#L147)
  */
 export const findContent = many<FindContentParams, FindContentRow>({
   name: 'FindContent',
@@ -607,7 +650,10 @@ export interface HeldContentRow {
   readonly contentId: string;
 }
 
-/** What a repository holds under natural keys: by primary key. */
+/**
+ * What a repository holds under natural keys: by primary key.
+ * @see [queries/holdfast/repositories.sql:161](../../queries/holdfast/repositories.sql#L161)
+ */
 export const heldContent = many<HeldContentParams, HeldContentRow>({
   name: 'HeldContent',
   text: `SELECT key_id, content_id FROM holdfast.repository_content
@@ -638,7 +684,10 @@ export interface GetContentsRow {
   readonly metadata: unknown;
 }
 
-/** Some contents: by primary key. */
+/**
+ * Some contents: by primary key.
+ * @see [queries/holdfast/repositories.sql:166](../../queries/holdfast/repositories.sql#L166)
+ */
 export const getContents = many<GetContentsParams, GetContentsRow>({
   name: 'GetContents',
   text: `SELECT content_id, type, name, key, key_id, fingerprint, metadata FROM holdfast.content
@@ -668,6 +717,7 @@ export interface TouchContentRow {
 /**
  * Keeps contents from the garbage collector, which does not take what was used lately: by primary key, in their order. Gives
  * those that exist.
+ * @see [queries/holdfast/repositories.sql:171](../../queries/holdfast/repositories.sql#L171)
  */
 export const touchContent = many<TouchContentParams, TouchContentRow>({
   name: 'TouchContent',
@@ -701,6 +751,7 @@ export interface SaveContentParams {
 /**
  * New contents with their files and where a remote has them, all or none (parallel arrays): by primary key, in its order,
  * so that transactions with contents in common wait for each other and never in a circle. What exists stays.
+ * @see [queries/holdfast/repositories.sql:176](../../queries/holdfast/repositories.sql#L176)
  */
 export const saveContent = exec<SaveContentParams>({
   name: 'SaveContent',
@@ -765,6 +816,7 @@ export interface ConflictingContentRow {
 /**
  * Of some contents (parallel arrays) those that exist with another fingerprint: by primary key. Behind SaveContent, in its
  * transaction.
+ * @see [queries/holdfast/repositories.sql:204](../../queries/holdfast/repositories.sql#L204)
  */
 export const conflictingContent = many<ConflictingContentParams, ConflictingContentRow>({
   name: 'ConflictingContent',
@@ -790,7 +842,10 @@ export interface FillArtifactsParams {
   readonly sha256s: readonly (string | null)[];
 }
 
-/** Files that were on demand and have been fetched (parallel arrays): by primary key, in its order. */
+/**
+ * Files that were on demand and have been fetched (parallel arrays): by primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:212](../../queries/holdfast/repositories.sql#L212)
+ */
 export const fillArtifacts = exec<FillArtifactsParams>({
   name: 'FillArtifacts',
   text: `UPDATE holdfast.content_artifact AS f SET sha256 = g.sha256
@@ -818,7 +873,10 @@ export interface ChangedRemoteArtifactsRow {
   readonly ord: bigint;
 }
 
-/** Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key. */
+/**
+ * Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key.
+ * @see [queries/holdfast/repositories.sql:218](../../queries/holdfast/repositories.sql#L218)
+ */
 export const changedRemoteArtifacts = many<ChangedRemoteArtifactsParams, ChangedRemoteArtifactsRow>({
   name: 'ChangedRemoteArtifacts',
   text: `SELECT g.ord AS ord
@@ -848,7 +906,10 @@ export interface SaveRemoteArtifactsParams {
   readonly fingerprints: readonly string[];
 }
 
-/** Where a remote has files of contents that exist (parallel arrays): by primary key, in its order. */
+/**
+ * Where a remote has files of contents that exist (parallel arrays): by primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:226](../../queries/holdfast/repositories.sql#L226)
+ */
 export const saveRemoteArtifacts = exec<SaveRemoteArtifactsParams>({
   name: 'SaveRemoteArtifacts',
   text: `INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
@@ -880,7 +941,10 @@ export interface CountRemoteArtifactsRow {
   readonly files: bigint;
 }
 
-/** How many files a remote has: reads a range of the primary key, once a sync. */
+/**
+ * How many files a remote has: reads a range of the primary key, once a sync.
+ * @see [queries/holdfast/repositories.sql:236](../../queries/holdfast/repositories.sql#L236)
+ */
 export const countRemoteArtifacts = one<CountRemoteArtifactsParams, CountRemoteArtifactsRow>({
   name: 'CountRemoteArtifacts',
   text: 'SELECT count(*) AS files FROM holdfast.remote_artifact WHERE remote_id = $1',
@@ -906,6 +970,7 @@ export interface RemoteContentsRow {
 /**
  * A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
  * primary key, contents and the repository's rows by theirs.
+ * @see [queries/holdfast/repositories.sql:240](../../queries/holdfast/repositories.sql#L240)
  */
 export const remoteContents = many<RemoteContentsParams, RemoteContentsRow>({
   name: 'RemoteContents',
@@ -944,6 +1009,7 @@ export interface DeleteRemoteArtifactsParams {
 /**
  * And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
  * repository's rows by the index of contents.
+ * @see [queries/holdfast/repositories.sql:255](../../queries/holdfast/repositories.sql#L255)
  */
 export const deleteRemoteArtifacts = execRows<DeleteRemoteArtifactsParams>({
   name: 'DeleteRemoteArtifacts',
@@ -977,6 +1043,7 @@ export interface FindArtifactsRow {
 /**
  * Of some digests those whose bytes are in the store, which keeps them from the garbage collector: by primary key and by the
  * index of SHA-512.
+ * @see [queries/holdfast/repositories.sql:265](../../queries/holdfast/repositories.sql#L265)
  */
 export const findArtifacts = many<FindArtifactsParams, FindArtifactsRow>({
   name: 'FindArtifacts',
@@ -1005,6 +1072,7 @@ export interface ReserveArtifactsParams {
 /**
  * Artifacts whose bytes are about to be put into the store (parallel arrays): by primary key, in its order. Waits for a
  * garbage collector that is deleting the same bytes. What is stored stays so.
+ * @see [queries/holdfast/repositories.sql:272](../../queries/holdfast/repositories.sql#L272)
  */
 export const reserveArtifacts = exec<ReserveArtifactsParams>({
   name: 'ReserveArtifacts',
@@ -1029,7 +1097,10 @@ export interface SettleArtifactsParams {
   readonly sha256s: readonly string[];
 }
 
-/** Their bytes are in the store: by primary key. */
+/**
+ * Their bytes are in the store: by primary key.
+ * @see [queries/holdfast/repositories.sql:283](../../queries/holdfast/repositories.sql#L283)
+ */
 export const settleArtifacts = exec<SettleArtifactsParams>({
   name: 'SettleArtifacts',
   text: "UPDATE holdfast.artifact SET state = 'stored' WHERE sha256 = ANY($1::TEXT[]) AND state = 'arriving'",
@@ -1054,6 +1125,7 @@ export interface AddHeldRow {
 /**
  * First half of adding contents to an open version (parallel arrays): what the repository holds under their natural keys is
  * removed by this version where it is other content, and held again where it is the same. By primary key.
+ * @see [queries/holdfast/repositories.sql:287](../../queries/holdfast/repositories.sql#L287)
  */
 export const addHeld = many<AddHeldParams, AddHeldRow>({
   name: 'AddHeld',
@@ -1087,7 +1159,10 @@ export interface AddNewParams {
   readonly declared: readonly string[];
 }
 
-/** Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order. */
+/**
+ * Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:299](../../queries/holdfast/repositories.sql#L299)
+ */
 export const addNew = execRows<AddNewParams>({
   name: 'AddNew',
   text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
@@ -1119,7 +1194,10 @@ export interface RemoveAddedParams {
   readonly number: bigint;
 }
 
-/** What this version has added under some natural keys is not added: by primary key. */
+/**
+ * What this version has added under some natural keys is not added: by primary key.
+ * @see [queries/holdfast/repositories.sql:313](../../queries/holdfast/repositories.sql#L313)
+ */
 export const removeAdded = execRows<RemoveAddedParams>({
   name: 'RemoveAdded',
   text: `DELETE FROM holdfast.repository_content
@@ -1140,7 +1218,10 @@ export interface RemoveHeldParams {
   readonly keyIds: readonly string[];
 }
 
-/** What the repository holds under some natural keys is removed by this version: by primary key. */
+/**
+ * What the repository holds under some natural keys is removed by this version: by primary key.
+ * @see [queries/holdfast/repositories.sql:318](../../queries/holdfast/repositories.sql#L318)
+ */
 export const removeHeld = execRows<RemoveHeldParams>({
   name: 'RemoveHeld',
   text: `UPDATE holdfast.repository_content SET version_removed = $1
@@ -1164,7 +1245,10 @@ export interface CountHeldRow {
   readonly held: bigint;
 }
 
-/** How many contents a repository holds: reads its rows, once a sync. */
+/**
+ * How many contents a repository holds: reads its rows, once a sync.
+ * @see [queries/holdfast/repositories.sql:324](../../queries/holdfast/repositories.sql#L324)
+ */
 export const countHeld = one<CountHeldParams, CountHeldRow>({
   name: 'CountHeld',
   text: `SELECT count(*) AS held FROM holdfast.repository_content
@@ -1185,7 +1269,10 @@ export interface HeldKeysRow {
   readonly keyId: string;
 }
 
-/** A page of the natural keys that a repository holds: a range of the primary key. */
+/**
+ * A page of the natural keys that a repository holds: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:329](../../queries/holdfast/repositories.sql#L329)
+ */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
   text: `SELECT key_id FROM holdfast.repository_content
@@ -1213,7 +1300,10 @@ export interface CountChangesRow {
   readonly present: bigint;
 }
 
-/** What a version has added and removed, and how much it holds: reads the repository's rows, once a version. */
+/**
+ * What a version has added and removed, and how much it holds: reads the repository's rows, once a version.
+ * @see [queries/holdfast/repositories.sql:337](../../queries/holdfast/repositories.sql#L337)
+ */
 export const countChanges = one<CountChangesParams, CountChangesRow>({
   name: 'CountChanges',
   text: `SELECT
@@ -1248,7 +1338,10 @@ export interface CompleteVersionRow {
   readonly versions: bigint;
 }
 
-/** From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more. */
+/**
+ * From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more.
+ * @see [queries/holdfast/repositories.sql:346](../../queries/holdfast/repositories.sql#L346)
+ */
 export const completeVersion = one<CompleteVersionParams, CompleteVersionRow>({
   name: 'CompleteVersion',
   text: `WITH completed AS (
@@ -1288,7 +1381,10 @@ export interface ListVersionsRow {
   readonly protected: string | null;
 }
 
-/** The complete versions of a repository, the newest first: by primary key. */
+/**
+ * The complete versions of a repository, the newest first: by primary key.
+ * @see [queries/holdfast/repositories.sql:360](../../queries/holdfast/repositories.sql#L360)
+ */
 export const listVersions = many<ListVersionsParams, ListVersionsRow>({
   name: 'ListVersions',
   text: `SELECT number, added, removed, present, created_at, completed_at, protected
@@ -1315,7 +1411,10 @@ export interface ProtectVersionParams {
   readonly number: bigint;
 }
 
-/** Says why a version is kept; null: it is not any more. By primary key. */
+/**
+ * Says why a version is kept; null: it is not any more. By primary key.
+ * @see [queries/holdfast/repositories.sql:367](../../queries/holdfast/repositories.sql#L367)
+ */
 export const protectVersion = execRows<ProtectVersionParams>({
   name: 'ProtectVersion',
   text: `UPDATE holdfast.repository_version SET protected = $1::TEXT
@@ -1335,7 +1434,10 @@ export interface DropVersionParams {
   readonly number: bigint;
 }
 
-/** A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more. */
+/**
+ * A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more.
+ * @see [queries/holdfast/repositories.sql:372](../../queries/holdfast/repositories.sql#L372)
+ */
 export const dropVersion = execRows<DropVersionParams>({
   name: 'DropVersion',
   text: `DELETE FROM holdfast.repository_version
@@ -1358,6 +1460,7 @@ export interface DropUnseenParams {
 /**
  * What was added behind version @below and is removed by version @number, where there is no version between them: no version
  * shows it. Reads the repository's rows.
+ * @see [queries/holdfast/repositories.sql:377](../../queries/holdfast/repositories.sql#L377)
  */
 export const dropUnseen = execRows<DropUnseenParams>({
   name: 'DropUnseen',
@@ -1379,7 +1482,10 @@ export interface RecountVersionParams {
   readonly number: bigint;
 }
 
-/** What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows. */
+/**
+ * What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows.
+ * @see [queries/holdfast/repositories.sql:383](../../queries/holdfast/repositories.sql#L383)
+ */
 export const recountVersion = exec<RecountVersionParams>({
   name: 'RecountVersion',
   text: `WITH changed AS (
@@ -1426,7 +1532,10 @@ export interface ContentsOfVersionRow {
   readonly metadata: unknown;
 }
 
-/** A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs. */
+/**
+ * A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs.
+ * @see [queries/holdfast/repositories.sql:404](../../queries/holdfast/repositories.sql#L404)
+ */
 export const contentsOfVersion = many<ContentsOfVersionParams, ContentsOfVersionRow>({
   name: 'ContentsOfVersion',
   text: `SELECT h.key_id, c.content_id, c.type, c.name, c.key, c.metadata
@@ -1470,7 +1579,10 @@ export interface ContentsByNameRow {
   readonly metadata: unknown;
 }
 
-/** What a version holds of a type under a name: by the index of names, the repository's rows by primary key. */
+/**
+ * What a version holds of a type under a name: by the index of names, the repository's rows by primary key.
+ * @see [queries/holdfast/repositories.sql:414](../../queries/holdfast/repositories.sql#L414)
+ */
 export const contentsByName = many<ContentsByNameParams, ContentsByNameRow>({
   name: 'ContentsByName',
   text: `SELECT c.content_id, c.type, c.name, c.key, c.key_id, c.metadata
@@ -1510,7 +1622,10 @@ export interface ArtifactsOfRow {
   readonly state: string | null;
 }
 
-/** The files of contents, with what is known of their bytes: by primary key. */
+/**
+ * The files of contents, with what is known of their bytes: by primary key.
+ * @see [queries/holdfast/repositories.sql:423](../../queries/holdfast/repositories.sql#L423)
+ */
 export const artifactsOf = many<ArtifactsOfParams, ArtifactsOfRow>({
   name: 'ArtifactsOf',
   text: `SELECT f.content_id, f.path, f.sha256, a.size, a.sha512, a.state
@@ -1543,7 +1658,10 @@ export interface RemotesOfFileRow {
   readonly repository: string;
 }
 
-/** Where a file can be had: by the index of contents. */
+/**
+ * Where a file can be had: by the index of contents.
+ * @see [queries/holdfast/repositories.sql:431](../../queries/holdfast/repositories.sql#L431)
+ */
 export const remotesOfFile = many<RemotesOfFileParams, RemotesOfFileRow>({
   name: 'RemotesOfFile',
   text: `SELECT r.urls, r.digests, r.size, p.name AS repository
@@ -1582,7 +1700,10 @@ export interface DiffVersionsRow {
   readonly newKey: string | null;
 }
 
-/** A page of the natural keys under which two versions hold different content: a range of the primary key. */
+/**
+ * A page of the natural keys under which two versions hold different content: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:440](../../queries/holdfast/repositories.sql#L440)
+ */
 export const diffVersions = many<DiffVersionsParams, DiffVersionsRow>({
   name: 'DiffVersions',
   text: `SELECT d.key_id AS key_id, o.type AS old_type, o.key AS old_key, n.type AS new_type, n.key AS new_key
@@ -1623,7 +1744,10 @@ export interface DeleteRepositoryParams {
   readonly repositoryId: string;
 }
 
-/** By primary key; what it held is deleted before, page by page. */
+/**
+ * By primary key; what it held is deleted before, page by page.
+ * @see [queries/holdfast/repositories.sql:459](../../queries/holdfast/repositories.sql#L459)
+ */
 export const deleteRepository = execRows<DeleteRepositoryParams>({
   name: 'DeleteRepository',
   text: `WITH versions AS (
@@ -1647,7 +1771,10 @@ export interface DeleteRepositoryContentParams {
   readonly page: bigint;
 }
 
-/** One page: by primary key. */
+/**
+ * One page: by primary key.
+ * @see [queries/holdfast/repositories.sql:472](../../queries/holdfast/repositories.sql#L472)
+ */
 export const deleteRepositoryContent = execRows<DeleteRepositoryContentParams>({
   name: 'DeleteRepositoryContent',
   text: `DELETE FROM holdfast.repository_content
@@ -1668,7 +1795,10 @@ export interface DeleteRemoteFilesParams {
   readonly page: bigint;
 }
 
-/** One page of what the remotes of a repository have: by primary key. */
+/**
+ * One page of what the remotes of a repository have: by primary key.
+ * @see [queries/holdfast/repositories.sql:479](../../queries/holdfast/repositories.sql#L479)
+ */
 export const deleteRemoteFiles = execRows<DeleteRemoteFilesParams>({
   name: 'DeleteRemoteFiles',
   text: `DELETE FROM holdfast.remote_artifact
@@ -1699,6 +1829,7 @@ export interface FencedVersionsRow {
 /**
  * Open versions whose holders cannot write any more: their sessions' rows are gone, or somebody else has the work. Open versions
  * are few: by the partial index of runs.
+ * @see [queries/holdfast/repositories.sql:487](../../queries/holdfast/repositories.sql#L487)
  */
 export const fencedVersions = many<FencedVersionsParams, FencedVersionsRow>({
   name: 'FencedVersions',
@@ -1739,6 +1870,7 @@ export interface DeleteOrphanedContentRow {
  * began that is under way. With their files and where remotes have them. Reads contents in the order of the primary key from
  * @after on, and the repositories' rows by their index of contents. A sync that finds one at the same time sets used_at
  * before it relies on it, and the delete looks at that again. Gives the last one looked at; null: there was none.
+ * @see [queries/holdfast/repositories.sql:499](../../queries/holdfast/repositories.sql#L499)
  */
 export const deleteOrphanedContent = one<DeleteOrphanedContentParams, DeleteOrphanedContentRow>({
   name: 'DeleteOrphanedContent',
@@ -1791,6 +1923,7 @@ export interface DoomArtifactsRow {
 /**
  * The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
  * stores its bytes anew. Gives the last one looked at; null: there was none.
+ * @see [queries/holdfast/repositories.sql:525](../../queries/holdfast/repositories.sql#L525)
  */
 export const doomArtifacts = one<DoomArtifactsParams, DoomArtifactsRow>({
   name: 'DoomArtifacts',
@@ -1830,7 +1963,10 @@ export interface LockDoomedRow {
   readonly size: bigint;
 }
 
-/** A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits. */
+/**
+ * A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits.
+ * @see [queries/holdfast/repositories.sql:543](../../queries/holdfast/repositories.sql#L543)
+ */
 export const lockDoomed = many<LockDoomedParams, LockDoomedRow>({
   name: 'LockDoomed',
   text: "SELECT sha256, size FROM holdfast.artifact WHERE state = 'doomed' ORDER BY sha256 LIMIT $1::INT8 FOR UPDATE",
@@ -1847,7 +1983,10 @@ export interface DeleteArtifactsParams {
   readonly sha256s: readonly string[];
 }
 
-/** Their bytes are gone: by primary key, behind LockDoomed in its transaction. */
+/**
+ * Their bytes are gone: by primary key, behind LockDoomed in its transaction.
+ * @see [queries/holdfast/repositories.sql:547](../../queries/holdfast/repositories.sql#L547)
+ */
 export const deleteArtifacts = execRows<DeleteArtifactsParams>({
   name: 'DeleteArtifacts',
   text: "DELETE FROM holdfast.artifact WHERE sha256 = ANY($1::TEXT[]) AND state = 'doomed'",
@@ -1867,7 +2006,10 @@ export interface StoredArtifactsRow {
   readonly size: bigint;
 }
 
-/** A page of the artifacts that should be in the store: by primary key. */
+/**
+ * A page of the artifacts that should be in the store: by primary key.
+ * @see [queries/holdfast/repositories.sql:551](../../queries/holdfast/repositories.sql#L551)
+ */
 export const storedArtifacts = many<StoredArtifactsParams, StoredArtifactsRow>({
   name: 'StoredArtifacts',
   text: "SELECT sha256, size FROM holdfast.artifact WHERE sha256 > $1 AND state = 'stored' ORDER BY sha256 LIMIT $2::INT8",
@@ -1896,7 +2038,10 @@ export interface RemotesOfArtifactRow {
   readonly digests: unknown;
 }
 
-/** Where an artifact can be had, and what for: by the index of digests, remotes by that of contents. */
+/**
+ * Where an artifact can be had, and what for: by the index of digests, remotes by that of contents.
+ * @see [queries/holdfast/repositories.sql:555](../../queries/holdfast/repositories.sql#L555)
+ */
 export const remotesOfArtifact = many<RemotesOfArtifactParams, RemotesOfArtifactRow>({
   name: 'RemotesOfArtifact',
   text: `SELECT f.content_id, f.path, c.type, c.key, r.urls, r.digests
@@ -1923,7 +2068,10 @@ export interface DeleteOldRunsParams {
   readonly page: bigint;
 }
 
-/** One page of runs that ended longer ago than the retention, and their steps: by the partial index. */
+/**
+ * One page of runs that ended longer ago than the retention, and their steps: by the partial index.
+ * @see [queries/holdfast/repositories.sql:564](../../queries/holdfast/repositories.sql#L564)
+ */
 export const deleteOldRuns = execRows<DeleteOldRunsParams>({
   name: 'DeleteOldRuns',
   text: `WITH old AS (
@@ -1957,7 +2105,10 @@ export interface RunsOfRow {
   readonly endedAt: Date | null;
 }
 
-/** The runs of a repository, the newest first: by primary key. */
+/**
+ * The runs of a repository, the newest first: by primary key.
+ * @see [queries/holdfast/repositories.sql:575](../../queries/holdfast/repositories.sql#L575)
+ */
 export const runsOf = many<RunsOfParams, RunsOfRow>({
   name: 'RunsOf',
   text: `SELECT r.token, r.state, r.version, r.cause, r.started_at, r.ended_at
@@ -1995,7 +2146,10 @@ export interface StepsOfRow {
   readonly updatedAt: Date;
 }
 
-/** The steps of a run: by primary key. */
+/**
+ * The steps of a run: by primary key.
+ * @see [queries/holdfast/repositories.sql:583](../../queries/holdfast/repositories.sql#L583)
+ */
 export const stepsOf = many<StepsOfParams, StepsOfRow>({
   name: 'StepsOf',
   text: `SELECT code, message, done, total, state, updated_at FROM holdfast.repository_step
@@ -2023,7 +2177,10 @@ export interface CountRepositoriesRow {
   readonly version: bigint;
 }
 
-/** For gauges: what the newest versions hold, by repository; by primary key. */
+/**
+ * For gauges: what the newest versions hold, by repository; by primary key.
+ * @see [queries/holdfast/repositories.sql:589](../../queries/holdfast/repositories.sql#L589)
+ */
 export const countRepositories = many<NoParams, CountRepositoriesRow>({
   name: 'CountRepositories',
   text: `SELECT r.name, COALESCE(v.present, 0) AS present, r.version
@@ -2060,7 +2217,10 @@ export interface PageOfRepositoriesRow {
   readonly cause: string | null;
 }
 
-/** A page in the order of the unique names: the newest version by primary key, and the last run by its own. */
+/**
+ * A page in the order of the unique names: the newest version by primary key, and the last run by its own.
+ * @see [queries/holdfast/repositories.sql:596](../../queries/holdfast/repositories.sql#L596)
+ */
 export const pageOfRepositories = many<PageOfRepositoriesParams, PageOfRepositoriesRow>({
   name: 'PageOfRepositories',
   text: `SELECT r.repository_id, r.name, r.plugin, r.retain, r.version, v.present, v.completed_at, l.state AS run_state, l.started_at, l.ended_at,
@@ -2099,54 +2259,43 @@ LIMIT $3::INT8`,
   ],
 });
 
-export interface ProgressOfRepositoriesParams {
+export interface StepsOfRepositoriesParams {
   readonly after: string;
   readonly name: string | null;
   readonly page: bigint;
 }
 
-export interface ProgressOfRepositoriesRow {
+export interface StepsOfRepositoriesRow {
   readonly name: string;
   readonly token: bigint;
   readonly runState: string;
-  readonly sort: bigint;
-  readonly what: string;
-  readonly state: string;
+  readonly startedAt: Date;
+  readonly code: string;
+  readonly message: string;
   readonly done: bigint;
   readonly total: bigint | null;
-  readonly itemsIn: bigint | null;
-  readonly queued: bigint | null;
-  readonly updatedAt: Date | null;
+  readonly state: string;
+  readonly updatedAt: Date;
 }
 
 /**
- * The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
- * keys. A run that has ended keeps its stages as they were seen last.
+ * The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys.
+ * @see [queries/holdfast/repositories.sql:613](../../queries/holdfast/repositories.sql#L613)
  */
-export const progressOfRepositories = many<ProgressOfRepositoriesParams, ProgressOfRepositoriesRow>({
-  name: 'ProgressOfRepositories',
-  text: `SELECT r.name, l.token, l.state AS run_state, p.sort AS sort, p.what AS what, p.state AS state, p.done AS done, p.total,
-  p.items_in, p.queued, p.updated_at
+export const stepsOfRepositories = many<StepsOfRepositoriesParams, StepsOfRepositoriesRow>({
+  name: 'StepsOfRepositories',
+  text: `SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
 FROM holdfast.repository AS r
 CROSS JOIN LATERAL (
-  SELECT u.token, u.state, u.stages
+  SELECT u.token, u.state, u.started_at
   FROM holdfast.repository_run AS u
   WHERE u.repository_id = r.repository_id
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l
-CROSS JOIN LATERAL (
-  SELECT 0::INT8 AS sort, s.code, s.message AS what, s.state, s.done, s.total, NULL::INT8 AS items_in, NULL::INT8 AS queued, s.updated_at
-  FROM holdfast.repository_step AS s
-  WHERE s.repository_id = r.repository_id AND s.token = l.token
-  UNION ALL
-  SELECT g.position, '', g.stage ->> 'stage', CASE WHEN l.state = 'running' THEN g.stage ->> 'state' ELSE 'ended' END,
-    (g.stage ->> 'itemsOut')::INT8, NULL, (g.stage ->> 'itemsIn')::INT8,
-    CASE WHEN l.state = 'running' THEN (g.stage ->> 'queued')::INT8 END, NULL
-  FROM jsonb_array_elements(l.stages) WITH ORDINALITY AS g (stage, position)
-) AS p
+JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
 WHERE r.name > $1 AND ($2::TEXT IS NULL OR r.name = $2::TEXT)
-ORDER BY r.name, p.sort, p.code
+ORDER BY r.name, s.code
 LIMIT $3::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.repository',
@@ -2159,14 +2308,13 @@ LIMIT $3::INT8`,
     ['name', text],
     ['token', int8],
     ['runState', text],
-    ['sort', int8],
-    ['what', text],
-    ['state', text],
+    ['startedAt', timestamptz],
+    ['code', text],
+    ['message', text],
     ['done', int8],
     ['total', int8, 'null'],
-    ['itemsIn', int8, 'null'],
-    ['queued', int8, 'null'],
-    ['updatedAt', timestamptz, 'null'],
+    ['state', text],
+    ['updatedAt', timestamptz],
   ],
 });
 
@@ -2187,7 +2335,7 @@ export const bind = bindAll({
   deleteVersion,
   endRun,
   endOlderRuns,
-  writeProgress,
+  writeSteps,
   findDeclared,
   noteDeclared,
   findContent,
@@ -2238,5 +2386,5 @@ export const bind = bindAll({
   stepsOf,
   countRepositories,
   pageOfRepositories,
-  progressOfRepositories,
+  stepsOfRepositories,
 });

@@ -3,7 +3,7 @@ import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
 import type { WorkPart } from '../source/engine-query.ts';
 import { isFilledIn } from '../work-query.ts';
 import { type ModuleImports, useType } from './imports.ts';
-import { arrayLiteral, docComment, stringLiteral } from './layout.ts';
+import { arrayLiteral, queryComment, stringLiteral } from './layout.ts';
 
 /** Writes a `:claim` or `:finish`: the author's statement; the runtime puts the wrapper around it again. */
 export function emitWorkQuery(
@@ -12,6 +12,7 @@ export function emitWorkQuery(
   imports: ModuleImports,
   runtime: string,
   shared: string,
+  origin: string,
 ): string {
   const params = query.params.map((item) => ({ ...item, ...useType(item.use, imports, runtime, shared) }));
   const own = params.filter(({ field }) => !isFilledIn(work.command, field));
@@ -32,7 +33,7 @@ export function emitWorkQuery(
   ];
   return [
     own.length > 0 ? `export interface ${type} {\n${fields.join('')}}\n\n` : '',
-    docComment(query.source.doc),
+    queryComment(query.source.doc, origin),
     `export const ${identifier(camelCase(query.source.name))} = ${imports.value(runtime, work.command)}<${type}>({\n`,
     ...entries.map((entry) => `  ${entry},\n`),
     '});\n',
