@@ -2,14 +2,12 @@ import { acceptQueries } from './analysis/accept.ts';
 import type { Accepted } from './analysis/accepted.ts';
 import { analyzeColumns } from './analysis/columns.ts';
 import { analyzeParams } from './analysis/params.ts';
-import { problem } from './analysis/problem.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompileTarget } from './config.ts';
-import { type Report, SourceError } from './diagnostic.ts';
+import { problem, type Report, SourceError } from './diagnostic.ts';
 import type { CompileDatabase } from './engine/engine.ts';
 import { overrideDiagnostic, wrongQueryOverrides } from './overrides.ts';
 import type { EngineQuery } from './source/engine-query.ts';
-import { statementShape } from './source/shape.ts';
 import { TypeResolver } from './types/resolve-type.ts';
 
 /** Describes the queries of one target and works out types, nullability and names. Problems are reported. */
@@ -52,10 +50,8 @@ function analyzeOne(
     : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
-    source: query.source,
     engineQuery: query,
     text,
-    ...statementShape(query.source.tokens),
     params,
     columns,
     embeds,
@@ -67,12 +63,10 @@ function analyzeOne(
 function checkCommand(query: EngineQuery, columns: number): void {
   const { command, name } = query.source;
   if (['one', 'maybe', 'many', 'iter', 'batchone', 'batchmany'].includes(command) && columns === 0)
-    throw new SourceError(
-      problem(
-        query,
-        'HF034',
-        `${name} is :${command} but returns no columns`,
-        'add RETURNING, or make it :exec or :execrows',
-      ),
+    throw problem(
+      query.source,
+      'HF034',
+      `${name} is :${command} but returns no columns`,
+      'list what it gives behind SELECT or RETURNING, or make it :exec or :execrows',
     );
 }

@@ -27,6 +27,28 @@ export class SourceError extends Error {
   }
 }
 
+/** The compiler's own complaint about a query; at its name unless told otherwise. */
+export function problem(
+  { file, name, nameAt }: { readonly file: SourceFile; readonly name: string; readonly nameAt: number },
+  code: string,
+  message: string,
+  hint: string | undefined,
+  at = nameAt,
+): SourceError {
+  return new SourceError({ severity: 'error', code, message, hint, file, at, query: name });
+}
+
+/** The same about what has no name. */
+export function problemAt(
+  file: SourceFile,
+  at: number,
+  code: string,
+  message: string,
+  hint?: string,
+): SourceError {
+  return new SourceError({ severity: 'error', code, message, hint, file, at });
+}
+
 /** In order of file and place, so that output never depends on timing. */
 export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return [...diagnostics].sort(

@@ -21,9 +21,11 @@ export async function explainQuery(
   engine: Engine,
 ): Promise<string | undefined> {
   for (const { files, queries } of compiled) {
-    const query = queries.find(({ source }) => source.name.toLowerCase() === name.toLowerCase());
+    const query = queries.find(
+      ({ engineQuery }) => engineQuery.source.name.toLowerCase() === name.toLowerCase(),
+    );
     if (!query) continue;
-    const { source } = query;
+    const { source } = query.engineQuery;
     const said = diagnostics.filter((d) => d.query === source.name && d.file === source.file);
     const database = await engine.database(files.schema);
     return [

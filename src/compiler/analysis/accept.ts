@@ -1,6 +1,6 @@
 import { DatabaseError } from '../../base/index.ts';
 import { planProof } from '../cockroach/plan-proof.ts';
-import type { Report } from '../diagnostic.ts';
+import { problem, type Report } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import type { EngineQuery } from '../source/engine-query.ts';
@@ -8,7 +8,7 @@ import { variantsOf } from '../variants.ts';
 import type { Accepted } from './accepted.ts';
 import { describeTexts } from './describe.ts';
 import { mainTree, prepareTrees } from './main-tree.ts';
-import { problem, refusal } from './problem.ts';
+import { refusal } from './refusal.ts';
 import { rewriteAccepted } from './rewrite-accepted.ts';
 
 /** Describes the queries, rewrites those that are sent otherwise than written, and prepares every form of them. */
@@ -78,7 +78,8 @@ async function describeVariants(
       if (index < 0) return;
       accepted.splice(index, 1);
       const hint = 'every form that the function can build is prepared by itself; this one is not valid';
-      report(problem(item.query, 'HF062', `${item.query.source.name} with ${variant.label}: ${why}`, hint));
+      const { source } = item.query;
+      report(problem(source, 'HF062', `${source.name} with ${variant.label}: ${why}`, hint).diagnostic);
     };
     if (answer instanceof DatabaseError) refused(answer.message);
     else if (shape(answer) !== shape(item.description))

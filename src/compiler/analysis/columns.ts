@@ -1,6 +1,6 @@
 import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam } from '../analyzed.ts';
 import { type CompileTarget, hasType } from '../config.ts';
-import { SourceError } from '../diagnostic.ts';
+import { problem } from '../diagnostic.ts';
 import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
@@ -15,7 +15,6 @@ import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { TypeUse } from '../types/type-use.ts';
 import type { Variant } from '../variants.ts';
 import { layOut } from './layout.ts';
-import { problem } from './problem.ts';
 import { tableRow } from './table-row.ts';
 import { disagreement, factsOf, weakest, witnessed } from './verdicts.ts';
 
@@ -31,8 +30,6 @@ export function analyzeColumns(
   target: CompileTarget,
   resolver: TypeResolver,
 ): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[]; row?: TypeUse | undefined } {
-  const fail = (code: string, message: string, hint: string, at?: number) =>
-    new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
   const prover = new Prover(database.catalog, factsOf(params));
   const treeSays = tree && weakest(prover.columns(tree), variants, params, database);
@@ -108,14 +105,16 @@ export function analyzeColumns(
   for (const [column, mark] of query.marks) {
     const called = description.columns.filter((candidate) => candidate.name === column).length;
     if (called === 0)
-      throw fail(
+      throw problem(
+        query.source,
         'HF033',
         `no column of ${name} is called ${column}`,
         'the mark ! or ? belongs to a column of the result',
         mark.at,
       );
     if (called > 1)
-      throw fail(
+      throw problem(
+        query.source,
         'HF031',
         `${called} columns of ${name} are called ${column}`,
         'a marked column needs a name of its own: give it another with AS',

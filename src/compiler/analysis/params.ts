@@ -1,7 +1,7 @@
 import type { AnalyzedParam } from '../analyzed.ts';
 import { looseUses } from '../cockroach/loose-uses.ts';
 import { type CompileTarget, hasType } from '../config.ts';
-import { SourceError } from '../diagnostic.ts';
+import { problem } from '../diagnostic.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { TreeNode } from '../engine/node-tree.ts';
@@ -16,7 +16,6 @@ import {
 import type { EngineQuery } from '../source/engine-query.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
-import { problem } from './problem.ts';
 
 const elementType = (oid: number, { types }: Catalog) => {
   const type = types.get(oid);
@@ -42,14 +41,12 @@ export function analyzeParams(
     if (name === undefined) continue;
     const field = fieldPath(name, fieldOf);
     if (fields.has(field))
-      throw new SourceError(
-        problem(
-          query,
-          'HF032',
-          `two parameters would be called ${field}`,
-          'name one of them differently',
-          at,
-        ),
+      throw problem(
+        query.source,
+        'HF032',
+        `two parameters would be called ${field}`,
+        'name one of them differently',
+        at,
       );
     fields.add(field);
     written.set(i, field);
@@ -75,14 +72,12 @@ export function analyzeParams(
     const nullable = said ?? (!source?.required && (source?.nullable || accepts));
     const holdsNull = acceptsNullElements(use, catalog, target.arrayElements === 'nullable');
     if (query.parts && field === 'orderBy')
-      throw new SourceError(
-        problem(
-          query,
-          'HF032',
-          'a parameter called orderBy',
-          'name it differently: orderBy chooses the order',
-          source?.at,
-        ),
+      throw problem(
+        query.source,
+        'HF032',
+        'a parameter called orderBy',
+        'name it differently: orderBy chooses the order',
+        source?.at,
       );
     return {
       optional: source?.optional ?? false,

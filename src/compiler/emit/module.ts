@@ -2,19 +2,20 @@ import type { DynamicPart } from '../../query/index.ts';
 import type { AnalyzedColumn, AnalyzedQuery } from '../analyzed.ts';
 import type { CompileTarget } from '../config.ts';
 import { camelCase, identifier, pascalCase, propertyName } from '../names.ts';
+import { statementShape } from '../source/shape.ts';
 import type { SourceFile } from '../source/source-file.ts';
 import { shapeCode, shapeTs } from '../types/json-types.ts';
-import type { SharedType, TypeUse } from '../types/type-use.ts';
+import type { TypeUse } from '../types/type-use.ts';
+import { grouped, nullableTs, type Shown, specEntry } from './fields.ts';
 import { ModuleImports, type Rebase, useType } from './imports.ts';
 import { arrayLiteral, docComment, lineWidth, queryComment, stringLiteral } from './layout.ts';
 import { originLinks } from './origin.ts';
-import { grouped } from './params.ts';
 import { emitWorkQuery } from './work-query.ts';
 
 /** The runtime's function for a query, and what it is wrapped in. */
 function builderOf(query: AnalyzedQuery): readonly string[] {
   const rows = query.columns.length > 0;
-  switch (query.source.command) {
+  switch (query.engineQuery.source.command) {
     case 'execrows':
       return ['execRows'];
     case 'batch':
@@ -30,12 +31,12 @@ function builderOf(query: AnalyzedQuery): readonly string[] {
     case 'copyfrom':
       return [rows ? 'insertRowsReturning' : 'insertRows'];
     default:
-      return [query.source.command];
+      return [query.engineQuery.source.command];
   }
 }
 
 export function functionName(query: AnalyzedQuery): string {
-  return identifier(camelCase(query.source.name));
+  return identifier(camelCase(query.engineQuery.source.name));
 }
 
 /** What was generated from which file, and that hands are off it. */
@@ -60,7 +61,7 @@ export function emitModule(
   module: ModulePlace,
 ): string {
   const own = queries.flatMap((query) => {
-    const name = pascalCase(query.source.name);
+    const name = pascalCase(query.engineQuery.source.name);
     return [functionName(query), `${name}Params`, `${name}Row`];
   });
   own.push('bind');
@@ -68,17 +69,13 @@ export function emitModule(
   const shared = `./types${target.importExtension}`;
   const origin = originLinks(file, module.root, module.path);
   const body = queries
-    .map((query) => emitQuery(query, imports, target.runtime, shared, origin(query.source.nameAt)))
+    .map((query) =>
+      emitQuery(query, imports, target.runtime, shared, origin(query.engineQuery.source.nameAt)),
+    )
     .join('\n');
   const bind = emitBind(queries, imports, target.runtime);
   return `${header(file.path)}${imports.render()}\n${body}${bind}`;
 }
-
-function specEntry(field: string, codec: string, nullable: boolean): string {
-  return `[${stringLiteral(field)}, ${codec}${nullable ? ", 'null'" : ''}]`;
-}
-
-type Shown<T> = T & { readonly ts: string; readonly codec: string };
 
 function emitQuery(
   query: AnalyzedQuery,
@@ -87,9 +84,9 @@ function emitQuery(
   shared: string,
   origin: string,
 ): string {
-  const { work } = query.engineQuery;
+  const { source, work, parts } = query.engineQuery;
   if (work) return emitWorkQuery(query, work, imports, runtime, shared, origin);
-  const base = pascalCase(query.source.name);
+  const base = pascalCase(source.name);
   const show = <T extends { readonly use: TypeUse }>(item: T): Shown<T> => ({
     ...item,
     ...useType(item.use, imports, runtime, shared),
@@ -101,7 +98,7 @@ function emitQuery(
   const columns = query.columns.map((column) => {
     const shown = show(column);
     if (!column.use.json) return shown;
-    const shape = `${camelCase(query.source.name)}${pascalCase(column.field)}Shape`;
+    const shape = `${camelCase(source.name)}${pascalCase(column.field)}Shape`;
     shapes.push(`const ${shape} = ${shapeCode(column.use.json, 0)};\n\n`);
     const inside = query.embeds.some((embed) => query.columns.indexOf(column) >= embed.from);
     return {
@@ -111,7 +108,7 @@ function emitQuery(
     };
   });
   let paramsType = `${base}Params`;
-  const orders = query.engineQuery.parts?.filter((part) => typeof part === 'object' && 'order' in part) ?? [];
+  const orders = parts?.filter((part) => typeof part === 'object' && 'order' in part) ?? [];
   if (params.length === 0 && orders.length === 0) paramsType = imports.type(runtime, 'NoParams');
   else {
     const fields = grouped(params).flatMap(({ owner, list, items }) => {
@@ -149,23 +146,18 @@ function emitQuery(
     close = '  }),\n);\n';
   } else if (open.length > lineWidth)
     open = `export const ${name} = ${call}<\n${types.map((type) => `  ${type}`).join(',\n')}\n>({`;
-  out.push(...shapes, queryComment(query.source.doc, origin), `${open}\n`);
+  out.push(...shapes, queryComment(source.doc, origin), `${open}\n`);
   const pad = ' '.repeat(indent);
   const field = (key: string, value: string) => out.push(`${pad}${key}: ${value},\n`);
-  field('name', stringLiteral(query.source.name));
+  field('name', stringLiteral(source.name));
   field('text', stringLiteral(query.text));
-  field('operation', stringLiteral(query.operation));
-  if (query.collection !== undefined) field('collection', stringLiteral(query.collection));
+  const { operation, collection } = statementShape(source.tokens);
+  field('operation', stringLiteral(operation));
+  if (collection !== undefined) field('collection', stringLiteral(collection));
   const list = (key: string, items: readonly string[]) =>
     field(key, arrayLiteral(items, indent, `${key}: `, true));
-  list(
-    'params',
-    params.map((item) => specEntry(item.field, item.codec, item.nullable)),
-  );
-  list(
-    'columns',
-    columns.map((item) => specEntry(item.field, item.codec, item.nullable)),
-  );
+  list('params', params.map(specEntry));
+  list('columns', columns.map(specEntry));
   if (query.embeds.length > 0)
     list(
       'embeds',
@@ -173,10 +165,8 @@ function emitQuery(
         (e) => `[${stringLiteral(e.field)}, ${e.from}, ${e.to}${e.nullable ? ", 'null'" : ''}]`,
       ),
     );
-  if (query.engineQuery.parts)
-    out.push(
-      `${pad}parts: [\n${query.engineQuery.parts.map((part) => partLiteral(part, indent + 2)).join('')}${pad}],\n`,
-    );
+  if (parts)
+    out.push(`${pad}parts: [\n${parts.map((part) => partLiteral(part, indent + 2)).join('')}${pad}],\n`);
   out.push(close);
   return out.join('');
 }
@@ -207,9 +197,6 @@ function pieceLiteral(piece: string | number): string {
     ? stringLiteral(piece)
     : stringLiteral(piece.replaceAll('\n', '\u0000')).replaceAll('\u0000', '\\n');
 }
-
-const nullableTs = (item: { readonly ts: string; readonly nullable: boolean }) =>
-  item.nullable && item.ts !== 'unknown' && item.ts !== 'JsonValue' ? `${item.ts} | null` : item.ts;
 
 function rowFields(
   query: AnalyzedQuery,
@@ -253,21 +240,4 @@ function emitBind(queries: readonly AnalyzedQuery[], imports: ModuleImports, run
 export const bind = ${bindAll}({
 ${names.map((name) => `  ${name},\n`).join('')}});
 `;
-}
-
-/** Every type of the schema that these queries use, nested ones too, by name. */
-export function sharedTypes(queries: readonly AnalyzedQuery[]): SharedType[] {
-  const found = new Map<string, SharedType>();
-  const add = (use: TypeUse): void => {
-    for (const shared of use.shared) {
-      if (found.has(shared.name)) continue;
-      found.set(shared.name, shared);
-      for (const field of shared.fields) add(field.use);
-    }
-  };
-  for (const { params, columns, embeds, row } of queries) {
-    for (const item of [...params, ...columns]) add(item.use);
-    for (const use of [row, ...embeds.map((embed) => embed.row)]) if (use) add(use);
-  }
-  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,4 +1,4 @@
-import { SourceError } from '../diagnostic.ts';
+import { problem, type SourceError } from '../diagnostic.ts';
 import type { AliasMark, EngineQuery, SourceParameter, Spread } from './engine-query.ts';
 import { sqlIdentifier } from './keywords.ts';
 import type { Token } from './lexer.ts';
@@ -41,16 +41,7 @@ function sqlcCall(query: SourceQuery, i: number): Call | undefined {
   const tokens = query.tokens;
   if (tokens[i]!.text.toLowerCase() !== 'sqlc' || tokens[i + 1]?.text !== '.') return undefined;
   const kind = tokens[i + 2]?.text.toLowerCase() ?? '';
-  const fail = (message: string, hint: string) =>
-    new SourceError({
-      severity: 'error',
-      code: 'HF010',
-      message,
-      hint,
-      file: query.file,
-      at: tokens[i]!.at,
-      query: query.name,
-    });
+  const fail = (message: string, hint: string) => problem(query, 'HF010', message, hint, tokens[i]!.at);
   if (!sqlcCalls.has(kind))
     throw fail(`sqlc.${kind} is not known`, 'there are sqlc.arg, sqlc.narg, sqlc.slice and sqlc.embed');
   const open = nextCode(tokens, i + 3);
@@ -123,7 +114,7 @@ export function rewrite(query: SourceQuery): EngineQuery {
   const params: SourceParameter[] = [];
   const byName = new Map<string, number>();
   const fail = (code: string, message: string, hint: string, at: number) =>
-    new SourceError({ severity: 'error', code, message, hint, file: query.file, at, query: query.name });
+    problem(query, code, message, hint, at);
   const { marks, marked } = aliasMarks(tokens, fail);
   const embeds = new Map<number, string>();
   const spreads: Spread[] = [];

@@ -1,7 +1,7 @@
 import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
 import { camelCase, free } from '../names.ts';
-import { builtinTypes, int8Choices, timestamptzChoices, utcChoices } from './builtin-types.ts';
+import { builtinTypes, typeChoices } from './builtin-types.ts';
 import { type SharedName, sharedNames } from './shared-names.ts';
 import type { SharedType, TypeChoices, TypeOverride, TypeUse } from './type-use.ts';
 
@@ -124,23 +124,9 @@ export class TypeResolver {
         imports: [...imports, ...base.imports],
       };
     }
-    const as = override.as ?? override.type;
-    if (name === 'int8' && (as === 'bigint' || as === 'number' || as === 'string')) {
-      const choice = int8Choices[as];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (name === 'timestamptz' && (as === 'Date' || as === 'string')) {
-      const choice = timestamptzChoices[as];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if ((name === 'timestamp' || name === 'date') && as === 'Date') {
-      const choice = utcChoices[name];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (as === 'number') {
-      if (name === 'numeric') return plain('number', 'numericNumber', 'z.number()');
-      return plain('number', 'float8', 'z.number()');
-    }
+    const as = override.as ?? override.type ?? '';
+    const choice = valueNamed(valueNamed(typeChoices, name) ?? {}, as);
+    if (choice) return plain(choice.ts, choice.codec, choice.zod);
     if (as === 'string') return plain('string', textualCodec(name, type?.delimiter), 'z.string()');
     return this.#plainType(oid, typmod);
   }
@@ -160,15 +146,12 @@ export class TypeResolver {
   }
 
   #builtin(type: CatalogType, typmod: number): TypeUse {
-    if (type.name === 'int8') {
-      const choice = int8Choices[this.#choices.int8];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (type.name === 'timestamptz') {
-      const choice = timestamptzChoices[this.#choices.timestamptz];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    const known = valueNamed(builtinTypes, type.name);
+    const { int8, timestamptz } = this.#choices;
+    const chosen = {
+      int8: typeChoices['int8']![int8],
+      timestamptz: typeChoices['timestamptz']![timestamptz],
+    };
+    const known = valueNamed(chosen, type.name) ?? valueNamed(builtinTypes, type.name);
     if (!known) return plain('string', textualCodec(typeName(type), type.delimiter), 'z.string()');
     const length =
       (type.name === 'varchar' || type.name === 'bpchar') && typmod > 4 ? `.max(${typmod - 4})` : '';

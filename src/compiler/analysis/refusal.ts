@@ -37,17 +37,6 @@ function placeOfName({ source, params }: EngineQuery, message: string): number {
   return (token ?? source.tokens[0]!).at;
 }
 
-/** The compiler's own complaint about a query; at its name unless told otherwise. */
-export function problem(
-  query: EngineQuery,
-  code: string,
-  message: string,
-  hint: string,
-  at = query.source.nameAt,
-): Diagnostic {
-  return { severity: 'error', code, message, hint, file: query.source.file, at, query: query.source.name };
-}
-
 /** What the engine refused, at its place. */
 export function refusal(
   query: EngineQuery,
