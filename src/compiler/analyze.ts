@@ -32,22 +32,23 @@ export async function analyze(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds: embedded, variants, plan }: Accepted,
+  accepted: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
+  const { query, description, tree, text } = accepted;
   const types = new Map([
     ...description.params.map((oid, i) => [query.params[i]?.name ?? '', oid] as const),
     ...description.columns.map(({ name, typeOid }) => [name, typeOid] as const),
   ]);
   const [wrong] = wrongQueryOverrides(target, query.source.name, types, database.catalog);
   if (wrong) throw new SourceError(overrideDiagnostic(target, wrong));
-  const params = analyzeParams(query, description, tree, database, target, resolver);
+  const params = analyzeParams(accepted, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
   const { columns, embeds, row } = silent
     ? { columns: [], embeds: [], row: undefined }
-    : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
+    : analyzeColumns(accepted, params, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
     engineQuery: query,

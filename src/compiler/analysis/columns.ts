@@ -3,29 +3,22 @@ import { type CompileTarget, hasType } from '../config.ts';
 import { problem } from '../diagnostic.ts';
 import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import type { TreeNode } from '../engine/node-tree.ts';
-import type { WireColumn, WireDescription } from '../engine/wire.ts';
+import type { WireColumn } from '../engine/wire.ts';
 import { Prover } from '../nullability/prove.ts';
 import type { Verdict } from '../nullability/verdict.ts';
-import type { EngineQuery } from '../source/engine-query.ts';
 import { arrayDimensions } from '../types/array-dimensions.ts';
 import { JsonTypes } from '../types/json-types.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
 import type { TypeUse } from '../types/type-use.ts';
-import type { Variant } from '../variants.ts';
+import type { Accepted } from './accepted.ts';
 import { layOut } from './layout.ts';
 import { tableRow } from './table-row.ts';
 import { disagreement, factsOf, weakest, witnessed } from './verdicts.ts';
 
 export function analyzeColumns(
-  query: EngineQuery,
-  description: WireDescription,
-  tree: TreeNode | undefined,
-  variants: readonly Variant[],
-  plan: readonly boolean[] | undefined,
+  { query, description, tree, variants, plan, embeds: embedded }: Accepted,
   params: readonly AnalyzedParam[],
-  embedded: ReadonlyMap<number, string>,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,

@@ -4,8 +4,6 @@ import { type CompileTarget, hasType } from '../config.ts';
 import { problem } from '../diagnostic.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import type { TreeNode } from '../engine/node-tree.ts';
-import type { WireDescription } from '../engine/wire.ts';
 import { camelCase, fieldPath, free } from '../names.ts';
 import {
   acceptsNull,
@@ -13,9 +11,9 @@ import {
   parameterUses,
   refusesNull,
 } from '../nullability/parameter-uses.ts';
-import type { EngineQuery } from '../source/engine-query.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
+import type { Accepted } from './accepted.ts';
 
 const elementType = (oid: number, { types }: Catalog) => {
   const type = types.get(oid);
@@ -23,9 +21,7 @@ const elementType = (oid: number, { types }: Catalog) => {
 };
 
 export function analyzeParams(
-  query: EngineQuery,
-  description: WireDescription,
-  tree: TreeNode | undefined,
+  { query, description, tree }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
