@@ -93,17 +93,36 @@ export interface DeleteOldHistoryParams {
 }
 
 /**
- * One page of claims that ended longer ago than the retention. Scans; run it seldom.
+ * One page of claims that ended longer ago than the retention: from one kind to the next by the index on kind and time, of each
+ * kind its oldest by the same, so that a page costs the same however much history there is; deletes by primary key. The keys go
+ * through arrays: PostgreSQL takes those for few, where it guesses so many of the rows themselves that it reads the table.
  * @see [queries/holdfast/janitor.sql:44](../../queries/holdfast/janitor.sql#L44)
  */
 export const deleteOldHistory = execRows<DeleteOldHistoryParams>({
   name: 'DeleteOldHistory',
-  text: `DELETE FROM holdfast.ended_work
-WHERE (target, kind, token) IN (
-  SELECT target, kind, token FROM holdfast.ended_work
-  WHERE ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
-  ORDER BY target, kind, token
+  text: `WITH RECURSIVE named (kind) AS (
+  (SELECT e.kind FROM holdfast.ended_work AS e ORDER BY e.kind LIMIT 1)
+  UNION ALL
+  SELECT (SELECT e.kind FROM holdfast.ended_work AS e WHERE e.kind > n.kind ORDER BY e.kind LIMIT 1)
+  FROM named AS n
+  WHERE n.kind IS NOT NULL
+), old AS (
+  SELECT o.target, o.kind, o.token
+  FROM named AS n
+  CROSS JOIN LATERAL (
+    SELECT r.target, r.kind, r.token
+    FROM holdfast.ended_work AS r
+    WHERE r.kind = n.kind AND r.ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
+    ORDER BY r.ended_at
+    LIMIT $2::INT8
+  ) AS o
   LIMIT $2::INT8
+)
+DELETE FROM holdfast.ended_work
+WHERE (target, kind, token) IN (
+  SELECT g.target, g.kind, g.token
+  FROM (SELECT array_agg(o.target) AS targets, array_agg(o.kind) AS kinds, array_agg(o.token) AS tokens FROM old AS o) AS a
+  CROSS JOIN LATERAL unnest(a.targets, a.kinds, a.tokens) AS g (target, kind, token)
 )`,
   operation: 'DELETE',
   collection: 'holdfast.ended_work',
@@ -125,7 +144,7 @@ export interface CountWorkRow {
 /**
  * Gauges by kind: work held by live sessions, and targets that back off, are parked or quarantined. Reads the work table from end to end, for
  * the same reason as CloseAbandonedWork: run it seldom.
- * @see [queries/holdfast/janitor.sql:54](../../queries/holdfast/janitor.sql#L54)
+ * @see [queries/holdfast/janitor.sql:73](../../queries/holdfast/janitor.sql#L73)
  */
 export const countWork = many<NoParams, CountWorkRow>({
   name: 'CountWork',
@@ -161,7 +180,7 @@ export interface CountSessionsRow {
 
 /**
  * Gauges by component: live sessions.
- * @see [queries/holdfast/janitor.sql:72](../../queries/holdfast/janitor.sql#L72)
+ * @see [queries/holdfast/janitor.sql:91](../../queries/holdfast/janitor.sql#L91)
  */
 export const countSessions = many<NoParams, CountSessionsRow>({
   name: 'CountSessions',

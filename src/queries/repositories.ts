@@ -6,6 +6,7 @@ import {
   exec,
   execRows,
   int8,
+  type JsonValue,
   jsonb,
   many,
   maybe,
@@ -486,7 +487,8 @@ WHERE s.repository_id = e.repository_id AND s.token = e.token AND s.state = 'run
   columns: [],
 });
 
-export interface WriteStepsParams {
+export interface WriteProgressParams {
+  readonly stages: JsonValue;
   readonly repositoryId: string;
   readonly token: bigint;
   readonly codes: readonly string[];
@@ -497,20 +499,26 @@ export interface WriteStepsParams {
 }
 
 /**
- * How far the steps of a run are (parallel arrays; -1: the total is not known): by primary key.
+ * How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key.
  * @see [queries/holdfast/repositories.sql:117](../../queries/holdfast/repositories.sql#L117)
  */
-export const writeSteps = exec<WriteStepsParams>({
-  name: 'WriteSteps',
-  text: `INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
-SELECT $1::UUID, $2::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
-FROM unnest($3::TEXT[], $4::TEXT[], $5::INT8[], $6::INT8[], $7::TEXT[])
+export const writeProgress = exec<WriteProgressParams>({
+  name: 'WriteProgress',
+  text: `WITH run AS (
+  UPDATE holdfast.repository_run SET stages = $1::JSONB
+  WHERE repository_id = $2 AND token = $3
+  RETURNING token
+)
+INSERT INTO holdfast.repository_step AS s (repository_id, token, code, message, done, total, state)
+SELECT $2::UUID, $3::INT8, g.code, g.message, g.done, NULLIF(g.total, -1), g.state
+FROM unnest($4::TEXT[], $5::TEXT[], $6::INT8[], $7::INT8[], $8::TEXT[])
   AS g (code, message, done, total, state)
 ON CONFLICT (repository_id, token, code) DO UPDATE
 SET message = excluded.message, done = excluded.done, total = excluded.total, state = excluded.state, updated_at = now()`,
   operation: 'INSERT',
   collection: 'holdfast.repository_step',
   params: [
+    ['stages', jsonb, 'null'],
     ['repositoryId', uuid],
     ['token', int8],
     ['codes', arrayOf(text)],
@@ -538,7 +546,7 @@ export interface FindDeclaredRow {
  * Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
  * last time, with all its files in the store where @complete. By primary key; nothing is locked. A subquery for each, not a
  * join: without statistics of its tables PostgreSQL would read all that the repository holds.
- * @see [queries/holdfast/repositories.sql:126](../../queries/holdfast/repositories.sql#L126)
+ * @see [queries/holdfast/repositories.sql:131](../../queries/holdfast/repositories.sql#L131)
  */
 export const findDeclared = many<FindDeclaredParams, FindDeclaredRow>({
   name: 'FindDeclared',
@@ -572,7 +580,7 @@ export interface NoteDeclaredParams {
 
 /**
  * What was declared last of contents that the repository holds (parallel arrays): by primary key.
- * @see [queries/holdfast/repositories.sql:140](../../queries/holdfast/repositories.sql#L140)
+ * @see [queries/holdfast/repositories.sql:145](../../queries/holdfast/repositories.sql#L145)
  */
 export const noteDeclared = exec<NoteDeclaredParams>({
   name: 'NoteDeclared',
@@ -611,7 +619,7 @@ export interface FindContentRow {
  * repository holds under its natural key, and, with @complete, how many
  * of its files are not in the store. By primary key, a subquery for
  * each as in FindDeclared; nothing is locked.
- * @see [queries/holdfast/repositories.sql:147](../../queries/holdfast/repositories.sql#L147)
+ * @see [queries/holdfast/repositories.sql:152](../../queries/holdfast/repositories.sql#L152)
  */
 export const findContent = many<FindContentParams, FindContentRow>({
   name: 'FindContent',
@@ -652,7 +660,7 @@ export interface HeldContentRow {
 
 /**
  * What a repository holds under natural keys: by primary key.
- * @see [queries/holdfast/repositories.sql:161](../../queries/holdfast/repositories.sql#L161)
+ * @see [queries/holdfast/repositories.sql:166](../../queries/holdfast/repositories.sql#L166)
  */
 export const heldContent = many<HeldContentParams, HeldContentRow>({
   name: 'HeldContent',
@@ -686,7 +694,7 @@ export interface GetContentsRow {
 
 /**
  * Some contents: by primary key.
- * @see [queries/holdfast/repositories.sql:166](../../queries/holdfast/repositories.sql#L166)
+ * @see [queries/holdfast/repositories.sql:171](../../queries/holdfast/repositories.sql#L171)
  */
 export const getContents = many<GetContentsParams, GetContentsRow>({
   name: 'GetContents',
@@ -717,7 +725,7 @@ export interface TouchContentRow {
 /**
  * Keeps contents from the garbage collector, which does not take what was used lately: by primary key, in their order. Gives
  * those that exist.
- * @see [queries/holdfast/repositories.sql:171](../../queries/holdfast/repositories.sql#L171)
+ * @see [queries/holdfast/repositories.sql:176](../../queries/holdfast/repositories.sql#L176)
  */
 export const touchContent = many<TouchContentParams, TouchContentRow>({
   name: 'TouchContent',
@@ -751,7 +759,7 @@ export interface SaveContentParams {
 /**
  * New contents with their files and where a remote has them, all or none (parallel arrays): by primary key, in its order,
  * so that transactions with contents in common wait for each other and never in a circle. What exists stays.
- * @see [queries/holdfast/repositories.sql:176](../../queries/holdfast/repositories.sql#L176)
+ * @see [queries/holdfast/repositories.sql:181](../../queries/holdfast/repositories.sql#L181)
  */
 export const saveContent = exec<SaveContentParams>({
   name: 'SaveContent',
@@ -816,7 +824,7 @@ export interface ConflictingContentRow {
 /**
  * Of some contents (parallel arrays) those that exist with another fingerprint: by primary key. Behind SaveContent, in its
  * transaction.
- * @see [queries/holdfast/repositories.sql:204](../../queries/holdfast/repositories.sql#L204)
+ * @see [queries/holdfast/repositories.sql:209](../../queries/holdfast/repositories.sql#L209)
  */
 export const conflictingContent = many<ConflictingContentParams, ConflictingContentRow>({
   name: 'ConflictingContent',
@@ -844,7 +852,7 @@ export interface FillArtifactsParams {
 
 /**
  * Files that were on demand and have been fetched (parallel arrays): by primary key, in its order.
- * @see [queries/holdfast/repositories.sql:212](../../queries/holdfast/repositories.sql#L212)
+ * @see [queries/holdfast/repositories.sql:217](../../queries/holdfast/repositories.sql#L217)
  */
 export const fillArtifacts = exec<FillArtifactsParams>({
   name: 'FillArtifacts',
@@ -875,7 +883,7 @@ export interface ChangedRemoteArtifactsRow {
 
 /**
  * Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key.
- * @see [queries/holdfast/repositories.sql:218](../../queries/holdfast/repositories.sql#L218)
+ * @see [queries/holdfast/repositories.sql:223](../../queries/holdfast/repositories.sql#L223)
  */
 export const changedRemoteArtifacts = many<ChangedRemoteArtifactsParams, ChangedRemoteArtifactsRow>({
   name: 'ChangedRemoteArtifacts',
@@ -908,7 +916,7 @@ export interface SaveRemoteArtifactsParams {
 
 /**
  * Where a remote has files of contents that exist (parallel arrays): by primary key, in its order.
- * @see [queries/holdfast/repositories.sql:226](../../queries/holdfast/repositories.sql#L226)
+ * @see [queries/holdfast/repositories.sql:231](../../queries/holdfast/repositories.sql#L231)
  */
 export const saveRemoteArtifacts = exec<SaveRemoteArtifactsParams>({
   name: 'SaveRemoteArtifacts',
@@ -943,7 +951,7 @@ export interface CountRemoteArtifactsRow {
 
 /**
  * How many files a remote has: reads a range of the primary key, once a sync.
- * @see [queries/holdfast/repositories.sql:236](../../queries/holdfast/repositories.sql#L236)
+ * @see [queries/holdfast/repositories.sql:241](../../queries/holdfast/repositories.sql#L241)
  */
 export const countRemoteArtifacts = one<CountRemoteArtifactsParams, CountRemoteArtifactsRow>({
   name: 'CountRemoteArtifacts',
@@ -970,7 +978,7 @@ export interface RemoteContentsRow {
 /**
  * A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
  * primary key, contents and the repository's rows by theirs.
- * @see [queries/holdfast/repositories.sql:240](../../queries/holdfast/repositories.sql#L240)
+ * @see [queries/holdfast/repositories.sql:245](../../queries/holdfast/repositories.sql#L245)
  */
 export const remoteContents = many<RemoteContentsParams, RemoteContentsRow>({
   name: 'RemoteContents',
@@ -1009,7 +1017,7 @@ export interface DeleteRemoteArtifactsParams {
 /**
  * And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
  * repository's rows by the index of contents.
- * @see [queries/holdfast/repositories.sql:255](../../queries/holdfast/repositories.sql#L255)
+ * @see [queries/holdfast/repositories.sql:260](../../queries/holdfast/repositories.sql#L260)
  */
 export const deleteRemoteArtifacts = execRows<DeleteRemoteArtifactsParams>({
   name: 'DeleteRemoteArtifacts',
@@ -1043,7 +1051,7 @@ export interface FindArtifactsRow {
 /**
  * Of some digests those whose bytes are in the store, which keeps them from the garbage collector: by primary key and by the
  * index of SHA-512.
- * @see [queries/holdfast/repositories.sql:265](../../queries/holdfast/repositories.sql#L265)
+ * @see [queries/holdfast/repositories.sql:270](../../queries/holdfast/repositories.sql#L270)
  */
 export const findArtifacts = many<FindArtifactsParams, FindArtifactsRow>({
   name: 'FindArtifacts',
@@ -1072,7 +1080,7 @@ export interface ReserveArtifactsParams {
 /**
  * Artifacts whose bytes are about to be put into the store (parallel arrays): by primary key, in its order. Waits for a
  * garbage collector that is deleting the same bytes. What is stored stays so.
- * @see [queries/holdfast/repositories.sql:272](../../queries/holdfast/repositories.sql#L272)
+ * @see [queries/holdfast/repositories.sql:277](../../queries/holdfast/repositories.sql#L277)
  */
 export const reserveArtifacts = exec<ReserveArtifactsParams>({
   name: 'ReserveArtifacts',
@@ -1099,7 +1107,7 @@ export interface SettleArtifactsParams {
 
 /**
  * Their bytes are in the store: by primary key.
- * @see [queries/holdfast/repositories.sql:283](../../queries/holdfast/repositories.sql#L283)
+ * @see [queries/holdfast/repositories.sql:288](../../queries/holdfast/repositories.sql#L288)
  */
 export const settleArtifacts = exec<SettleArtifactsParams>({
   name: 'SettleArtifacts',
@@ -1125,7 +1133,7 @@ export interface AddHeldRow {
 /**
  * First half of adding contents to an open version (parallel arrays): what the repository holds under their natural keys is
  * removed by this version where it is other content, and held again where it is the same. By primary key.
- * @see [queries/holdfast/repositories.sql:287](../../queries/holdfast/repositories.sql#L287)
+ * @see [queries/holdfast/repositories.sql:292](../../queries/holdfast/repositories.sql#L292)
  */
 export const addHeld = many<AddHeldParams, AddHeldRow>({
   name: 'AddHeld',
@@ -1161,7 +1169,7 @@ export interface AddNewParams {
 
 /**
  * Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order.
- * @see [queries/holdfast/repositories.sql:299](../../queries/holdfast/repositories.sql#L299)
+ * @see [queries/holdfast/repositories.sql:304](../../queries/holdfast/repositories.sql#L304)
  */
 export const addNew = execRows<AddNewParams>({
   name: 'AddNew',
@@ -1196,7 +1204,7 @@ export interface RemoveAddedParams {
 
 /**
  * What this version has added under some natural keys is not added: by primary key.
- * @see [queries/holdfast/repositories.sql:313](../../queries/holdfast/repositories.sql#L313)
+ * @see [queries/holdfast/repositories.sql:318](../../queries/holdfast/repositories.sql#L318)
  */
 export const removeAdded = execRows<RemoveAddedParams>({
   name: 'RemoveAdded',
@@ -1220,7 +1228,7 @@ export interface RemoveHeldParams {
 
 /**
  * What the repository holds under some natural keys is removed by this version: by primary key.
- * @see [queries/holdfast/repositories.sql:318](../../queries/holdfast/repositories.sql#L318)
+ * @see [queries/holdfast/repositories.sql:323](../../queries/holdfast/repositories.sql#L323)
  */
 export const removeHeld = execRows<RemoveHeldParams>({
   name: 'RemoveHeld',
@@ -1247,7 +1255,7 @@ export interface CountHeldRow {
 
 /**
  * How many contents a repository holds: reads its rows, once a sync.
- * @see [queries/holdfast/repositories.sql:324](../../queries/holdfast/repositories.sql#L324)
+ * @see [queries/holdfast/repositories.sql:329](../../queries/holdfast/repositories.sql#L329)
  */
 export const countHeld = one<CountHeldParams, CountHeldRow>({
   name: 'CountHeld',
@@ -1271,7 +1279,7 @@ export interface HeldKeysRow {
 
 /**
  * A page of the natural keys that a repository holds: a range of the primary key.
- * @see [queries/holdfast/repositories.sql:329](../../queries/holdfast/repositories.sql#L329)
+ * @see [queries/holdfast/repositories.sql:334](../../queries/holdfast/repositories.sql#L334)
  */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
@@ -1302,7 +1310,7 @@ export interface CountChangesRow {
 
 /**
  * What a version has added and removed, and how much it holds: reads the repository's rows, once a version.
- * @see [queries/holdfast/repositories.sql:337](../../queries/holdfast/repositories.sql#L337)
+ * @see [queries/holdfast/repositories.sql:342](../../queries/holdfast/repositories.sql#L342)
  */
 export const countChanges = one<CountChangesParams, CountChangesRow>({
   name: 'CountChanges',
@@ -1340,7 +1348,7 @@ export interface CompleteVersionRow {
 
 /**
  * From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more.
- * @see [queries/holdfast/repositories.sql:346](../../queries/holdfast/repositories.sql#L346)
+ * @see [queries/holdfast/repositories.sql:351](../../queries/holdfast/repositories.sql#L351)
  */
 export const completeVersion = one<CompleteVersionParams, CompleteVersionRow>({
   name: 'CompleteVersion',
@@ -1383,7 +1391,7 @@ export interface ListVersionsRow {
 
 /**
  * The complete versions of a repository, the newest first: by primary key.
- * @see [queries/holdfast/repositories.sql:360](../../queries/holdfast/repositories.sql#L360)
+ * @see [queries/holdfast/repositories.sql:365](../../queries/holdfast/repositories.sql#L365)
  */
 export const listVersions = many<ListVersionsParams, ListVersionsRow>({
   name: 'ListVersions',
@@ -1413,7 +1421,7 @@ export interface ProtectVersionParams {
 
 /**
  * Says why a version is kept; null: it is not any more. By primary key.
- * @see [queries/holdfast/repositories.sql:367](../../queries/holdfast/repositories.sql#L367)
+ * @see [queries/holdfast/repositories.sql:372](../../queries/holdfast/repositories.sql#L372)
  */
 export const protectVersion = execRows<ProtectVersionParams>({
   name: 'ProtectVersion',
@@ -1436,7 +1444,7 @@ export interface DropVersionParams {
 
 /**
  * A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more.
- * @see [queries/holdfast/repositories.sql:372](../../queries/holdfast/repositories.sql#L372)
+ * @see [queries/holdfast/repositories.sql:377](../../queries/holdfast/repositories.sql#L377)
  */
 export const dropVersion = execRows<DropVersionParams>({
   name: 'DropVersion',
@@ -1460,7 +1468,7 @@ export interface DropUnseenParams {
 /**
  * What was added behind version @below and is removed by version @number, where there is no version between them: no version
  * shows it. Reads the repository's rows.
- * @see [queries/holdfast/repositories.sql:377](../../queries/holdfast/repositories.sql#L377)
+ * @see [queries/holdfast/repositories.sql:382](../../queries/holdfast/repositories.sql#L382)
  */
 export const dropUnseen = execRows<DropUnseenParams>({
   name: 'DropUnseen',
@@ -1484,7 +1492,7 @@ export interface RecountVersionParams {
 
 /**
  * What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows.
- * @see [queries/holdfast/repositories.sql:383](../../queries/holdfast/repositories.sql#L383)
+ * @see [queries/holdfast/repositories.sql:388](../../queries/holdfast/repositories.sql#L388)
  */
 export const recountVersion = exec<RecountVersionParams>({
   name: 'RecountVersion',
@@ -1534,7 +1542,7 @@ export interface ContentsOfVersionRow {
 
 /**
  * A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs.
- * @see [queries/holdfast/repositories.sql:404](../../queries/holdfast/repositories.sql#L404)
+ * @see [queries/holdfast/repositories.sql:409](../../queries/holdfast/repositories.sql#L409)
  */
 export const contentsOfVersion = many<ContentsOfVersionParams, ContentsOfVersionRow>({
   name: 'ContentsOfVersion',
@@ -1581,7 +1589,7 @@ export interface ContentsByNameRow {
 
 /**
  * What a version holds of a type under a name: by the index of names, the repository's rows by primary key.
- * @see [queries/holdfast/repositories.sql:414](../../queries/holdfast/repositories.sql#L414)
+ * @see [queries/holdfast/repositories.sql:419](../../queries/holdfast/repositories.sql#L419)
  */
 export const contentsByName = many<ContentsByNameParams, ContentsByNameRow>({
   name: 'ContentsByName',
@@ -1624,7 +1632,7 @@ export interface ArtifactsOfRow {
 
 /**
  * The files of contents, with what is known of their bytes: by primary key.
- * @see [queries/holdfast/repositories.sql:423](../../queries/holdfast/repositories.sql#L423)
+ * @see [queries/holdfast/repositories.sql:428](../../queries/holdfast/repositories.sql#L428)
  */
 export const artifactsOf = many<ArtifactsOfParams, ArtifactsOfRow>({
   name: 'ArtifactsOf',
@@ -1660,7 +1668,7 @@ export interface RemotesOfFileRow {
 
 /**
  * Where a file can be had: by the index of contents.
- * @see [queries/holdfast/repositories.sql:431](../../queries/holdfast/repositories.sql#L431)
+ * @see [queries/holdfast/repositories.sql:436](../../queries/holdfast/repositories.sql#L436)
  */
 export const remotesOfFile = many<RemotesOfFileParams, RemotesOfFileRow>({
   name: 'RemotesOfFile',
@@ -1702,7 +1710,7 @@ export interface DiffVersionsRow {
 
 /**
  * A page of the natural keys under which two versions hold different content: a range of the primary key.
- * @see [queries/holdfast/repositories.sql:440](../../queries/holdfast/repositories.sql#L440)
+ * @see [queries/holdfast/repositories.sql:445](../../queries/holdfast/repositories.sql#L445)
  */
 export const diffVersions = many<DiffVersionsParams, DiffVersionsRow>({
   name: 'DiffVersions',
@@ -1746,7 +1754,7 @@ export interface DeleteRepositoryParams {
 
 /**
  * By primary key; what it held is deleted before, page by page.
- * @see [queries/holdfast/repositories.sql:459](../../queries/holdfast/repositories.sql#L459)
+ * @see [queries/holdfast/repositories.sql:464](../../queries/holdfast/repositories.sql#L464)
  */
 export const deleteRepository = execRows<DeleteRepositoryParams>({
   name: 'DeleteRepository',
@@ -1773,7 +1781,7 @@ export interface DeleteRepositoryContentParams {
 
 /**
  * One page: by primary key.
- * @see [queries/holdfast/repositories.sql:472](../../queries/holdfast/repositories.sql#L472)
+ * @see [queries/holdfast/repositories.sql:477](../../queries/holdfast/repositories.sql#L477)
  */
 export const deleteRepositoryContent = execRows<DeleteRepositoryContentParams>({
   name: 'DeleteRepositoryContent',
@@ -1797,7 +1805,7 @@ export interface DeleteRemoteFilesParams {
 
 /**
  * One page of what the remotes of a repository have: by primary key.
- * @see [queries/holdfast/repositories.sql:479](../../queries/holdfast/repositories.sql#L479)
+ * @see [queries/holdfast/repositories.sql:484](../../queries/holdfast/repositories.sql#L484)
  */
 export const deleteRemoteFiles = execRows<DeleteRemoteFilesParams>({
   name: 'DeleteRemoteFiles',
@@ -1829,7 +1837,7 @@ export interface FencedVersionsRow {
 /**
  * Open versions whose holders cannot write any more: their sessions' rows are gone, or somebody else has the work. Open versions
  * are few: by the partial index of runs.
- * @see [queries/holdfast/repositories.sql:487](../../queries/holdfast/repositories.sql#L487)
+ * @see [queries/holdfast/repositories.sql:492](../../queries/holdfast/repositories.sql#L492)
  */
 export const fencedVersions = many<FencedVersionsParams, FencedVersionsRow>({
   name: 'FencedVersions',
@@ -1870,7 +1878,7 @@ export interface DeleteOrphanedContentRow {
  * began that is under way. With their files and where remotes have them. Reads contents in the order of the primary key from
  * @after on, and the repositories' rows by their index of contents. A sync that finds one at the same time sets used_at
  * before it relies on it, and the delete looks at that again. Gives the last one looked at; null: there was none.
- * @see [queries/holdfast/repositories.sql:499](../../queries/holdfast/repositories.sql#L499)
+ * @see [queries/holdfast/repositories.sql:504](../../queries/holdfast/repositories.sql#L504)
  */
 export const deleteOrphanedContent = one<DeleteOrphanedContentParams, DeleteOrphanedContentRow>({
   name: 'DeleteOrphanedContent',
@@ -1923,7 +1931,7 @@ export interface DoomArtifactsRow {
 /**
  * The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
  * stores its bytes anew. Gives the last one looked at; null: there was none.
- * @see [queries/holdfast/repositories.sql:525](../../queries/holdfast/repositories.sql#L525)
+ * @see [queries/holdfast/repositories.sql:530](../../queries/holdfast/repositories.sql#L530)
  */
 export const doomArtifacts = one<DoomArtifactsParams, DoomArtifactsRow>({
   name: 'DoomArtifacts',
@@ -1965,7 +1973,7 @@ export interface LockDoomedRow {
 
 /**
  * A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits.
- * @see [queries/holdfast/repositories.sql:543](../../queries/holdfast/repositories.sql#L543)
+ * @see [queries/holdfast/repositories.sql:548](../../queries/holdfast/repositories.sql#L548)
  */
 export const lockDoomed = many<LockDoomedParams, LockDoomedRow>({
   name: 'LockDoomed',
@@ -1985,7 +1993,7 @@ export interface DeleteArtifactsParams {
 
 /**
  * Their bytes are gone: by primary key, behind LockDoomed in its transaction.
- * @see [queries/holdfast/repositories.sql:547](../../queries/holdfast/repositories.sql#L547)
+ * @see [queries/holdfast/repositories.sql:552](../../queries/holdfast/repositories.sql#L552)
  */
 export const deleteArtifacts = execRows<DeleteArtifactsParams>({
   name: 'DeleteArtifacts',
@@ -2008,7 +2016,7 @@ export interface StoredArtifactsRow {
 
 /**
  * A page of the artifacts that should be in the store: by primary key.
- * @see [queries/holdfast/repositories.sql:551](../../queries/holdfast/repositories.sql#L551)
+ * @see [queries/holdfast/repositories.sql:556](../../queries/holdfast/repositories.sql#L556)
  */
 export const storedArtifacts = many<StoredArtifactsParams, StoredArtifactsRow>({
   name: 'StoredArtifacts',
@@ -2040,7 +2048,7 @@ export interface RemotesOfArtifactRow {
 
 /**
  * Where an artifact can be had, and what for: by the index of digests, remotes by that of contents.
- * @see [queries/holdfast/repositories.sql:555](../../queries/holdfast/repositories.sql#L555)
+ * @see [queries/holdfast/repositories.sql:560](../../queries/holdfast/repositories.sql#L560)
  */
 export const remotesOfArtifact = many<RemotesOfArtifactParams, RemotesOfArtifactRow>({
   name: 'RemotesOfArtifact',
@@ -2070,7 +2078,7 @@ export interface DeleteOldRunsParams {
 
 /**
  * One page of runs that ended longer ago than the retention, and their steps: by the partial index.
- * @see [queries/holdfast/repositories.sql:564](../../queries/holdfast/repositories.sql#L564)
+ * @see [queries/holdfast/repositories.sql:569](../../queries/holdfast/repositories.sql#L569)
  */
 export const deleteOldRuns = execRows<DeleteOldRunsParams>({
   name: 'DeleteOldRuns',
@@ -2107,7 +2115,7 @@ export interface RunsOfRow {
 
 /**
  * The runs of a repository, the newest first: by primary key.
- * @see [queries/holdfast/repositories.sql:575](../../queries/holdfast/repositories.sql#L575)
+ * @see [queries/holdfast/repositories.sql:580](../../queries/holdfast/repositories.sql#L580)
  */
 export const runsOf = many<RunsOfParams, RunsOfRow>({
   name: 'RunsOf',
@@ -2148,7 +2156,7 @@ export interface StepsOfRow {
 
 /**
  * The steps of a run: by primary key.
- * @see [queries/holdfast/repositories.sql:583](../../queries/holdfast/repositories.sql#L583)
+ * @see [queries/holdfast/repositories.sql:588](../../queries/holdfast/repositories.sql#L588)
  */
 export const stepsOf = many<StepsOfParams, StepsOfRow>({
   name: 'StepsOf',
@@ -2179,7 +2187,7 @@ export interface CountRepositoriesRow {
 
 /**
  * For gauges: what the newest versions hold, by repository; by primary key.
- * @see [queries/holdfast/repositories.sql:589](../../queries/holdfast/repositories.sql#L589)
+ * @see [queries/holdfast/repositories.sql:594](../../queries/holdfast/repositories.sql#L594)
  */
 export const countRepositories = many<NoParams, CountRepositoriesRow>({
   name: 'CountRepositories',
@@ -2219,7 +2227,7 @@ export interface PageOfRepositoriesRow {
 
 /**
  * A page in the order of the unique names: the newest version by primary key, and the last run by its own.
- * @see [queries/holdfast/repositories.sql:596](../../queries/holdfast/repositories.sql#L596)
+ * @see [queries/holdfast/repositories.sql:601](../../queries/holdfast/repositories.sql#L601)
  */
 export const pageOfRepositories = many<PageOfRepositoriesParams, PageOfRepositoriesRow>({
   name: 'PageOfRepositories',
@@ -2259,43 +2267,55 @@ LIMIT $3::INT8`,
   ],
 });
 
-export interface StepsOfRepositoriesParams {
+export interface ProgressOfRepositoriesParams {
   readonly after: string;
   readonly name: string | null;
   readonly page: bigint;
 }
 
-export interface StepsOfRepositoriesRow {
+export interface ProgressOfRepositoriesRow {
   readonly name: string;
   readonly token: bigint;
   readonly runState: string;
-  readonly startedAt: Date;
-  readonly code: string;
-  readonly message: string;
+  readonly sort: bigint;
+  readonly what: string;
+  readonly state: string;
   readonly done: bigint;
   readonly total: bigint | null;
-  readonly state: string;
-  readonly updatedAt: Date;
+  readonly itemsIn: bigint | null;
+  readonly queued: bigint | null;
+  readonly updatedAt: Date | null;
 }
 
 /**
- * The steps of the last run of some repositories, in the order of their names, by the unique names and primary keys.
- * @see [queries/holdfast/repositories.sql:613](../../queries/holdfast/repositories.sql#L613)
+ * The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
+ * keys. A run that has ended keeps its stages as they were seen last.
+ * @see [queries/holdfast/repositories.sql:618](../../queries/holdfast/repositories.sql#L618)
  */
-export const stepsOfRepositories = many<StepsOfRepositoriesParams, StepsOfRepositoriesRow>({
-  name: 'StepsOfRepositories',
-  text: `SELECT r.name, l.token, l.state AS run_state, l.started_at, s.code, s.message, s.done, s.total, s.state, s.updated_at
+export const progressOfRepositories = many<ProgressOfRepositoriesParams, ProgressOfRepositoriesRow>({
+  name: 'ProgressOfRepositories',
+  text: `SELECT r.name, l.token, l.state AS run_state, p.sort AS sort, p.what AS what, p.state AS state, p.done AS done, p.total,
+  p.items_in, p.queued, p.updated_at
 FROM holdfast.repository AS r
 CROSS JOIN LATERAL (
-  SELECT u.token, u.state, u.started_at
+  SELECT u.token, u.state, u.stages
   FROM holdfast.repository_run AS u
   WHERE u.repository_id = r.repository_id
   ORDER BY u.token DESC
   LIMIT 1
 ) AS l
-JOIN holdfast.repository_step AS s ON s.repository_id = r.repository_id AND s.token = l.token
+CROSS JOIN LATERAL (
+  SELECT 0::INT8 AS sort, s.code, s.message AS what, s.state, s.done, s.total, NULL::INT8 AS items_in, NULL::INT8 AS queued, s.updated_at
+  FROM holdfast.repository_step AS s
+  WHERE s.repository_id = r.repository_id AND s.token = l.token
+  UNION ALL
+  SELECT g.position, '', g.stage ->> 'stage', CASE WHEN l.state = 'running' THEN g.stage ->> 'state' ELSE 'ended' END,
+    (g.stage ->> 'itemsOut')::INT8, NULL, (g.stage ->> 'itemsIn')::INT8,
+    CASE WHEN l.state = 'running' THEN (g.stage ->> 'queued')::INT8 END, NULL
+  FROM jsonb_array_elements(l.stages) WITH ORDINALITY AS g (stage, position)
+) AS p
 WHERE r.name > $1 AND ($2::TEXT IS NULL OR r.name = $2::TEXT)
-ORDER BY r.name, s.code
+ORDER BY r.name, p.sort, p.code
 LIMIT $3::INT8`,
   operation: 'SELECT',
   collection: 'holdfast.repository',
@@ -2308,13 +2328,14 @@ LIMIT $3::INT8`,
     ['name', text],
     ['token', int8],
     ['runState', text],
-    ['startedAt', timestamptz],
-    ['code', text],
-    ['message', text],
+    ['sort', int8],
+    ['what', text],
+    ['state', text],
     ['done', int8],
     ['total', int8, 'null'],
-    ['state', text],
-    ['updatedAt', timestamptz],
+    ['itemsIn', int8, 'null'],
+    ['queued', int8, 'null'],
+    ['updatedAt', timestamptz, 'null'],
   ],
 });
 
@@ -2335,7 +2356,7 @@ export const bind = bindAll({
   deleteVersion,
   endRun,
   endOlderRuns,
-  writeSteps,
+  writeProgress,
   findDeclared,
   noteDeclared,
   findContent,
@@ -2386,5 +2407,5 @@ export const bind = bindAll({
   stepsOf,
   countRepositories,
   pageOfRepositories,
-  stepsOfRepositories,
+  progressOfRepositories,
 });
