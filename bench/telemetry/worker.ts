@@ -3,7 +3,7 @@
  *
  * node bench/telemetry/worker.ts <mode> <collector>
  */
-import { detectEngine, Pool, parseUrl, pgDriver } from '../../src/database/index.ts';
+import { detectOn, Pool, parseUrl, pgDriver } from '../../src/database/index.ts';
 import type { Statement } from '../../src/query/index.ts';
 import { SessionFence } from '../../src/sessions/index.ts';
 import { openTelemetry, silentTelemetry } from '../../src/telemetry/index.ts';
@@ -51,7 +51,7 @@ async function worksOn(url: string, sessionId: string): Promise<Record<Work, () 
     connectTimeoutMs: 10_000,
     applicationName: `holdfast bench, ${mode}`,
   });
-  const { engine } = await detectEngine(pool, 10_000);
+  const { engine } = await pool.use({}, (connection) => detectOn(connection, 10_000));
   const database = { system: engine.system, namespace: address.database, hosts: address.hosts };
   const telemetry = hasTelemetry(mode)
     ? openTelemetry({ ...database, pools: [{ name: 'bench', max: 1, read: () => pool.stats }] })

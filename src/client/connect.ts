@@ -6,7 +6,7 @@ import {
   type ConnectOptions,
   checkSettings,
   connectOptionsSchema,
-  detectEngine,
+  detectOn,
   Pool,
   parseUrl,
   pgDriver,
@@ -73,7 +73,9 @@ async function open(url: string, options: ConnectOptions, onClose: () => Promise
     maxLifetimeMs: undefined,
   });
   try {
-    const { engine, isDirect } = await detectEngine(main, settings.connectTimeoutMs);
+    const { engine, isDirect } = await main.use({}, (connection) =>
+      detectOn(connection, settings.connectTimeoutMs),
+    );
     if (!isDirect && engine.system === 'postgresql') {
       await checkSettings(main, address, settings.connectTimeoutMs);
       // It may hand each transaction to another server connection, on which the statement is not prepared.

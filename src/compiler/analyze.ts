@@ -1,14 +1,13 @@
-import { type Accepted, acceptQueries, type Report } from './analysis/accept.ts';
+import { acceptQueries } from './analysis/accept.ts';
+import type { Accepted } from './analysis/accepted.ts';
 import { analyzeColumns } from './analysis/columns.ts';
 import { analyzeParams } from './analysis/params.ts';
-import { problem } from './analysis/problem.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import type { CompileTarget } from './config.ts';
-import { SourceError } from './diagnostic.ts';
+import { problem, type Report, SourceError } from './diagnostic.ts';
 import type { CompileDatabase } from './engine/engine.ts';
 import { overrideDiagnostic, wrongQueryOverrides } from './overrides.ts';
-import type { EngineQuery } from './source/parameters.ts';
-import { statementShape } from './source/shape.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 import { TypeResolver } from './types/resolve-type.ts';
 
 /** Describes the queries of one target and works out types, nullability and names. Problems are reported. */
@@ -33,28 +32,27 @@ export async function analyze(
 }
 
 function analyzeOne(
-  { query, description, tree, text, embeds: embedded, variants, plan }: Accepted,
+  accepted: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): AnalyzedQuery {
+  const { query, description, tree, text } = accepted;
   const types = new Map([
     ...description.params.map((oid, i) => [query.params[i]?.name ?? '', oid] as const),
     ...description.columns.map(({ name, typeOid }) => [name, typeOid] as const),
   ]);
   const [wrong] = wrongQueryOverrides(target, query.source.name, types, database.catalog);
   if (wrong) throw new SourceError(overrideDiagnostic(target, wrong));
-  const params = analyzeParams(query, description, tree, database, target, resolver);
+  const params = analyzeParams(accepted, database, target, resolver);
   const silent = ['exec', 'execrows', 'batchexec'].includes(query.source.command);
   const { columns, embeds, row } = silent
     ? { columns: [], embeds: [], row: undefined }
-    : analyzeColumns(query, description, tree, variants, plan, params, embedded, database, target, resolver);
+    : analyzeColumns(accepted, params, database, target, resolver);
   checkCommand(query, description.columns.length);
   return {
-    source: query.source,
     engineQuery: query,
     text,
-    ...statementShape(query.source.tokens),
     params,
     columns,
     embeds,
@@ -66,12 +64,10 @@ function analyzeOne(
 function checkCommand(query: EngineQuery, columns: number): void {
   const { command, name } = query.source;
   if (['one', 'maybe', 'many', 'iter', 'batchone', 'batchmany'].includes(command) && columns === 0)
-    throw new SourceError(
-      problem(
-        query,
-        'HF034',
-        `${name} is :${command} but returns no columns`,
-        'add RETURNING, or make it :exec or :execrows',
-      ),
+    throw problem(
+      query.source,
+      'HF034',
+      `${name} is :${command} but returns no columns`,
+      'list what it gives behind SELECT or RETURNING, or make it :exec or :execrows',
     );
 }

@@ -1,24 +1,26 @@
-import type { Diagnostic } from './diagnostic.ts';
 import type { TreeNode } from './engine/node-tree.ts';
-import type { EngineQuery } from './source/parameters.ts';
-import type { SourceQuery } from './source/query-file.ts';
-import type { TypeUse } from './types/resolve-type.ts';
+import type { EngineQuery } from './source/engine-query.ts';
+import type { TypeUse } from './types/type-use.ts';
 
-/** A query of which everything is known that its function needs. */
-export interface AnalyzedQuery {
-  readonly source: SourceQuery;
-  readonly engineQuery: EngineQuery;
+/**
+ * What the engine's answer made of a query: with the query as it is written, all that its function needs. It is kept between
+ * runs.
+ */
+export interface Answer {
   /** What is sent: stars expanded. */
   readonly text: string;
-  readonly operation: string;
-  readonly collection: string | undefined;
   readonly params: readonly AnalyzedParam[];
   readonly columns: readonly AnalyzedColumn[];
   /** Runs of columns that are objects of their own, from sqlc.embed. */
   readonly embeds: readonly AnalyzedEmbed[];
   /** The type of a table's rows, where the query returns just these and the configuration asks for it. */
   readonly row?: TypeUse | undefined;
-  /** PostgreSQL's rewritten tree, where the engine gave one. */
+}
+
+/** A query of which everything is known. */
+export interface AnalyzedQuery extends Answer {
+  readonly engineQuery: EngineQuery;
+  /** Of the analysed statement, where there is one: for lints, and for no longer than they run. */
   readonly tree: TreeNode | undefined;
 }
 
@@ -56,11 +58,4 @@ export interface AnalyzedEmbed {
   readonly nullable: boolean;
   /** As the query's own. */
   readonly row?: TypeUse | undefined;
-}
-
-/** One file of queries with everything found in it. */
-export interface AnalyzedFile {
-  readonly path: string;
-  readonly queries: readonly AnalyzedQuery[];
-  readonly diagnostics: readonly Diagnostic[];
 }

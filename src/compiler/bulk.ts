@@ -1,7 +1,7 @@
 import type { Catalog, CatalogType } from './engine/catalog.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 import { sqlIdentifier } from './source/keywords.ts';
 import { type Token, tokenize } from './source/lexer.ts';
-import type { EngineQuery } from './source/parameters.ts';
 import { isCode } from './source/query-file.ts';
 import type { Edit } from './stars.ts';
 

@@ -2,28 +2,36 @@ import path from 'node:path';
 import { neverRuns } from '../database/forbidden.ts';
 import { analyze } from './analyze.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
-import { KnownQueries } from './cache/known-queries.ts';
 import type { QueryCache } from './cache/query-cache.ts';
-import type { CompiledTarget } from './compile.ts';
-import { type Diagnostic, SourceError } from './diagnostic.ts';
+import { type Diagnostic, problem, problemAt, type Report, SourceError } from './diagnostic.ts';
 import type { Rebase } from './emit/imports.ts';
-import { emitModule, functionName, sharedTypes } from './emit/module.ts';
+import { emitModule, functionName } from './emit/module.ts';
 import { emitSchemasModule } from './emit/schemas-module.ts';
+import { sharedTypes } from './emit/shared-types.ts';
 import { emitTypesModule } from './emit/types-module.ts';
 import type { Engine } from './engine/engine.ts';
 import { runLints } from './lints/run.ts';
 import { type OverrideProblem, overrideDiagnostic, unusedOverrides, wrongOverrides } from './overrides.ts';
-import { type EngineQuery, rewrite } from './source/parameters.ts';
+import type { EngineQuery } from './source/engine-query.ts';
+import { rewrite } from './source/parameters.ts';
 import type { SourceQuery } from './source/query-file.ts';
 import { readQueries } from './source/read-queries.ts';
-import type { SourceFile } from './source/source-file.ts';
+import { slashed } from './source/source-file.ts';
 import type { TargetFiles } from './sources.ts';
 import { wrapWork } from './work-query.ts';
 
+/** One target compiled in memory. */
+export interface CompiledTarget {
+  readonly files: TargetFiles;
+  readonly queries: readonly AnalyzedQuery[];
+  /** By file name. */
+  readonly outputs: ReadonlyMap<string, string>;
+  /** How many of the queries the cache held, so that the engine was not asked. */
+  readonly known: number;
+}
+
 /** So many queries are in memory with their trees at a time. */
 const lot = 1000;
-
-type Report = (diagnostic: Diagnostic) => void;
 
 /** Reads, describes, proves and writes (in memory) one target. Problems of single queries are reported. */
 export async function compileTarget(
@@ -53,27 +61,21 @@ export async function compileTarget(
     }
   }
   // Without a schema of its own, nobody knows what the database holds without asking it.
-  const known = cache && files.schema.length > 0 ? await KnownQueries.open(cache, files, engine) : undefined;
+  const known = cache && files.schema.length > 0 ? await cache.open(files, engine) : undefined;
   const found = known ? known.lookUp(engineQueries, report) : new Map<EngineQuery, AnalyzedQuery>();
   const knownCount = found.size;
   const pending = engineQueries.filter((query) => !found.has(query));
   if (pending.length > 0 || engineQueries.length === 0) {
     const database = await engine.database(files.schema);
     reportOverrides(wrongOverrides(target, database.catalog));
-    const wrong = new Set<string>();
-    const place = (query: string | undefined, file: SourceFile) => `${file.path} ${query}`;
-    const judge: Report = (diagnostic) => {
-      wrong.add(place(diagnostic.query, diagnostic.file));
-      report(diagnostic);
-    };
     for (let at = 0; at < pending.length; at += lot) {
-      const analyzed = await analyze(pending.slice(at, at + lot), database, target, judge);
+      const analyzed = await analyze(pending.slice(at, at + lot), database, target, report);
       for (const query of analyzed) {
         const said: Diagnostic[] = [];
-        await runLints([query], database, target, (diagnostic) => said.push(diagnostic), files.ownLints);
+        await runLints(query, database, target, (diagnostic) => said.push(diagnostic), files.ownLints);
         said.forEach(report);
         found.set(query.engineQuery, { ...query, tree: undefined });
-        if (!wrong.has(place(query.source.name, query.source.file))) known?.add(query, said);
+        known?.add(query, said);
       }
     }
   }
@@ -83,21 +85,21 @@ export async function compileTarget(
   if (!misconfigured) await known?.save();
   const outputs = new Map<string, string>();
   for (const file of files.queries) {
-    const own = queries.filter((query) => query.source.file === file);
+    const own = queries.filter((query) => query.engineQuery.source.file === file);
     reportDoubles(own, report);
     if (own.length === 0) continue;
     const name = moduleName(file.path, files, outputs);
     if (outputs.has(name) || (name === 'types.ts' && sharedTypes(queries).length > 0))
-      throw new SourceError({
-        severity: 'error',
-        code: 'HF040',
-        message: `two modules would be called ${name}`,
-        hint: 'rename this file, or give it an output folder of its own',
+      throw problemAt(
         file,
-        at: 0,
-      });
+        0,
+        'HF040',
+        `two modules would be called ${name}`,
+        'rename this file, or give it an output folder of its own',
+      );
     const rebase = rebaseOf(name, files.out);
-    outputs.set(name, emitModule(file.path, own, target, rebase));
+    const place = { root: files.root, path: path.resolve(files.out, name), rebase };
+    outputs.set(name, emitModule(file, own, target, place));
     if (target.zod)
       outputs.set(name.replace(/\.ts$/, '.schemas.ts'), emitSchemasModule(file.path, own, rebase));
   }
@@ -110,15 +112,7 @@ export async function compileTarget(
 function runnable(query: EngineQuery): EngineQuery {
   const complaint = query.work ? undefined : neverRuns(query.text);
   if (complaint === undefined) return query;
-  const { file, name, tokens } = query.source;
-  throw new SourceError({
-    severity: 'error',
-    code: 'HF008',
-    message: complaint,
-    file,
-    at: tokens[0]!.at,
-    query: name,
-  });
+  throw problem(query.source, 'HF008', complaint, undefined, query.source.tokens[0]!.at);
 }
 
 /** Where the module of a file is, relative to `out`. */
@@ -129,7 +123,7 @@ function moduleName(
 ): string {
   const { dir, name } = path.posix.parse(file);
   if (target.beside !== undefined)
-    return path.posix.relative(paths.out.replaceAll(path.sep, '/'), `${dir || '.'}/${name}${target.beside}`);
+    return path.posix.relative(slashed(paths.out), `${dir || '.'}/${name}${target.beside}`);
   // The second file of a name is called after its folder too.
   return others.has(`${name}.ts`) ? `${path.posix.basename(dir)}_${name}.ts` : `${name}.ts`;
 }
@@ -140,9 +134,7 @@ function rebaseOf(module: string, out: string): Rebase {
   if (folder === '.') return (from) => from;
   return (from) => {
     if (!from.startsWith('.')) return from;
-    const relative = path
-      .relative(path.resolve(out, folder), path.resolve(out, from))
-      .replaceAll(path.sep, '/');
+    const relative = slashed(path.relative(path.resolve(out, folder), path.resolve(out, from)));
     return relative.startsWith('.') ? relative : `./${relative}`;
   };
 }
@@ -152,15 +144,14 @@ function reportDoubles(queries: readonly AnalyzedQuery[], report: Report): void 
   for (const query of queries) {
     const name = functionName(query);
     if (seen.has(name))
-      report({
-        severity: 'error',
-        code: 'HF006',
-        message: `two queries would be called ${name}`,
-        hint: 'rename one of them',
-        file: query.source.file,
-        at: query.source.nameAt,
-        query: query.source.name,
-      });
+      report(
+        problem(
+          query.engineQuery.source,
+          'HF006',
+          `two queries would be called ${name}`,
+          'rename one of them',
+        ).diagnostic,
+      );
     seen.add(name);
   }
 }

@@ -1,18 +1,10 @@
-import type { AnalyzedQuery } from './analyzed.ts';
 import type { QueryCache } from './cache/query-cache.ts';
+import type { CompiledTarget } from './compile-target.ts';
 import { type Diagnostic, SourceError, sortDiagnostics } from './diagnostic.ts';
 import type { Engine } from './engine/engine.ts';
 import type { TargetFiles } from './sources.ts';
 
-/** One target compiled in memory. */
-export interface CompiledTarget {
-  readonly files: TargetFiles;
-  readonly queries: readonly AnalyzedQuery[];
-  /** By file name. */
-  readonly outputs: ReadonlyMap<string, string>;
-  /** How many of the queries the cache held, so that the engine was not asked. */
-  readonly known: number;
-}
+export type { CompiledTarget } from './compile-target.ts';
 
 /**
  * Compiles targets without writing anything but the cache, when one is given. The engine is asked for what the

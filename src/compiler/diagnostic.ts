@@ -15,6 +15,9 @@ export interface Diagnostic {
   readonly query?: string | undefined;
 }
 
+/** Takes what is to be said, in whatever order it is found. */
+export type Report = (diagnostic: Diagnostic) => void;
+
 /** A problem found while reading; the reader goes on and collects it. */
 export class SourceError extends Error {
   readonly diagnostic: Diagnostic;
@@ -22,6 +25,28 @@ export class SourceError extends Error {
     super(diagnostic.message);
     this.diagnostic = diagnostic;
   }
+}
+
+/** The compiler's own complaint about a query; at its name unless told otherwise. */
+export function problem(
+  { file, name, nameAt }: { readonly file: SourceFile; readonly name: string; readonly nameAt: number },
+  code: string,
+  message: string,
+  hint: string | undefined,
+  at = nameAt,
+): SourceError {
+  return new SourceError({ severity: 'error', code, message, hint, file, at, query: name });
+}
+
+/** The same about what has no name. */
+export function problemAt(
+  file: SourceFile,
+  at: number,
+  code: string,
+  message: string,
+  hint?: string,
+): SourceError {
+  return new SourceError({ severity: 'error', code, message, hint, file, at });
 }
 
 /** In order of file and place, so that output never depends on timing. */

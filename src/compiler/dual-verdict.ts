@@ -15,15 +15,11 @@ export function dualVerdict(
   const found: Diagnostic[] = [];
   for (const [t, target] of first.compiled.entries())
     for (const query of target.queries) {
-      const { file, name, nameAt } = query.source;
+      const { file, name, nameAt, notes } = query.engineQuery.source;
       const other = second.compiled[t]?.queries.find(
-        (candidate) => candidate.source.name === name && candidate.source.file.path === file.path,
+        ({ engineQuery: { source } }) => source.name === name && source.file.path === file.path,
       );
-      if (
-        !other ||
-        query.source.notes.some((note) => note.key === 'lint:ignore' && note.value.startsWith(code))
-      )
-        continue;
+      if (!other || notes.some((note) => note.key === 'lint:ignore' && note.value.startsWith(code))) continue;
       for (const difference of differences(query, other, first.version, second.version))
         found.push({
           severity: 'warning',

@@ -3,6 +3,7 @@ import type { CompiledTarget } from './compile.ts';
 import { type Diagnostic, formatDiagnostic } from './diagnostic.ts';
 import type { Engine } from './engine/engine.ts';
 import { canPlan, sampleText } from './plan.ts';
+import { placeOf } from './source/source-file.ts';
 
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, c) => Math.max(...rows.map((row) => row[c]!.length))) ?? [];
@@ -20,13 +21,15 @@ export async function explainQuery(
   engine: Engine,
 ): Promise<string | undefined> {
   for (const { files, queries } of compiled) {
-    const query = queries.find(({ source }) => source.name.toLowerCase() === name.toLowerCase());
+    const query = queries.find(
+      ({ engineQuery }) => engineQuery.source.name.toLowerCase() === name.toLowerCase(),
+    );
     if (!query) continue;
-    const { source } = query;
+    const { source } = query.engineQuery;
     const said = diagnostics.filter((d) => d.query === source.name && d.file === source.file);
     const database = await engine.database(files.schema);
     return [
-      `${source.name} :${source.command} (${source.file.path})`,
+      `${source.name} :${source.command} (${source.file.path}:${placeOf(source.file, source.nameAt).line})`,
       '',
       query.text,
       '',

@@ -34,7 +34,7 @@ export interface StoredWarning {
 export const manifestName = 'holdfast.lock.json';
 
 /** Raised when the same input gives other output or other warnings: then nothing of before is up to date. */
-export const formatVersion = 7;
+export const formatVersion = 8;
 
 export function digest(...parts: readonly string[]): string {
   const hash = createHash('sha256');

@@ -1,8 +1,10 @@
+import { valueNamed } from '../base/index.ts';
 import type { AnalyzedQuery } from './analyzed.ts';
 import type { ColumnOverride, CompileTarget } from './config.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import type { Catalog, CatalogType } from './engine/catalog.ts';
 import type { SourceQuery } from './source/query-file.ts';
+import { typeChoices } from './types/builtin-types.ts';
 import { typeName } from './types/resolve-type.ts';
 import { sqlTypeName } from './types/sql-type-name.ts';
 
@@ -31,25 +33,10 @@ export interface OverrideProblem {
   readonly problem: string;
 }
 
-/** Types by which values of a type can be had without a codec of the user's own. */
-function choicesFor(type: CatalogType): readonly string[] {
-  switch (type.name) {
-    case 'int8':
-      return ['bigint', 'number', 'string'];
-    case 'timestamptz':
-    case 'timestamp':
-    case 'date':
-      return ['Date', 'string'];
-    case 'int2':
-    case 'int4':
-    case 'float4':
-    case 'float8':
-    case 'numeric':
-      return ['number', 'string'];
-    default:
-      return ['string'];
-  }
-}
+/** Words for what values of a type can be had as without a codec of the user's own. */
+const choicesFor = ({ name }: CatalogType): readonly string[] => [
+  ...new Set([...Object.keys(valueNamed(typeChoices, name) ?? {}), 'string']),
+];
 
 function baseOf(type: CatalogType, catalog: Catalog): CatalogType {
   const base = type.kind === 'domain' ? catalog.types.get(type.base) : undefined;
@@ -149,7 +136,7 @@ export function unusedOverrides(
       problems.push({ path, problem: 'no query is called so' });
       continue;
     }
-    const query = analyzed.find(({ source }) => source.name === name);
+    const query = analyzed.find(({ engineQuery }) => engineQuery.source.name === name);
     if (!query) continue;
     const known = namesOf(query);
     for (const column of Object.keys(columns))

@@ -13,6 +13,8 @@ export interface SourceFiles {
   readonly schema: readonly SourceFile[];
   readonly queries: readonly SourceFile[];
   readonly rules?: SourceFile | undefined;
+  /** Folder of the configuration file. */
+  readonly root: string;
   /** Absolute. */
   readonly out: string;
 }
@@ -67,7 +69,8 @@ export async function readSources(config: CompileConfig, paths: TargetPaths): Pr
       ? undefined
       : found('rules', paths.rules, readSourceFile(config.root, path.resolve(config.root, paths.rules))),
   ]);
-  return { paths, schema: schema.flat(), queries, rules, out: path.resolve(config.root, paths.out) };
+  const { root } = config;
+  return { paths, schema: schema.flat(), queries, rules, root, out: path.resolve(root, paths.out) };
 }
 
 /** Reads every file of every target. Throws with the path of what is missing. */

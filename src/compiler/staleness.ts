@@ -4,6 +4,7 @@ import { ifAbsent } from '../base/index.ts';
 import type { CompileConfig } from './config.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { digest, formatDigest, readManifest, schemaDigest } from './manifest.ts';
+import { slashed } from './source/source-file.ts';
 import type { SourceFiles } from './sources.ts';
 
 /** A reason why `--check` fails. */
@@ -15,7 +16,7 @@ export interface Staleness {
 
 /** Everything in which a target differs from its manifest; empty means up to date. */
 export async function staleness(config: CompileConfig, files: SourceFiles): Promise<Staleness[]> {
-  const shown = path.relative(config.root, files.out).replaceAll(path.sep, '/');
+  const shown = slashed(path.relative(config.root, files.out));
   const manifest = await readManifest(files.out);
   const rerun = 'run holdfast compile and commit what it writes';
   if (!manifest) return [{ kind: 'missing', path: shown, message: `${shown}: was never compiled: ${rerun}` }];

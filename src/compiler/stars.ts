@@ -1,9 +1,9 @@
 import { isNode, listOf, nodesOf, numberOf, type TreeNode } from './engine/node-tree.ts';
 import type { WireDescription } from './engine/wire.ts';
 import { childNodes } from './nullability/query-tree.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 import { sqlIdentifier } from './source/keywords.ts';
 import { type Token, tokenize } from './source/lexer.ts';
-import type { EngineQuery } from './source/parameters.ts';
 import { isCode } from './source/query-file.ts';
 
 /** A `*` of a select list in the text that is sent. */

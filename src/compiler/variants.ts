@@ -1,7 +1,7 @@
 import { statementText } from '../query/dynamic.ts';
 import type { TreeNode } from './engine/node-tree.ts';
 import { camelCase } from './names.ts';
-import type { EngineQuery } from './source/parameters.ts';
+import type { EngineQuery } from './source/engine-query.ts';
 
 /** One form of a query with optional parts. */
 export interface Variant {

@@ -7,20 +7,11 @@ import {
   splitChange,
   stepText,
 } from '../query/index.ts';
-import { SourceError } from './diagnostic.ts';
+import { problem } from './diagnostic.ts';
 import { ownMigrations } from './hints.ts';
 import { camelCase } from './names.ts';
-import type { EngineQuery, SourceParameter } from './source/parameters.ts';
+import type { EngineQuery, SourceParameter, WorkPart } from './source/engine-query.ts';
 import { isCode, type SourceQuery } from './source/query-file.ts';
-
-/** A `:claim`, `:step` or `:finish` as its author wrote it, inside of the statement that the engine judges. */
-export interface WorkPart {
-  readonly command: 'claim' | 'step' | 'finish';
-  readonly kind: string;
-  readonly text: string;
-  /** The LIMIT of a :claim whose SELECT has none of its own. */
-  readonly limit: number | undefined;
-}
 
 /** Parameters of the wrapper, by command; the author may use the named ones too. */
 const added = {
@@ -39,17 +30,13 @@ export function wrapWork(query: EngineQuery, cockroach: boolean): EngineQuery {
   const { command } = source;
   if (command !== 'claim' && command !== 'step' && command !== 'finish') {
     if (source.settings?.size)
-      throw problem(source, `:${command} takes no settings`, `write -- name: ${source.name} :${command}`);
+      throw wrong(source, `:${command} takes no settings`, `write -- name: ${source.name} :${command}`);
     return query;
   }
   const kind = checkedKind(source, command);
   checkStatement(query, command);
   if (query.params.some(({ name }) => name === undefined))
-    throw problem(
-      source,
-      `${source.name} uses $1, but :${command} adds parameters`,
-      'name them: @machine_id',
-    );
+    throw wrong(source, `${source.name} uses $1, but :${command} adds parameters`, 'name them: @machine_id');
   const params: SourceParameter[] = [...query.params];
   for (const name of added[command]) {
     if (!params.some((param) => param.name === name))
@@ -90,14 +77,10 @@ function checkedKind(source: SourceQuery, command: string): string {
   const kind = source.settings?.get('kind');
   const unknown = [...(source.settings?.keys() ?? [])].find((key) => key !== 'kind');
   const hint = `write -- name: ${source.name} :${command} kind=install`;
-  if (unknown !== undefined) throw problem(source, `${unknown}= is not known`, hint);
-  if (kind === undefined) throw problem(source, `${source.name} does not say its kind of work`, hint);
+  if (unknown !== undefined) throw wrong(source, `${unknown}= is not known`, hint);
+  if (kind === undefined) throw wrong(source, `${source.name} does not say its kind of work`, hint);
   if (kind.startsWith('group:') || kind.length > 200)
-    throw problem(
-      source,
-      `${kind} cannot be a kind`,
-      'use up to 200 characters that do not begin with group:',
-    );
+    throw wrong(source, `${kind} cannot be a kind`, 'use up to 200 characters that do not begin with group:');
   return kind;
 }
 
@@ -107,12 +90,12 @@ function checkStatement({ source, text }: EngineQuery, command: 'claim' | 'step'
   if (fits.includes(first)) return;
   if (command !== 'claim' && splitChange(text).beside !== '') return;
   throw command === 'claim'
-    ? problem(
+    ? wrong(
         source,
         `${source.name} is :claim but no SELECT`,
         'give a SELECT with a column target, best first',
       )
-    : problem(
+    : wrong(
         source,
         `${source.name} is :${command} but no change`,
         'give an INSERT, UPDATE or DELETE over @targets',
@@ -137,10 +120,7 @@ function hasClause(query: EngineQuery, word: RegExp): boolean {
   return false;
 }
 
-function problem(source: SourceQuery, message: string, hint: string): SourceError {
-  const { file, nameAt: at, name: query } = source;
-  return new SourceError({ severity: 'error', code: 'HF060', message, hint, file, at, query });
-}
+const wrong = (source: SourceQuery, message: string, hint: string) => problem(source, 'HF060', message, hint);
 
 /** What to do when the engine refuses what the wrapper needs of its query. */
 export function workHint({ work, source }: EngineQuery, error: DatabaseError): string | undefined {

@@ -1,7 +1,6 @@
 import { ConnectionLostError, within } from '../base/index.ts';
 import type { RawResult } from '../query/index.ts';
 import type { DriverConnection } from './driver.ts';
-import type { Pool } from './pool.ts';
 
 /** What the server is and what it can do. The server says so itself; it is never configured. */
 export interface Engine {
@@ -57,10 +56,6 @@ export interface Detected {
   readonly isDirect: boolean;
 }
 
-/** Throws ConnectionLostError when the server does not answer within `ms`. */
-export const detectEngine = (pool: Pool, ms: number): Promise<Detected> =>
-  pool.use({}, (connection) => detectOn(connection, ms));
-
 const ABOUT = `SELECT version(), pg_backend_pid(), ${[
   'statement_timeout',
   'transaction_timeout',
@@ -69,7 +64,7 @@ const ABOUT = `SELECT version(), pg_backend_pid(), ${[
   .map((name) => `(SELECT s.setting FROM pg_catalog.pg_settings AS s WHERE s.name = '${name}')`)
   .join(', ')}`;
 
-/** One round trip. */
+/** One round trip. Throws ConnectionLostError when the server does not answer within `ms`. */
 export async function detectOn(connection: DriverConnection, ms: number): Promise<Detected> {
   const { rows } = await askSimply(connection, ABOUT, ms);
   const [version, processId, ...timeouts] = rows[0] ?? [];

@@ -5,7 +5,7 @@ export { refuseCopyStreams } from './copy-streams.ts';
 export type { Driver, DriverConnection, DriverOptions, DriverTls } from './driver.ts';
 export { openPgClient, pgDriver } from './drivers/pg.ts';
 export { postgresDriver } from './drivers/postgres.ts';
-export { askSimply, type Capabilities, detectEngine, detectOn, type Engine, engineOf } from './engine.ts';
+export { askSimply, type Capabilities, detectOn, type Engine, engineOf } from './engine.ts';
 export { neverRuns, refuseForbidden, refuseLeftovers } from './forbidden.ts';
 export { runGuarded, sendGuarded, sendUrgent } from './guarded.ts';
 export { ambiguousIfApplied, hidesOutcome } from './hidden-outcome.ts';

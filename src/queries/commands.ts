@@ -44,6 +44,7 @@ export interface SendCommandsRow {
  * queues. One statement: the rows of the targets by primary key, which senders of the same target take one after the other;
  * known keys by their index. Gives each command's number; one whose key is known is not sent again, and is_same says
  * whether it is the command that was.
+ * @see [queries/holdfast/commands.sql:1](../../queries/holdfast/commands.sql#L1)
  */
 export const sendCommands = many<SendCommandsParams, SendCommandsRow>({
   name: 'SendCommands',
@@ -107,6 +108,7 @@ export interface DueTargetsParams {
 /**
  * Targets with something to look at, those that have waited longest first: by the partial index, in its order. The kind is
  * that of the queue.
+ * @see [queries/holdfast/commands.sql:38](../../queries/holdfast/commands.sql#L38)
  */
 export const dueTargets = claim<DueTargetsParams>({
   name: 'DueTargets',
@@ -139,6 +141,7 @@ export interface LockTargetRow {
 /**
  * Makes the senders of the target wait until the transaction has ended, so that what it sees pending is all there is: by
  * primary key. It fails at once where somebody has sent since the transaction began.
+ * @see [queries/holdfast/commands.sql:46](../../queries/holdfast/commands.sql#L46)
  */
 export const lockTarget = maybe<LockTargetParams, LockTargetRow>({
   name: 'LockTarget',
@@ -175,6 +178,7 @@ export interface PendingCommandsRow {
 /**
  * The first commands of a target that are pending, and the first of those that overtake: each by its partial index, and
  * read by it as well, for at SERIALIZABLE every mark of a neighbor conflicts with who reads the primary key.
+ * @see [queries/holdfast/commands.sql:51](../../queries/holdfast/commands.sql#L51)
  */
 export const pendingCommands = many<PendingCommandsParams, PendingCommandsRow>({
   name: 'PendingCommands',
@@ -229,6 +233,7 @@ export interface MarkCommandsParams {
  * What became of commands of a target (parallel arrays, by primary key; empty text for no reason and no result; a delay in
  * milliseconds, 0 for none), and when to look at the target again (@due_ms; null: nothing is pending). One statement, in
  * the transaction that has changed the target.
+ * @see [queries/holdfast/commands.sql:69](../../queries/holdfast/commands.sql#L69)
  */
 export const markCommands = exec<MarkCommandsParams>({
   name: 'MarkCommands',
@@ -268,7 +273,10 @@ export interface WakeTargetsParams {
   readonly targets: readonly string[];
 }
 
-/** Makes consumers look at targets with pending commands at once: by primary key. */
+/**
+ * Makes consumers look at targets with pending commands at once: by primary key.
+ * @see [queries/holdfast/commands.sql:89](../../queries/holdfast/commands.sql#L89)
+ */
 export const wakeTargets = execRows<WakeTargetsParams>({
   name: 'WakeTargets',
   text: `UPDATE holdfast.command_target SET due_at = now()
@@ -289,7 +297,10 @@ export interface CancelCommandParams {
   readonly sequence: bigint;
 }
 
-/** Takes a pending command back: by primary key; after LockTarget in the same transaction. */
+/**
+ * Takes a pending command back: by primary key; after LockTarget in the same transaction.
+ * @see [queries/holdfast/commands.sql:94](../../queries/holdfast/commands.sql#L94)
+ */
 export const cancelCommand = execRows<CancelCommandParams>({
   name: 'CancelCommand',
   text: `UPDATE holdfast.command SET state = 'canceled', reason = $1::TEXT, ended_at = now(), not_before = NULL
@@ -314,6 +325,7 @@ export interface RejectPendingParams {
 /**
  * Rejects all that is pending of a target, which is gone, so that nothing is due: by the partial index, and by primary key;
  * after LockTarget in the same transaction.
+ * @see [queries/holdfast/commands.sql:99](../../queries/holdfast/commands.sql#L99)
  */
 export const rejectPending = exec<RejectPendingParams>({
   name: 'RejectPending',
@@ -358,7 +370,10 @@ export interface ListCommandsRow {
   readonly endedAt: Date | null;
 }
 
-/** A page of a queue's commands, in the order of their keys: from the primary key, filtered. Null filters nothing. */
+/**
+ * A page of a queue's commands, in the order of their keys: from the primary key, filtered. Null filters nothing.
+ * @see [queries/holdfast/commands.sql:109](../../queries/holdfast/commands.sql#L109)
+ */
 export const listCommands = many<ListCommandsParams, ListCommandsRow>({
   name: 'ListCommands',
   text: `SELECT target, sequence, command, args, author, key, state, reason, result, attempts, not_before, sent_at, ended_at
@@ -417,7 +432,10 @@ export interface GetCommandRow {
   readonly endedAt: Date | null;
 }
 
-/** One command, by primary key. */
+/**
+ * One command, by primary key.
+ * @see [queries/holdfast/commands.sql:119](../../queries/holdfast/commands.sql#L119)
+ */
 export const getCommand = maybe<GetCommandParams, GetCommandRow>({
   name: 'GetCommand',
   text: `SELECT target, sequence, command, args, author, key, state, reason, result, attempts, not_before, sent_at, ended_at
@@ -456,7 +474,10 @@ export interface PendingNamesRow {
   readonly command: string;
 }
 
-/** Which commands of a target are pending: by the partial index. */
+/**
+ * Which commands of a target are pending: by the partial index.
+ * @see [queries/holdfast/commands.sql:125](../../queries/holdfast/commands.sql#L125)
+ */
 export const pendingNames = many<PendingNamesParams, PendingNamesRow>({
   name: 'PendingNames',
   text: "SELECT DISTINCT command FROM holdfast.command WHERE queue = $1 AND target = $2 AND state = 'pending'",
@@ -474,7 +495,10 @@ export interface DeclareQueueParams {
   readonly commands: JsonValue;
 }
 
-/** Writes down which commands a queue has, where that has changed: by primary key. */
+/**
+ * Writes down which commands a queue has, where that has changed: by primary key.
+ * @see [queries/holdfast/commands.sql:129](../../queries/holdfast/commands.sql#L129)
+ */
 export const declareQueue = exec<DeclareQueueParams>({
   name: 'DeclareQueue',
   text: `INSERT INTO holdfast.command_queue AS q (queue, commands) VALUES ($1, $2)
@@ -496,6 +520,7 @@ export interface DeclaredQueueRow {
   readonly commands: unknown;
 }
 
+/** @see [queries/holdfast/commands.sql:134](../../queries/holdfast/commands.sql#L134) */
 export const declaredQueue = maybe<DeclaredQueueParams, DeclaredQueueRow>({
   name: 'DeclaredQueue',
   text: 'SELECT commands FROM holdfast.command_queue WHERE queue = $1',
@@ -514,6 +539,7 @@ export interface CountPendingRow {
 /**
  * How many commands are pending, by queue, and for how long the oldest has waited: reads the index of what is pending. Run
  * it seldom.
+ * @see [queries/holdfast/commands.sql:137](../../queries/holdfast/commands.sql#L137)
  */
 export const countPending = many<NoParams, CountPendingRow>({
   name: 'CountPending',
@@ -534,7 +560,10 @@ export interface DeleteOldCommandsParams {
   readonly page: bigint;
 }
 
-/** One page of commands that ended longer ago than the retention. Scans; run it seldom. */
+/**
+ * One page of commands that ended longer ago than the retention. Scans; run it seldom.
+ * @see [queries/holdfast/commands.sql:143](../../queries/holdfast/commands.sql#L143)
+ */
 export const deleteOldCommands = execRows<DeleteOldCommandsParams>({
   name: 'DeleteOldCommands',
   text: `DELETE FROM holdfast.command
@@ -564,7 +593,10 @@ export interface ReadNoteRow {
   readonly version: bigint;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [queries/holdfast/commands.sql:153](../../queries/holdfast/commands.sql#L153)
+ */
 export const readNote = maybe<ReadNoteParams, ReadNoteRow>({
   name: 'ReadNote',
   text: 'SELECT value, version FROM holdfast.note WHERE queue = $1 AND target = $2 AND owner = $3',
@@ -593,7 +625,10 @@ export interface WriteNoteRow {
   readonly version: bigint | null;
 }
 
-/** Writes the note of the session's component where it has this version, 0 for none: by primary key. Null: it has another. */
+/**
+ * Writes the note of the session's component where it has this version, 0 for none: by primary key. Null: it has another.
+ * @see [queries/holdfast/commands.sql:157](../../queries/holdfast/commands.sql#L157)
+ */
 export const writeNote = one<WriteNoteParams, WriteNoteRow>({
   name: 'WriteNote',
   text: `WITH written AS (
@@ -624,7 +659,10 @@ export interface DeleteNotesParams {
   readonly target: string;
 }
 
-/** All notes beside a target, by primary key prefix. */
+/**
+ * All notes beside a target, by primary key prefix.
+ * @see [queries/holdfast/commands.sql:171](../../queries/holdfast/commands.sql#L171)
+ */
 export const deleteNotes = exec<DeleteNotesParams>({
   name: 'DeleteNotes',
   text: 'DELETE FROM holdfast.note WHERE queue = $1 AND target = $2',
@@ -660,6 +698,7 @@ export interface QueuesOfRow {
 /**
  * The queues that a target was ever sent a command in, with what is pending: from one queue to the next by the primary key of
  * command_target, for there are few; what is pending by its partial index.
+ * @see [queries/holdfast/commands.sql:175](../../queries/holdfast/commands.sql#L175)
  */
 export const queuesOf = many<QueuesOfParams, QueuesOfRow>({
   name: 'QueuesOf',
@@ -718,7 +757,10 @@ export interface CommandsOfRow {
   readonly endedAt: Date | null;
 }
 
-/** A page of the commands of one target of a queue, in the order in which they were sent: by primary key. */
+/**
+ * A page of the commands of one target of a queue, in the order in which they were sent: by primary key.
+ * @see [queries/holdfast/commands.sql:197](../../queries/holdfast/commands.sql#L197)
+ */
 export const commandsOf = many<CommandsOfParams, CommandsOfRow>({
   name: 'CommandsOf',
   text: `SELECT sequence, command, author, state, reason, sent_at, ended_at
@@ -777,6 +819,7 @@ export interface PageOfCommandsRow {
 /**
  * A page of the commands of all queues, in the order of their keys, filtered: from the primary key. Of at most @scan rows that
  * are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
+ * @see [queries/holdfast/commands.sql:205](../../queries/holdfast/commands.sql#L205)
  */
 export const pageOfCommands = many<PageOfCommandsParams, PageOfCommandsRow>({
   name: 'PageOfCommands',
@@ -857,6 +900,7 @@ export interface TimeLineOfCommandsRow {
 /**
  * The newest commands of a target before a position (parallel arrays of queues and numbers), in whichever queues: from one queue
  * to the next by the primary key of command_target, for there are few, and of each by the primary key.
+ * @see [queries/holdfast/commands.sql:234](../../queries/holdfast/commands.sql#L234)
  */
 export const timeLineOfCommands = many<TimeLineOfCommandsParams, TimeLineOfCommandsRow>({
   name: 'TimeLineOfCommands',
@@ -910,7 +954,10 @@ export interface WaitingCommandsRow {
   readonly oldestAt: Date;
 }
 
-/** How many commands are pending, at most @most, and since when the oldest is: by the index of what is pending. */
+/**
+ * How many commands are pending, at most @most, and since when the oldest is: by the index of what is pending.
+ * @see [queries/holdfast/commands.sql:258](../../queries/holdfast/commands.sql#L258)
+ */
 export const waitingCommands = many<WaitingCommandsParams, WaitingCommandsRow>({
   name: 'WaitingCommands',
   text: `SELECT p.queue AS queue, count(*) AS waiting, min(p.sent_at) AS oldest_at

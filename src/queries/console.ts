@@ -46,6 +46,7 @@ export interface PageOfWorkRow {
  * Lock rows for a list: reads at most @scan rows behind the position, in the order of the primary key, and gives those of
  * them that the filters want, and always the last one that was read (is_last), which is the next position. So a page costs
  * the same however large the table is. Sessions, deadlines, kinds by primary key, for rows that may be wanted. Locks nothing.
+ * @see [queries/holdfast/console.sql:1](../../queries/holdfast/console.sql#L1)
  */
 export const pageOfWork = many<PageOfWorkParams, PageOfWorkRow>({
   name: 'PageOfWork',
@@ -143,7 +144,10 @@ export interface PageOfSessionsRow {
   readonly live: boolean;
 }
 
-/** Sessions in the order of their ids, with their deadlines: by primary key, filtered. Null filters nothing. */
+/**
+ * Sessions in the order of their ids, with their deadlines: by primary key, filtered. Null filters nothing.
+ * @see [queries/holdfast/console.sql:52](../../queries/holdfast/console.sql#L52)
+ */
 export const pageOfSessions = many<PageOfSessionsParams, PageOfSessionsRow>({
   name: 'PageOfSessions',
   text: `SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live
@@ -186,6 +190,7 @@ export interface SessionsByComponentRow {
 /**
  * How many sessions each component has, and how many of them are past their deadline: reads both tables of sessions, which
  * have a row a process.
+ * @see [queries/holdfast/console.sql:65](../../queries/holdfast/console.sql#L65)
  */
 export const sessionsByComponent = many<NoParams, SessionsByComponentRow>({
   name: 'SessionsByComponent',
@@ -226,6 +231,7 @@ export interface RecentEndsRow {
 /**
  * What ended between two times, by kind and slot of @slot_ms: how much, how much of it failed or was abandoned, and how long it
  * took, in milliseconds. From one kind to the next by the index on kind and time, and of each kind its newest @most by the same.
+ * @see [queries/holdfast/console.sql:76](../../queries/holdfast/console.sql#L76)
  */
 export const recentEnds = many<RecentEndsParams, RecentEndsRow>({
   name: 'RecentEnds',
@@ -298,6 +304,7 @@ export interface EndsOfKindRow {
 /**
  * A page of what ended of one kind, the newest first: by the index on kind and time, at most @scan rows of it, of which the last
  * one (is_last) is the next position. A Date has no microseconds, so the time goes to and fro as text.
+ * @see [queries/holdfast/console.sql:104](../../queries/holdfast/console.sql#L104)
  */
 export const endsOfKind = many<EndsOfKindParams, EndsOfKindRow>({
   name: 'EndsOfKind',
@@ -360,7 +367,10 @@ export interface KindsOfWorkRow {
   readonly keepFinished: boolean | null;
 }
 
-/** Every kind that something ended of, or that has a policy: from one to the next by the index on kind and time. */
+/**
+ * Every kind that something ended of, or that has a policy: from one to the next by the index on kind and time.
+ * @see [queries/holdfast/console.sql:128](../../queries/holdfast/console.sql#L128)
+ */
 export const kindsOfWork = many<KindsOfWorkParams, KindsOfWorkRow>({
   name: 'KindsOfWork',
   text: `WITH RECURSIVE named (kind) AS (
@@ -418,6 +428,7 @@ export interface TimeLineOfWorkRow {
 /**
  * What happened to a target, the newest first: of each kind its newest claims before a position (parallel arrays of kinds and
  * tokens), by primary key, and what operators did, by the index on target and kind.
+ * @see [queries/holdfast/console.sql:148](../../queries/holdfast/console.sql#L148)
  */
 export const timeLineOfWork = many<TimeLineOfWorkParams, TimeLineOfWorkRow>({
   name: 'TimeLineOfWork',
@@ -494,6 +505,7 @@ export interface LeftOversRow {
 /**
  * What a janitor sweeps up: sessions past their deadline, and for how long the oldest has been, in seconds. Reads the table of
  * deadlines, which has a row a process.
+ * @see [queries/holdfast/console.sql:194](../../queries/holdfast/console.sql#L194)
  */
 export const leftOvers = one<NoParams, LeftOversRow>({
   name: 'LeftOvers',

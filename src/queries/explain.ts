@@ -38,6 +38,7 @@ export interface ExplainWorkRow {
  * arrays): the lock row by the prefix of its primary key; its holder's session, the policy of its kind and the end of its
  * last claim, each by primary key. Locks nothing. It judges as claims and unavailable_work do. The row of kind '' also says how
  * many live sessions each component has: that reads both tables of sessions, which have a row a process.
+ * @see [queries/holdfast/explain.sql:1](../../queries/holdfast/explain.sql#L1)
  */
 export const explainWork = many<ExplainWorkParams, ExplainWorkRow>({
   name: 'ExplainWork',
@@ -114,6 +115,7 @@ export interface KindsOfTargetRow {
 /**
  * Every kind that something happened to the target in, with the claim that holds it now: from one kind to the next by
  * the primary key of ended_work, however many claims of each have ended, and by key prefix in the other two tables.
+ * @see [queries/holdfast/explain.sql:33](../../queries/holdfast/explain.sql#L33)
  */
 export const kindsOfTarget = many<KindsOfTargetParams, KindsOfTargetRow>({
   name: 'KindsOfTarget',
@@ -161,7 +163,10 @@ export interface EndedClaimsRow {
   readonly cause: string | null;
 }
 
-/** A page of the claims of one kind of a target that have ended, in their order: by primary key. */
+/**
+ * A page of the claims of one kind of a target that have ended, in their order: by primary key.
+ * @see [queries/holdfast/explain.sql:54](../../queries/holdfast/explain.sql#L54)
+ */
 export const endedClaims = many<EndedClaimsParams, EndedClaimsRow>({
   name: 'EndedClaims',
   text: `SELECT token, session_id, started_at, ended_at, event, cause
@@ -208,6 +213,7 @@ export interface InterventionsOfRow {
 /**
  * A page of what operators did about a target, or about one of its kinds as a whole, oldest first: by the index on target
  * and kind. Each page sorts them, for they are few. The time goes to and fro as text, since a Date has no microseconds.
+ * @see [queries/holdfast/explain.sql:62](../../queries/holdfast/explain.sql#L62)
  */
 export const interventionsOf = many<InterventionsOfParams, InterventionsOfRow>({
   name: 'InterventionsOf',

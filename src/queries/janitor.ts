@@ -14,6 +14,7 @@ export interface EvictExpiredSessionsRow {
  * One page of sessions past their deadline: reads the deadlines (a narrow table, one row a session), deletes
  * both rows by primary key. The deadline is looked at again by the delete, so a session that was extended in
  * between stays.
+ * @see [queries/holdfast/janitor.sql:1](../../queries/holdfast/janitor.sql#L1)
  */
 export const evictExpiredSessions = many<EvictExpiredSessionsParams, EvictExpiredSessionsRow>({
   name: 'EvictExpiredSessions',
@@ -50,6 +51,7 @@ export interface CloseAbandonedWorkRow {
  * Reads the work table from end to end: an index on holder would have to be written by every claim and every
  * finish, which would cost each job two more index entries (a sixth of what it writes) to save a scan that only a
  * death calls for. So it runs after a sweep that found dead sessions, else seldom.
+ * @see [queries/holdfast/janitor.sql:15](../../queries/holdfast/janitor.sql#L15)
  */
 export const closeAbandonedWork = many<CloseAbandonedWorkParams, CloseAbandonedWorkRow>({
   name: 'CloseAbandonedWork',
@@ -94,6 +96,7 @@ export interface DeleteOldHistoryParams {
  * One page of claims that ended longer ago than the retention: from one kind to the next by the index on kind and time, of each
  * kind its oldest by the same, so that a page costs the same however much history there is; deletes by primary key. The keys go
  * through arrays: PostgreSQL takes those for few, where it guesses so many of the rows themselves that it reads the table.
+ * @see [queries/holdfast/janitor.sql:44](../../queries/holdfast/janitor.sql#L44)
  */
 export const deleteOldHistory = execRows<DeleteOldHistoryParams>({
   name: 'DeleteOldHistory',
@@ -141,6 +144,7 @@ export interface CountWorkRow {
 /**
  * Gauges by kind: work held by live sessions, and targets that back off, are parked or quarantined. Reads the work table from end to end, for
  * the same reason as CloseAbandonedWork: run it seldom.
+ * @see [queries/holdfast/janitor.sql:73](../../queries/holdfast/janitor.sql#L73)
  */
 export const countWork = many<NoParams, CountWorkRow>({
   name: 'CountWork',
@@ -174,7 +178,10 @@ export interface CountSessionsRow {
   readonly live: bigint;
 }
 
-/** Gauges by component: live sessions. */
+/**
+ * Gauges by component: live sessions.
+ * @see [queries/holdfast/janitor.sql:91](../../queries/holdfast/janitor.sql#L91)
+ */
 export const countSessions = many<NoParams, CountSessionsRow>({
   name: 'CountSessions',
   text: `SELECT component, count(*) AS live

@@ -5,7 +5,10 @@ export interface InsertMarkerParams {
   readonly markerId: string;
 }
 
-/** Travels with the COMMIT of a marked transaction: one insert by primary key. */
+/**
+ * Travels with the COMMIT of a marked transaction: one insert by primary key.
+ * @see [queries/holdfast/markers.sql:1](../../queries/holdfast/markers.sql#L1)
+ */
 export const insertMarker = exec<InsertMarkerParams>({
   name: 'InsertMarker',
   text: 'INSERT INTO holdfast.commit_marker (marker_id, committed) VALUES ($1, true)',
@@ -28,6 +31,7 @@ export interface ResolveMarkerRow {
  * uncommitted; when it goes in, that transaction never commits; when it does not, it had committed (or was
  * settled before, which the row says). The snapshot of this statement may be older than the row it waited for,
  * so a row that is neither inserted nor seen is a committed one.
+ * @see [queries/holdfast/markers.sql:5](../../queries/holdfast/markers.sql#L5)
  */
 export const resolveMarker = one<ResolveMarkerParams, ResolveMarkerRow>({
   name: 'ResolveMarker',
@@ -52,7 +56,10 @@ export interface DeleteMarkersParams {
   readonly page: bigint;
 }
 
-/** One page of markers that are older than any ambiguity: by primary key after a scan of a small table. */
+/**
+ * One page of markers that are older than any ambiguity: by primary key after a scan of a small table.
+ * @see [queries/holdfast/markers.sql:21](../../queries/holdfast/markers.sql#L21)
+ */
 export const deleteMarkers = execRows<DeleteMarkersParams>({
   name: 'DeleteMarkers',
   text: `DELETE FROM holdfast.commit_marker
@@ -75,7 +82,10 @@ export interface DeleteSettledMarkersParams {
   readonly markerIds: readonly string[];
 }
 
-/** Markers whose transactions are known to have committed: by primary key. */
+/**
+ * Markers whose transactions are known to have committed: by primary key.
+ * @see [queries/holdfast/markers.sql:31](../../queries/holdfast/markers.sql#L31)
+ */
 export const deleteSettledMarkers = exec<DeleteSettledMarkersParams>({
   name: 'DeleteSettledMarkers',
   text: 'DELETE FROM holdfast.commit_marker WHERE marker_id = ANY($1::UUID[])',

@@ -16,6 +16,7 @@ export interface ReadyOperationsRow {
  * Targets whose operation is READY, those that have waited longest first: by the partial index, and the lock rows by
  * primary key. With @free, none that a claim would refuse, and none whose target another operation of the pipeline is at
  * work on.
+ * @see [queries/holdfast/operations.sql:1](../../queries/holdfast/operations.sql#L1)
  */
 export const readyOperations = many<ReadyOperationsParams, ReadyOperationsRow>({
   name: 'ReadyOperations',
@@ -54,6 +55,7 @@ export interface StandingOperationRow {
 /**
  * What is written down of an operation, and whether its target was deleted: by primary key. Whether somebody works on it
  * is for its lock row to say.
+ * @see [queries/holdfast/operations.sql:16](../../queries/holdfast/operations.sql#L16)
  */
 export const standingOperation = one<StandingOperationParams, StandingOperationRow>({
   name: 'StandingOperation',
@@ -89,6 +91,7 @@ export interface EnableOperationsRow {
  * is made by somebody who sees what the transaction has written. One that is READY stays as it is, so that two of these
  * are one, unless a worker holds it, and may have begun before what it is asked for: then one more generation is asked
  * for, once. Gives those that are READY now, and whether something keeps them from being claimed.
+ * @see [queries/holdfast/operations.sql:22](../../queries/holdfast/operations.sql#L22)
  */
 export const enableOperations = many<EnableOperationsParams, EnableOperationsRow>({
   name: 'EnableOperations',
@@ -144,6 +147,7 @@ export interface SettleOperationRow {
 /**
  * The end of one generation, the one after the last that was done, by primary key: READY again when another one was asked
  * for while it was worked on. The message is given, or cleared (OK), or kept.
+ * @see [queries/holdfast/operations.sql:54](../../queries/holdfast/operations.sql#L54)
  */
 export const settleOperation = one<SettleOperationParams, SettleOperationRow>({
   name: 'SettleOperation',
@@ -175,7 +179,10 @@ export interface WriteOperationParams {
   readonly message: string | null;
 }
 
-/** Writes the state and message of an operation that nobody works on, by primary key. Null leaves as it is. */
+/**
+ * Writes the state and message of an operation that nobody works on, by primary key. Null leaves as it is.
+ * @see [queries/holdfast/operations.sql:65](../../queries/holdfast/operations.sql#L65)
+ */
 export const writeOperation = exec<WriteOperationParams>({
   name: 'WriteOperation',
   text: `INSERT INTO holdfast.operation AS o (target, kind, state, message, requested, done)
@@ -201,7 +208,10 @@ export interface DeleteOperationsParams {
   readonly kinds: readonly string[];
 }
 
-/** Takes a target's operations away and notes that it is gone: by primary key prefix. */
+/**
+ * Takes a target's operations away and notes that it is gone: by primary key prefix.
+ * @see [queries/holdfast/operations.sql:74](../../queries/holdfast/operations.sql#L74)
+ */
 export const deleteOperations = exec<DeleteOperationsParams>({
   name: 'DeleteOperations',
   text: `WITH gone AS (
@@ -238,7 +248,10 @@ export interface OperationStatusRow {
   readonly changedAt: Date;
 }
 
-/** One snapshot of some targets: by primary key prefix. */
+/**
+ * One snapshot of some targets: by primary key prefix.
+ * @see [queries/holdfast/operations.sql:83](../../queries/holdfast/operations.sql#L83)
+ */
 export const operationStatus = many<OperationStatusParams, OperationStatusRow>({
   name: 'OperationStatus',
   text: `SELECT target AS target, kind AS kind, state AS state, message, requested AS requested, done AS done,
@@ -291,7 +304,10 @@ export interface ListOperationsRow {
   readonly changedAt: Date;
 }
 
-/** A page of a pipeline's operations, in the order of their keys: from the primary key, filtered. Null filters nothing. */
+/**
+ * A page of a pipeline's operations, in the order of their keys: from the primary key, filtered. Null filters nothing.
+ * @see [queries/holdfast/operations.sql:91](../../queries/holdfast/operations.sql#L91)
+ */
 export const listOperations = many<ListOperationsParams, ListOperationsRow>({
   name: 'ListOperations',
   text: `SELECT target AS target, kind AS kind, state AS state, message, requested AS requested, done AS done,
@@ -342,7 +358,10 @@ export interface CountOperationsRow {
   readonly operations: bigint;
 }
 
-/** How many there are, by operation and state, of some kinds or (null) of all: reads the whole table. Run it seldom. */
+/**
+ * How many there are, by operation and state, of some kinds or (null) of all: reads the whole table. Run it seldom.
+ * @see [queries/holdfast/operations.sql:105](../../queries/holdfast/operations.sql#L105)
+ */
 export const countOperations = many<CountOperationsParams, CountOperationsRow>({
   name: 'CountOperations',
   text: `SELECT kind AS kind, state AS state, count(*) AS operations
@@ -372,7 +391,10 @@ export interface OperationFailuresRow {
   readonly example: string;
 }
 
-/** The failures of a pipeline, grouped by operation and message, the most frequent first: reads the whole table. */
+/**
+ * The failures of a pipeline, grouped by operation and message, the most frequent first: reads the whole table.
+ * @see [queries/holdfast/operations.sql:113](../../queries/holdfast/operations.sql#L113)
+ */
 export const operationFailures = many<OperationFailuresParams, OperationFailuresRow>({
   name: 'OperationFailures',
   text: `SELECT kind AS kind, message, count(*) AS operations, min(target) AS example
@@ -404,7 +426,10 @@ export interface TargetsWithoutOperationsRow {
   readonly target: string;
 }
 
-/** Of the given targets those that have no operation of the pipeline at all: by primary key prefix. */
+/**
+ * Of the given targets those that have no operation of the pipeline at all: by primary key prefix.
+ * @see [queries/holdfast/operations.sql:122](../../queries/holdfast/operations.sql#L122)
+ */
 export const targetsWithoutOperations = many<TargetsWithoutOperationsParams, TargetsWithoutOperationsRow>({
   name: 'TargetsWithoutOperations',
   text: `SELECT t.target AS target
@@ -428,7 +453,10 @@ export interface KindsOfPipelineRow {
   readonly kind: string;
 }
 
-/** The operations that a pipeline has rows of; for the command line, which has no declaration of it. Reads the table. */
+/**
+ * The operations that a pipeline has rows of; for the command line, which has no declaration of it. Reads the table.
+ * @see [queries/holdfast/operations.sql:129](../../queries/holdfast/operations.sql#L129)
+ */
 export const kindsOfPipeline = many<KindsOfPipelineParams, KindsOfPipelineRow>({
   name: 'KindsOfPipeline',
   text: 'SELECT DISTINCT kind FROM holdfast.operation WHERE kind LIKE $1::TEXT ORDER BY kind',
@@ -454,7 +482,10 @@ export interface OperationsOfRow {
   readonly changedAt: Date;
 }
 
-/** Every operation of a target, in whichever pipelines: by the prefix of the primary key, and its lock rows by theirs. */
+/**
+ * Every operation of a target, in whichever pipelines: by the prefix of the primary key, and its lock rows by theirs.
+ * @see [queries/holdfast/operations.sql:133](../../queries/holdfast/operations.sql#L133)
+ */
 export const operationsOf = many<OperationsOfParams, OperationsOfRow>({
   name: 'OperationsOf',
   text: `SELECT target AS target, kind AS kind, state AS state, message, requested AS requested, done AS done,
@@ -506,6 +537,7 @@ export interface PageOfOperationsRow {
  * A page of the operations of all pipelines, in the order of their keys, filtered: from the primary key. Of at most @scan rows
  * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
  * and deadlines by primary key, for what may be wanted. The state is that of operation_status.
+ * @see [queries/holdfast/operations.sql:141](../../queries/holdfast/operations.sql#L141)
  */
 export const pageOfOperations = many<PageOfOperationsParams, PageOfOperationsRow>({
   name: 'PageOfOperations',
@@ -586,7 +618,10 @@ export interface FailedGroupsRow {
   readonly latest: Date;
 }
 
-/** Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows. */
+/**
+ * Failures of all pipelines by operation and message, the most frequent first: by the index of what has failed, at most @most rows.
+ * @see [queries/holdfast/operations.sql:185](../../queries/holdfast/operations.sql#L185)
+ */
 export const failedGroups = many<FailedGroupsParams, FailedGroupsRow>({
   name: 'FailedGroups',
   text: `SELECT f.kind AS kind, f.message, count(*) AS operations, min(f.target) AS example, max(f.changed_at) AS latest
@@ -627,7 +662,10 @@ export interface WaitingOperationsRow {
   readonly example: string | null;
 }
 
-/** How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes. */
+/**
+ * How many operations wait, at most @most, and since when the oldest does; and how many have failed: by the two partial indexes.
+ * @see [queries/holdfast/operations.sql:199](../../queries/holdfast/operations.sql#L199)
+ */
 export const waitingOperations = many<WaitingOperationsParams, WaitingOperationsRow>({
   name: 'WaitingOperations',
   text: `SELECT r.kind AS kind, count(*) AS waiting, min(r.changed_at) AS oldest_at, 0::INT8 AS failed, NULL::TEXT AS example
@@ -659,7 +697,10 @@ export interface NoteRerunParams {
   readonly cause: string | null;
 }
 
-/** Writes down who runs an operation again, and why: as what operators do is. */
+/**
+ * Writes down who runs an operation again, and why: as what operators do is.
+ * @see [queries/holdfast/operations.sql:213](../../queries/holdfast/operations.sql#L213)
+ */
 export const noteRerun = exec<NoteRerunParams>({
   name: 'NoteRerun',
   text: `INSERT INTO holdfast.intervention (kind, target, event, at, cause)

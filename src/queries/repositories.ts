@@ -26,7 +26,10 @@ export interface CreateRepositoryParams {
   readonly retain: bigint | null;
 }
 
-/** By primary key, and by the unique name. */
+/**
+ * By primary key, and by the unique name.
+ * @see [queries/holdfast/repositories.sql:1](../../queries/holdfast/repositories.sql#L1)
+ */
 export const createRepository = execRows<CreateRepositoryParams>({
   name: 'CreateRepository',
   text: `INSERT INTO holdfast.repository (repository_id, name, plugin, settings, retain)
@@ -51,7 +54,10 @@ export interface UpdateRepositoryParams {
   readonly name: string;
 }
 
-/** Other settings, or another limit of versions: by the unique name. */
+/**
+ * Other settings, or another limit of versions: by the unique name.
+ * @see [queries/holdfast/repositories.sql:7](../../queries/holdfast/repositories.sql#L7)
+ */
 export const updateRepository = execRows<UpdateRepositoryParams>({
   name: 'UpdateRepository',
   text: `UPDATE holdfast.repository
@@ -82,7 +88,10 @@ export interface RepositoryByNameRow {
   readonly createdAt: Date;
 }
 
-/** By the unique name. */
+/**
+ * By the unique name.
+ * @see [queries/holdfast/repositories.sql:13](../../queries/holdfast/repositories.sql#L13)
+ */
 export const repositoryByName = maybe<RepositoryByNameParams, RepositoryByNameRow>({
   name: 'RepositoryByName',
   text: `SELECT repository_id, name, plugin, settings, retain, version, created_at
@@ -118,7 +127,10 @@ export interface ListRepositoriesRow {
   readonly completedAt: Date | null;
 }
 
-/** A page in the order of the unique names, with the newest version's contents, by primary key. */
+/**
+ * A page in the order of the unique names, with the newest version's contents, by primary key.
+ * @see [queries/holdfast/repositories.sql:18](../../queries/holdfast/repositories.sql#L18)
+ */
 export const listRepositories = many<ListRepositoriesParams, ListRepositoriesRow>({
   name: 'ListRepositories',
   text: `SELECT r.repository_id, r.name, r.plugin, r.settings, r.retain, r.version, r.created_at, v.present, v.completed_at
@@ -157,7 +169,10 @@ export interface HolderOfRow {
   readonly instance: string;
 }
 
-/** Who holds the work on a repository now: by primary key. */
+/**
+ * Who holds the work on a repository now: by primary key.
+ * @see [queries/holdfast/repositories.sql:27](../../queries/holdfast/repositories.sql#L27)
+ */
 export const holderOf = maybe<HolderOfParams, HolderOfRow>({
   name: 'HolderOf',
   text: `SELECT w.session_id AS holder, s.component, s.instance
@@ -190,6 +205,7 @@ export interface OpenVersionRow {
 /**
  * Begins a version, and what is told of the run: by primary key. Called when no version of the repository is open; another
  * holder cannot have one, since the transaction proves the work.
+ * @see [queries/holdfast/repositories.sql:34](../../queries/holdfast/repositories.sql#L34)
  */
 export const openVersion = one<OpenVersionParams, OpenVersionRow>({
   name: 'OpenVersion',
@@ -224,7 +240,10 @@ export interface EnsureRemoteParams {
   readonly name: string;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [queries/holdfast/repositories.sql:51](../../queries/holdfast/repositories.sql#L51)
+ */
 export const ensureRemote = exec<EnsureRemoteParams>({
   name: 'EnsureRemote',
   text: `INSERT INTO holdfast.remote (remote_id, repository_id, name) VALUES ($1, $2, $3)
@@ -248,7 +267,10 @@ export interface OpenVersionsOfRow {
   readonly token: bigint;
 }
 
-/** Versions of a repository that are not complete: by primary key. */
+/**
+ * Versions of a repository that are not complete: by primary key.
+ * @see [queries/holdfast/repositories.sql:56](../../queries/holdfast/repositories.sql#L56)
+ */
 export const openVersionsOf = many<OpenVersionsOfParams, OpenVersionsOfRow>({
   name: 'OpenVersionsOf',
   text: `SELECT number, token FROM holdfast.repository_version
@@ -273,7 +295,10 @@ export interface LockOpenVersionRow {
   readonly number: bigint;
 }
 
-/** Keeps an open version as it is until the commit: by primary key. None: somebody has completed or discarded it. */
+/**
+ * Keeps an open version as it is until the commit: by primary key. None: somebody has completed or discarded it.
+ * @see [queries/holdfast/repositories.sql:62](../../queries/holdfast/repositories.sql#L62)
+ */
 export const lockOpenVersion = maybe<LockOpenVersionParams, LockOpenVersionRow>({
   name: 'LockOpenVersion',
   text: `SELECT number FROM holdfast.repository_version
@@ -299,7 +324,10 @@ export interface EndOfPageRow {
   readonly upto: string | null;
 }
 
-/** The last natural key of a page of what a repository holds or held: a range of the primary key. Null: there is none. */
+/**
+ * The last natural key of a page of what a repository holds or held: a range of the primary key. Null: there is none.
+ * @see [queries/holdfast/repositories.sql:68](../../queries/holdfast/repositories.sql#L68)
+ */
 export const endOfPage = one<EndOfPageParams, EndOfPageRow>({
   name: 'EndOfPage',
   text: `WITH page AS (
@@ -326,7 +354,10 @@ export interface DeleteAddedParams {
   readonly number: bigint;
 }
 
-/** What a version has added, between two natural keys: a range of the primary key. */
+/**
+ * What a version has added, between two natural keys: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:78](../../queries/holdfast/repositories.sql#L78)
+ */
 export const deleteAdded = execRows<DeleteAddedParams>({
   name: 'DeleteAdded',
   text: `DELETE FROM holdfast.repository_content
@@ -349,7 +380,10 @@ export interface RestoreRemovedParams {
   readonly number: bigint;
 }
 
-/** What a version has removed is held again, between two natural keys: a range of the primary key. */
+/**
+ * What a version has removed is held again, between two natural keys: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:83](../../queries/holdfast/repositories.sql#L83)
+ */
 export const restoreRemoved = execRows<RestoreRemovedParams>({
   name: 'RestoreRemoved',
   text: `UPDATE holdfast.repository_content SET version_removed = NULL
@@ -371,7 +405,10 @@ export interface DeleteVersionParams {
   readonly token: bigint;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [queries/holdfast/repositories.sql:88](../../queries/holdfast/repositories.sql#L88)
+ */
 export const deleteVersion = execRows<DeleteVersionParams>({
   name: 'DeleteVersion',
   text: 'DELETE FROM holdfast.repository_version WHERE repository_id = $1 AND number = $2 AND token = $3',
@@ -393,7 +430,10 @@ export interface EndRunParams {
   readonly cause: string | null;
 }
 
-/** What became of a run, and of its steps that were under way: by primary key. */
+/**
+ * What became of a run, and of its steps that were under way: by primary key.
+ * @see [queries/holdfast/repositories.sql:92](../../queries/holdfast/repositories.sql#L92)
+ */
 export const endRun = execRows<EndRunParams>({
   name: 'EndRun',
   text: `WITH steps AS (
@@ -422,7 +462,10 @@ export interface EndOlderRunsParams {
   readonly token: bigint;
 }
 
-/** Closes the runs that the holders before have left: by the partial index, and their steps by primary key. */
+/**
+ * Closes the runs that the holders before have left: by the partial index, and their steps by primary key.
+ * @see [queries/holdfast/repositories.sql:104](../../queries/holdfast/repositories.sql#L104)
+ */
 export const endOlderRuns = exec<EndOlderRunsParams>({
   name: 'EndOlderRuns',
   text: `WITH ended AS (
@@ -455,7 +498,10 @@ export interface WriteProgressParams {
   readonly states: readonly string[];
 }
 
-/** How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key. */
+/**
+ * How far the steps of a run are (parallel arrays; -1: the total is not known), and its stages: by primary key.
+ * @see [queries/holdfast/repositories.sql:117](../../queries/holdfast/repositories.sql#L117)
+ */
 export const writeProgress = exec<WriteProgressParams>({
   name: 'WriteProgress',
   text: `WITH run AS (
@@ -500,6 +546,7 @@ export interface FindDeclaredRow {
  * Of what is declared (parallel arrays in the order of @ords) all but what the repository holds and what was declared so the
  * last time, with all its files in the store where @complete. By primary key; nothing is locked. A subquery for each, not a
  * join: without statistics of its tables PostgreSQL would read all that the repository holds.
+ * @see [queries/holdfast/repositories.sql:131](../../queries/holdfast/repositories.sql#L131)
  */
 export const findDeclared = many<FindDeclaredParams, FindDeclaredRow>({
   name: 'FindDeclared',
@@ -531,7 +578,10 @@ export interface NoteDeclaredParams {
   readonly repositoryId: string;
 }
 
-/** What was declared last of contents that the repository holds (parallel arrays): by primary key. */
+/**
+ * What was declared last of contents that the repository holds (parallel arrays): by primary key.
+ * @see [queries/holdfast/repositories.sql:145](../../queries/holdfast/repositories.sql#L145)
+ */
 export const noteDeclared = exec<NoteDeclaredParams>({
   name: 'NoteDeclared',
   text: `UPDATE holdfast.repository_content AS h SET declared = g.declared
@@ -569,6 +619,7 @@ export interface FindContentRow {
  * repository holds under its natural key, and, with @complete, how many
  * of its files are not in the store. By primary key, a subquery for
  * each as in FindDeclared; nothing is locked.
+ * @see [queries/holdfast/repositories.sql:152](../../queries/holdfast/repositories.sql#L152)
  */
 export const findContent = many<FindContentParams, FindContentRow>({
   name: 'FindContent',
@@ -607,7 +658,10 @@ export interface HeldContentRow {
   readonly contentId: string;
 }
 
-/** What a repository holds under natural keys: by primary key. */
+/**
+ * What a repository holds under natural keys: by primary key.
+ * @see [queries/holdfast/repositories.sql:166](../../queries/holdfast/repositories.sql#L166)
+ */
 export const heldContent = many<HeldContentParams, HeldContentRow>({
   name: 'HeldContent',
   text: `SELECT key_id, content_id FROM holdfast.repository_content
@@ -638,7 +692,10 @@ export interface GetContentsRow {
   readonly metadata: unknown;
 }
 
-/** Some contents: by primary key. */
+/**
+ * Some contents: by primary key.
+ * @see [queries/holdfast/repositories.sql:171](../../queries/holdfast/repositories.sql#L171)
+ */
 export const getContents = many<GetContentsParams, GetContentsRow>({
   name: 'GetContents',
   text: `SELECT content_id, type, name, key, key_id, fingerprint, metadata FROM holdfast.content
@@ -668,6 +725,7 @@ export interface TouchContentRow {
 /**
  * Keeps contents from the garbage collector, which does not take what was used lately: by primary key, in their order. Gives
  * those that exist.
+ * @see [queries/holdfast/repositories.sql:176](../../queries/holdfast/repositories.sql#L176)
  */
 export const touchContent = many<TouchContentParams, TouchContentRow>({
   name: 'TouchContent',
@@ -701,6 +759,7 @@ export interface SaveContentParams {
 /**
  * New contents with their files and where a remote has them, all or none (parallel arrays): by primary key, in its order,
  * so that transactions with contents in common wait for each other and never in a circle. What exists stays.
+ * @see [queries/holdfast/repositories.sql:181](../../queries/holdfast/repositories.sql#L181)
  */
 export const saveContent = exec<SaveContentParams>({
   name: 'SaveContent',
@@ -765,6 +824,7 @@ export interface ConflictingContentRow {
 /**
  * Of some contents (parallel arrays) those that exist with another fingerprint: by primary key. Behind SaveContent, in its
  * transaction.
+ * @see [queries/holdfast/repositories.sql:209](../../queries/holdfast/repositories.sql#L209)
  */
 export const conflictingContent = many<ConflictingContentParams, ConflictingContentRow>({
   name: 'ConflictingContent',
@@ -790,7 +850,10 @@ export interface FillArtifactsParams {
   readonly sha256s: readonly (string | null)[];
 }
 
-/** Files that were on demand and have been fetched (parallel arrays): by primary key, in its order. */
+/**
+ * Files that were on demand and have been fetched (parallel arrays): by primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:217](../../queries/holdfast/repositories.sql#L217)
+ */
 export const fillArtifacts = exec<FillArtifactsParams>({
   name: 'FillArtifacts',
   text: `UPDATE holdfast.content_artifact AS f SET sha256 = g.sha256
@@ -818,7 +881,10 @@ export interface ChangedRemoteArtifactsRow {
   readonly ord: bigint;
 }
 
-/** Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key. */
+/**
+ * Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key.
+ * @see [queries/holdfast/repositories.sql:223](../../queries/holdfast/repositories.sql#L223)
+ */
 export const changedRemoteArtifacts = many<ChangedRemoteArtifactsParams, ChangedRemoteArtifactsRow>({
   name: 'ChangedRemoteArtifacts',
   text: `SELECT g.ord AS ord
@@ -848,7 +914,10 @@ export interface SaveRemoteArtifactsParams {
   readonly fingerprints: readonly string[];
 }
 
-/** Where a remote has files of contents that exist (parallel arrays): by primary key, in its order. */
+/**
+ * Where a remote has files of contents that exist (parallel arrays): by primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:231](../../queries/holdfast/repositories.sql#L231)
+ */
 export const saveRemoteArtifacts = exec<SaveRemoteArtifactsParams>({
   name: 'SaveRemoteArtifacts',
   text: `INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
@@ -880,7 +949,10 @@ export interface CountRemoteArtifactsRow {
   readonly files: bigint;
 }
 
-/** How many files a remote has: reads a range of the primary key, once a sync. */
+/**
+ * How many files a remote has: reads a range of the primary key, once a sync.
+ * @see [queries/holdfast/repositories.sql:241](../../queries/holdfast/repositories.sql#L241)
+ */
 export const countRemoteArtifacts = one<CountRemoteArtifactsParams, CountRemoteArtifactsRow>({
   name: 'CountRemoteArtifacts',
   text: 'SELECT count(*) AS files FROM holdfast.remote_artifact WHERE remote_id = $1',
@@ -906,6 +978,7 @@ export interface RemoteContentsRow {
 /**
  * A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
  * primary key, contents and the repository's rows by theirs.
+ * @see [queries/holdfast/repositories.sql:245](../../queries/holdfast/repositories.sql#L245)
  */
 export const remoteContents = many<RemoteContentsParams, RemoteContentsRow>({
   name: 'RemoteContents',
@@ -944,6 +1017,7 @@ export interface DeleteRemoteArtifactsParams {
 /**
  * And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
  * repository's rows by the index of contents.
+ * @see [queries/holdfast/repositories.sql:260](../../queries/holdfast/repositories.sql#L260)
  */
 export const deleteRemoteArtifacts = execRows<DeleteRemoteArtifactsParams>({
   name: 'DeleteRemoteArtifacts',
@@ -977,6 +1051,7 @@ export interface FindArtifactsRow {
 /**
  * Of some digests those whose bytes are in the store, which keeps them from the garbage collector: by primary key and by the
  * index of SHA-512.
+ * @see [queries/holdfast/repositories.sql:270](../../queries/holdfast/repositories.sql#L270)
  */
 export const findArtifacts = many<FindArtifactsParams, FindArtifactsRow>({
   name: 'FindArtifacts',
@@ -1005,6 +1080,7 @@ export interface ReserveArtifactsParams {
 /**
  * Artifacts whose bytes are about to be put into the store (parallel arrays): by primary key, in its order. Waits for a
  * garbage collector that is deleting the same bytes. What is stored stays so.
+ * @see [queries/holdfast/repositories.sql:277](../../queries/holdfast/repositories.sql#L277)
  */
 export const reserveArtifacts = exec<ReserveArtifactsParams>({
   name: 'ReserveArtifacts',
@@ -1029,7 +1105,10 @@ export interface SettleArtifactsParams {
   readonly sha256s: readonly string[];
 }
 
-/** Their bytes are in the store: by primary key. */
+/**
+ * Their bytes are in the store: by primary key.
+ * @see [queries/holdfast/repositories.sql:288](../../queries/holdfast/repositories.sql#L288)
+ */
 export const settleArtifacts = exec<SettleArtifactsParams>({
   name: 'SettleArtifacts',
   text: "UPDATE holdfast.artifact SET state = 'stored' WHERE sha256 = ANY($1::TEXT[]) AND state = 'arriving'",
@@ -1054,6 +1133,7 @@ export interface AddHeldRow {
 /**
  * First half of adding contents to an open version (parallel arrays): what the repository holds under their natural keys is
  * removed by this version where it is other content, and held again where it is the same. By primary key.
+ * @see [queries/holdfast/repositories.sql:292](../../queries/holdfast/repositories.sql#L292)
  */
 export const addHeld = many<AddHeldParams, AddHeldRow>({
   name: 'AddHeld',
@@ -1087,7 +1167,10 @@ export interface AddNewParams {
   readonly declared: readonly string[];
 }
 
-/** Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order. */
+/**
+ * Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order.
+ * @see [queries/holdfast/repositories.sql:304](../../queries/holdfast/repositories.sql#L304)
+ */
 export const addNew = execRows<AddNewParams>({
   name: 'AddNew',
   text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
@@ -1119,7 +1202,10 @@ export interface RemoveAddedParams {
   readonly number: bigint;
 }
 
-/** What this version has added under some natural keys is not added: by primary key. */
+/**
+ * What this version has added under some natural keys is not added: by primary key.
+ * @see [queries/holdfast/repositories.sql:318](../../queries/holdfast/repositories.sql#L318)
+ */
 export const removeAdded = execRows<RemoveAddedParams>({
   name: 'RemoveAdded',
   text: `DELETE FROM holdfast.repository_content
@@ -1140,7 +1226,10 @@ export interface RemoveHeldParams {
   readonly keyIds: readonly string[];
 }
 
-/** What the repository holds under some natural keys is removed by this version: by primary key. */
+/**
+ * What the repository holds under some natural keys is removed by this version: by primary key.
+ * @see [queries/holdfast/repositories.sql:323](../../queries/holdfast/repositories.sql#L323)
+ */
 export const removeHeld = execRows<RemoveHeldParams>({
   name: 'RemoveHeld',
   text: `UPDATE holdfast.repository_content SET version_removed = $1
@@ -1164,7 +1253,10 @@ export interface CountHeldRow {
   readonly held: bigint;
 }
 
-/** How many contents a repository holds: reads its rows, once a sync. */
+/**
+ * How many contents a repository holds: reads its rows, once a sync.
+ * @see [queries/holdfast/repositories.sql:329](../../queries/holdfast/repositories.sql#L329)
+ */
 export const countHeld = one<CountHeldParams, CountHeldRow>({
   name: 'CountHeld',
   text: `SELECT count(*) AS held FROM holdfast.repository_content
@@ -1185,7 +1277,10 @@ export interface HeldKeysRow {
   readonly keyId: string;
 }
 
-/** A page of the natural keys that a repository holds: a range of the primary key. */
+/**
+ * A page of the natural keys that a repository holds: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:334](../../queries/holdfast/repositories.sql#L334)
+ */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
   text: `SELECT key_id FROM holdfast.repository_content
@@ -1213,7 +1308,10 @@ export interface CountChangesRow {
   readonly present: bigint;
 }
 
-/** What a version has added and removed, and how much it holds: reads the repository's rows, once a version. */
+/**
+ * What a version has added and removed, and how much it holds: reads the repository's rows, once a version.
+ * @see [queries/holdfast/repositories.sql:342](../../queries/holdfast/repositories.sql#L342)
+ */
 export const countChanges = one<CountChangesParams, CountChangesRow>({
   name: 'CountChanges',
   text: `SELECT
@@ -1248,7 +1346,10 @@ export interface CompleteVersionRow {
   readonly versions: bigint;
 }
 
-/** From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more. */
+/**
+ * From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more.
+ * @see [queries/holdfast/repositories.sql:351](../../queries/holdfast/repositories.sql#L351)
+ */
 export const completeVersion = one<CompleteVersionParams, CompleteVersionRow>({
   name: 'CompleteVersion',
   text: `WITH completed AS (
@@ -1288,7 +1389,10 @@ export interface ListVersionsRow {
   readonly protected: string | null;
 }
 
-/** The complete versions of a repository, the newest first: by primary key. */
+/**
+ * The complete versions of a repository, the newest first: by primary key.
+ * @see [queries/holdfast/repositories.sql:365](../../queries/holdfast/repositories.sql#L365)
+ */
 export const listVersions = many<ListVersionsParams, ListVersionsRow>({
   name: 'ListVersions',
   text: `SELECT number, added, removed, present, created_at, completed_at, protected
@@ -1315,7 +1419,10 @@ export interface ProtectVersionParams {
   readonly number: bigint;
 }
 
-/** Says why a version is kept; null: it is not any more. By primary key. */
+/**
+ * Says why a version is kept; null: it is not any more. By primary key.
+ * @see [queries/holdfast/repositories.sql:372](../../queries/holdfast/repositories.sql#L372)
+ */
 export const protectVersion = execRows<ProtectVersionParams>({
   name: 'ProtectVersion',
   text: `UPDATE holdfast.repository_version SET protected = $1::TEXT
@@ -1335,7 +1442,10 @@ export interface DropVersionParams {
   readonly number: bigint;
 }
 
-/** A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more. */
+/**
+ * A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more.
+ * @see [queries/holdfast/repositories.sql:377](../../queries/holdfast/repositories.sql#L377)
+ */
 export const dropVersion = execRows<DropVersionParams>({
   name: 'DropVersion',
   text: `DELETE FROM holdfast.repository_version
@@ -1358,6 +1468,7 @@ export interface DropUnseenParams {
 /**
  * What was added behind version @below and is removed by version @number, where there is no version between them: no version
  * shows it. Reads the repository's rows.
+ * @see [queries/holdfast/repositories.sql:382](../../queries/holdfast/repositories.sql#L382)
  */
 export const dropUnseen = execRows<DropUnseenParams>({
   name: 'DropUnseen',
@@ -1379,7 +1490,10 @@ export interface RecountVersionParams {
   readonly number: bigint;
 }
 
-/** What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows. */
+/**
+ * What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows.
+ * @see [queries/holdfast/repositories.sql:388](../../queries/holdfast/repositories.sql#L388)
+ */
 export const recountVersion = exec<RecountVersionParams>({
   name: 'RecountVersion',
   text: `WITH changed AS (
@@ -1426,7 +1540,10 @@ export interface ContentsOfVersionRow {
   readonly metadata: unknown;
 }
 
-/** A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs. */
+/**
+ * A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs.
+ * @see [queries/holdfast/repositories.sql:409](../../queries/holdfast/repositories.sql#L409)
+ */
 export const contentsOfVersion = many<ContentsOfVersionParams, ContentsOfVersionRow>({
   name: 'ContentsOfVersion',
   text: `SELECT h.key_id, c.content_id, c.type, c.name, c.key, c.metadata
@@ -1470,7 +1587,10 @@ export interface ContentsByNameRow {
   readonly metadata: unknown;
 }
 
-/** What a version holds of a type under a name: by the index of names, the repository's rows by primary key. */
+/**
+ * What a version holds of a type under a name: by the index of names, the repository's rows by primary key.
+ * @see [queries/holdfast/repositories.sql:419](../../queries/holdfast/repositories.sql#L419)
+ */
 export const contentsByName = many<ContentsByNameParams, ContentsByNameRow>({
   name: 'ContentsByName',
   text: `SELECT c.content_id, c.type, c.name, c.key, c.key_id, c.metadata
@@ -1510,7 +1630,10 @@ export interface ArtifactsOfRow {
   readonly state: string | null;
 }
 
-/** The files of contents, with what is known of their bytes: by primary key. */
+/**
+ * The files of contents, with what is known of their bytes: by primary key.
+ * @see [queries/holdfast/repositories.sql:428](../../queries/holdfast/repositories.sql#L428)
+ */
 export const artifactsOf = many<ArtifactsOfParams, ArtifactsOfRow>({
   name: 'ArtifactsOf',
   text: `SELECT f.content_id, f.path, f.sha256, a.size, a.sha512, a.state
@@ -1543,7 +1666,10 @@ export interface RemotesOfFileRow {
   readonly repository: string;
 }
 
-/** Where a file can be had: by the index of contents. */
+/**
+ * Where a file can be had: by the index of contents.
+ * @see [queries/holdfast/repositories.sql:436](../../queries/holdfast/repositories.sql#L436)
+ */
 export const remotesOfFile = many<RemotesOfFileParams, RemotesOfFileRow>({
   name: 'RemotesOfFile',
   text: `SELECT r.urls, r.digests, r.size, p.name AS repository
@@ -1582,7 +1708,10 @@ export interface DiffVersionsRow {
   readonly newKey: string | null;
 }
 
-/** A page of the natural keys under which two versions hold different content: a range of the primary key. */
+/**
+ * A page of the natural keys under which two versions hold different content: a range of the primary key.
+ * @see [queries/holdfast/repositories.sql:445](../../queries/holdfast/repositories.sql#L445)
+ */
 export const diffVersions = many<DiffVersionsParams, DiffVersionsRow>({
   name: 'DiffVersions',
   text: `SELECT d.key_id AS key_id, o.type AS old_type, o.key AS old_key, n.type AS new_type, n.key AS new_key
@@ -1623,7 +1752,10 @@ export interface DeleteRepositoryParams {
   readonly repositoryId: string;
 }
 
-/** By primary key; what it held is deleted before, page by page. */
+/**
+ * By primary key; what it held is deleted before, page by page.
+ * @see [queries/holdfast/repositories.sql:464](../../queries/holdfast/repositories.sql#L464)
+ */
 export const deleteRepository = execRows<DeleteRepositoryParams>({
   name: 'DeleteRepository',
   text: `WITH versions AS (
@@ -1647,7 +1779,10 @@ export interface DeleteRepositoryContentParams {
   readonly page: bigint;
 }
 
-/** One page: by primary key. */
+/**
+ * One page: by primary key.
+ * @see [queries/holdfast/repositories.sql:477](../../queries/holdfast/repositories.sql#L477)
+ */
 export const deleteRepositoryContent = execRows<DeleteRepositoryContentParams>({
   name: 'DeleteRepositoryContent',
   text: `DELETE FROM holdfast.repository_content
@@ -1668,7 +1803,10 @@ export interface DeleteRemoteFilesParams {
   readonly page: bigint;
 }
 
-/** One page of what the remotes of a repository have: by primary key. */
+/**
+ * One page of what the remotes of a repository have: by primary key.
+ * @see [queries/holdfast/repositories.sql:484](../../queries/holdfast/repositories.sql#L484)
+ */
 export const deleteRemoteFiles = execRows<DeleteRemoteFilesParams>({
   name: 'DeleteRemoteFiles',
   text: `DELETE FROM holdfast.remote_artifact
@@ -1699,6 +1837,7 @@ export interface FencedVersionsRow {
 /**
  * Open versions whose holders cannot write any more: their sessions' rows are gone, or somebody else has the work. Open versions
  * are few: by the partial index of runs.
+ * @see [queries/holdfast/repositories.sql:492](../../queries/holdfast/repositories.sql#L492)
  */
 export const fencedVersions = many<FencedVersionsParams, FencedVersionsRow>({
   name: 'FencedVersions',
@@ -1739,6 +1878,7 @@ export interface DeleteOrphanedContentRow {
  * began that is under way. With their files and where remotes have them. Reads contents in the order of the primary key from
  * @after on, and the repositories' rows by their index of contents. A sync that finds one at the same time sets used_at
  * before it relies on it, and the delete looks at that again. Gives the last one looked at; null: there was none.
+ * @see [queries/holdfast/repositories.sql:504](../../queries/holdfast/repositories.sql#L504)
  */
 export const deleteOrphanedContent = one<DeleteOrphanedContentParams, DeleteOrphanedContentRow>({
   name: 'DeleteOrphanedContent',
@@ -1791,6 +1931,7 @@ export interface DoomArtifactsRow {
 /**
  * The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
  * stores its bytes anew. Gives the last one looked at; null: there was none.
+ * @see [queries/holdfast/repositories.sql:530](../../queries/holdfast/repositories.sql#L530)
  */
 export const doomArtifacts = one<DoomArtifactsParams, DoomArtifactsRow>({
   name: 'DoomArtifacts',
@@ -1830,7 +1971,10 @@ export interface LockDoomedRow {
   readonly size: bigint;
 }
 
-/** A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits. */
+/**
+ * A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits.
+ * @see [queries/holdfast/repositories.sql:548](../../queries/holdfast/repositories.sql#L548)
+ */
 export const lockDoomed = many<LockDoomedParams, LockDoomedRow>({
   name: 'LockDoomed',
   text: "SELECT sha256, size FROM holdfast.artifact WHERE state = 'doomed' ORDER BY sha256 LIMIT $1::INT8 FOR UPDATE",
@@ -1847,7 +1991,10 @@ export interface DeleteArtifactsParams {
   readonly sha256s: readonly string[];
 }
 
-/** Their bytes are gone: by primary key, behind LockDoomed in its transaction. */
+/**
+ * Their bytes are gone: by primary key, behind LockDoomed in its transaction.
+ * @see [queries/holdfast/repositories.sql:552](../../queries/holdfast/repositories.sql#L552)
+ */
 export const deleteArtifacts = execRows<DeleteArtifactsParams>({
   name: 'DeleteArtifacts',
   text: "DELETE FROM holdfast.artifact WHERE sha256 = ANY($1::TEXT[]) AND state = 'doomed'",
@@ -1867,7 +2014,10 @@ export interface StoredArtifactsRow {
   readonly size: bigint;
 }
 
-/** A page of the artifacts that should be in the store: by primary key. */
+/**
+ * A page of the artifacts that should be in the store: by primary key.
+ * @see [queries/holdfast/repositories.sql:556](../../queries/holdfast/repositories.sql#L556)
+ */
 export const storedArtifacts = many<StoredArtifactsParams, StoredArtifactsRow>({
   name: 'StoredArtifacts',
   text: "SELECT sha256, size FROM holdfast.artifact WHERE sha256 > $1 AND state = 'stored' ORDER BY sha256 LIMIT $2::INT8",
@@ -1896,7 +2046,10 @@ export interface RemotesOfArtifactRow {
   readonly digests: unknown;
 }
 
-/** Where an artifact can be had, and what for: by the index of digests, remotes by that of contents. */
+/**
+ * Where an artifact can be had, and what for: by the index of digests, remotes by that of contents.
+ * @see [queries/holdfast/repositories.sql:560](../../queries/holdfast/repositories.sql#L560)
+ */
 export const remotesOfArtifact = many<RemotesOfArtifactParams, RemotesOfArtifactRow>({
   name: 'RemotesOfArtifact',
   text: `SELECT f.content_id, f.path, c.type, c.key, r.urls, r.digests
@@ -1923,7 +2076,10 @@ export interface DeleteOldRunsParams {
   readonly page: bigint;
 }
 
-/** One page of runs that ended longer ago than the retention, and their steps: by the partial index. */
+/**
+ * One page of runs that ended longer ago than the retention, and their steps: by the partial index.
+ * @see [queries/holdfast/repositories.sql:569](../../queries/holdfast/repositories.sql#L569)
+ */
 export const deleteOldRuns = execRows<DeleteOldRunsParams>({
   name: 'DeleteOldRuns',
   text: `WITH old AS (
@@ -1957,7 +2113,10 @@ export interface RunsOfRow {
   readonly endedAt: Date | null;
 }
 
-/** The runs of a repository, the newest first: by primary key. */
+/**
+ * The runs of a repository, the newest first: by primary key.
+ * @see [queries/holdfast/repositories.sql:580](../../queries/holdfast/repositories.sql#L580)
+ */
 export const runsOf = many<RunsOfParams, RunsOfRow>({
   name: 'RunsOf',
   text: `SELECT r.token, r.state, r.version, r.cause, r.started_at, r.ended_at
@@ -1995,7 +2154,10 @@ export interface StepsOfRow {
   readonly updatedAt: Date;
 }
 
-/** The steps of a run: by primary key. */
+/**
+ * The steps of a run: by primary key.
+ * @see [queries/holdfast/repositories.sql:588](../../queries/holdfast/repositories.sql#L588)
+ */
 export const stepsOf = many<StepsOfParams, StepsOfRow>({
   name: 'StepsOf',
   text: `SELECT code, message, done, total, state, updated_at FROM holdfast.repository_step
@@ -2023,7 +2185,10 @@ export interface CountRepositoriesRow {
   readonly version: bigint;
 }
 
-/** For gauges: what the newest versions hold, by repository; by primary key. */
+/**
+ * For gauges: what the newest versions hold, by repository; by primary key.
+ * @see [queries/holdfast/repositories.sql:594](../../queries/holdfast/repositories.sql#L594)
+ */
 export const countRepositories = many<NoParams, CountRepositoriesRow>({
   name: 'CountRepositories',
   text: `SELECT r.name, COALESCE(v.present, 0) AS present, r.version
@@ -2060,7 +2225,10 @@ export interface PageOfRepositoriesRow {
   readonly cause: string | null;
 }
 
-/** A page in the order of the unique names: the newest version by primary key, and the last run by its own. */
+/**
+ * A page in the order of the unique names: the newest version by primary key, and the last run by its own.
+ * @see [queries/holdfast/repositories.sql:601](../../queries/holdfast/repositories.sql#L601)
+ */
 export const pageOfRepositories = many<PageOfRepositoriesParams, PageOfRepositoriesRow>({
   name: 'PageOfRepositories',
   text: `SELECT r.repository_id, r.name, r.plugin, r.retain, r.version, v.present, v.completed_at, l.state AS run_state, l.started_at, l.ended_at,
@@ -2122,6 +2290,7 @@ export interface ProgressOfRepositoriesRow {
 /**
  * The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
  * keys. A run that has ended keeps its stages as they were seen last.
+ * @see [queries/holdfast/repositories.sql:618](../../queries/holdfast/repositories.sql#L618)
  */
 export const progressOfRepositories = many<ProgressOfRepositoriesParams, ProgressOfRepositoriesRow>({
   name: 'ProgressOfRepositories',

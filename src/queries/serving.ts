@@ -16,6 +16,7 @@ export interface VersionToServeRow {
 /**
  * The repository that a request names, and the complete version that it names or else the newest one: by unique name and by
  * primary key, one snapshot.
+ * @see [queries/holdfast/serving.sql:1](../../queries/holdfast/serving.sql#L1)
  */
 export const versionToServe = maybe<VersionToServeParams, VersionToServeRow>({
   name: 'VersionToServe',
@@ -51,6 +52,7 @@ export interface ContentsAtPathRow {
 /**
  * The contents of a version that have a file at a path, two at most: by the index of paths, the repository's rows by their
  * index of contents.
+ * @see [queries/holdfast/serving.sql:10](../../queries/holdfast/serving.sql#L10)
  */
 export const contentsAtPath = many<ContentsAtPathParams, ContentsAtPathRow>({
   name: 'ContentsAtPath',
@@ -82,7 +84,10 @@ export interface FileToServeRow {
   readonly state: string | null;
 }
 
-/** A file, and whether its bytes are in the store: by primary key. */
+/**
+ * A file, and whether its bytes are in the store: by primary key.
+ * @see [queries/holdfast/serving.sql:21](../../queries/holdfast/serving.sql#L21)
+ */
 export const fileToServe = maybe<FileToServeParams, FileToServeRow>({
   name: 'FileToServe',
   text: `SELECT f.sha256, a.size, a.state

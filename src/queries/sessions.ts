@@ -24,7 +24,10 @@ export interface StartSessionRow {
   readonly deadline: Date;
 }
 
-/** Creates a session and its first deadline. One statement, two rows by primary key, no conflicts. */
+/**
+ * Creates a session and its first deadline. One statement, two rows by primary key, no conflicts.
+ * @see [queries/holdfast/sessions.sql:1](../../queries/holdfast/sessions.sql#L1)
+ */
 export const startSession = one<StartSessionParams, StartSessionRow>({
   name: 'StartSession',
   text: `WITH created AS (
@@ -61,6 +64,7 @@ export interface FenceSessionRow {
 /**
  * The liveness check of every transaction: an existence read by primary key. A missing row RAISES (the text
  * does not cast to INT8), so that whatever was pipelined behind it, a COMMIT included, cannot take effect.
+ * @see [queries/holdfast/sessions.sql:14](../../queries/holdfast/sessions.sql#L14)
  */
 export const fenceSession = one<FenceSessionParams, FenceSessionRow>({
   name: 'FenceSession',
@@ -84,6 +88,7 @@ export interface SealSessionRow {
  * The same check once more in the message of the COMMIT, on PostgreSQL only: the row lock makes it fail when
  * the session's row was deleted after this transaction's snapshot was taken. KEY SHARE locks of one session's
  * transactions do not exclude each other, and heartbeats write another table.
+ * @see [queries/holdfast/sessions.sql:20](../../queries/holdfast/sessions.sql#L20)
  */
 export const sealSession = one<SealSessionParams, SealSessionRow>({
   name: 'SealSession',
@@ -106,6 +111,7 @@ export interface HeartbeatRow {
 /**
  * Extends all of one process's sessions in one statement, by primary key. A session past its deadline is
  * not touched: dead stays dead. Sessions that are not returned are expired.
+ * @see [queries/holdfast/sessions.sql:28](../../queries/holdfast/sessions.sql#L28)
  */
 export const heartbeat = many<HeartbeatParams, HeartbeatRow>({
   name: 'Heartbeat',
@@ -127,7 +133,10 @@ export interface CloseSessionsRow {
   readonly sessionId: string;
 }
 
-/** Deletes sessions, dead or alive, both rows in one statement, by primary key. */
+/**
+ * Deletes sessions, dead or alive, both rows in one statement, by primary key.
+ * @see [queries/holdfast/sessions.sql:37](../../queries/holdfast/sessions.sql#L37)
+ */
 export const closeSessions = many<CloseSessionsParams, CloseSessionsRow>({
   name: 'CloseSessions',
   text: `WITH deadline AS (
@@ -150,7 +159,10 @@ export interface ListSessionsRow {
   readonly live: boolean;
 }
 
-/** Every session with its deadline, living ones first. */
+/**
+ * Every session with its deadline, living ones first.
+ * @see [queries/holdfast/sessions.sql:44](../../queries/holdfast/sessions.sql#L44)
+ */
 export const listSessions = many<NoParams, ListSessionsRow>({
   name: 'ListSessions',
   text: `SELECT s.session_id, s.component, s.instance, s.created_at, s.interval_ms, d.deadline, d.deadline > now() AS live

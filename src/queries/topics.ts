@@ -9,6 +9,7 @@ export interface AnnounceParams {
 /**
  * Says that something of these topics has changed. By primary key; conflicts with an announcement of the same topic
  * that took the same shard and has not committed yet, so it is sent last in its transaction.
+ * @see [queries/holdfast/topics.sql:1](../../queries/holdfast/topics.sql#L1)
  */
 export const announce = exec<AnnounceParams>({
   name: 'Announce',
@@ -33,7 +34,10 @@ export interface AnnounceAndNotifyRow {
   readonly announced: bigint;
 }
 
-/** The same on PostgreSQL alone, where the commit also tells the processes that listen. */
+/**
+ * The same on PostgreSQL alone, where the commit also tells the processes that listen.
+ * @see [queries/holdfast/topics.sql:8](../../queries/holdfast/topics.sql#L8)
+ */
 export const announceAndNotify = one<AnnounceAndNotifyParams, AnnounceAndNotifyRow>({
   name: 'AnnounceAndNotify',
   text: `WITH announced AS (
@@ -61,7 +65,10 @@ export interface TopicVersionsRow {
   readonly version: bigint;
 }
 
-/** How often each topic was announced: by primary key prefix, at most as many rows a topic as there are shards. */
+/**
+ * How often each topic was announced: by primary key prefix, at most as many rows a topic as there are shards.
+ * @see [queries/holdfast/topics.sql:18](../../queries/holdfast/topics.sql#L18)
+ */
 export const topicVersions = many<TopicVersionsParams, TopicVersionsRow>({
   name: 'TopicVersions',
   text: 'SELECT topic, sum(version)::INT8 AS version FROM holdfast.topic WHERE topic = ANY($1::TEXT[]) GROUP BY topic',

@@ -31,6 +31,7 @@ export interface SeenTokensRow {
 /**
  * Tokens and holders of lock keys (parallel arrays), by primary key, in their order; null for a key that was never
  * claimed. Runs in the snapshot of the retrieval: a claim takes a candidate only while both are still these.
+ * @see [queries/holdfast/work.sql:1](../../queries/holdfast/work.sql#L1)
  */
 export const seenTokens = many<SeenTokensParams, SeenTokensRow>({
   name: 'SeenTokens',
@@ -84,6 +85,7 @@ export interface ClaimWorkRow {
  * the session is not alive, when the claim's number is void, and when another claimer took only some of the keys of
  * a candidate. Candidates come as parallel arrays, one element per lock key; ord numbers the candidate. Gives the keys
  * taken; those lost to others have no token.
+ * @see [queries/holdfast/work.sql:9](../../queries/holdfast/work.sql#L9)
  */
 export const claimWork = many<ClaimWorkParams, ClaimWorkRow>({
   name: 'ClaimWork',
@@ -206,7 +208,10 @@ export interface HoldWorkRow {
   readonly held: bigint;
 }
 
-/** Proof of ownership inside a transaction: by primary key, raises unless the token is the current one. */
+/**
+ * Proof of ownership inside a transaction: by primary key, raises unless the token is the current one.
+ * @see [queries/holdfast/work.sql:108](../../queries/holdfast/work.sql#L108)
+ */
 export const holdWork = one<HoldWorkParams, HoldWorkRow>({
   name: 'HoldWork',
   text: `SELECT CAST(CASE WHEN EXISTS (
@@ -239,6 +244,7 @@ export interface SealWorkRow {
  * The same proof once more, in the message of the COMMIT: by primary key, and with a lock. An end or a take-over
  * writes this row, so either it waits until this transaction has committed, or this statement meets it: it fails
  * with a serialization failure, or (READ COMMITTED) reads the new row and raises.
+ * @see [queries/holdfast/work.sql:115](../../queries/holdfast/work.sql#L115)
  */
 export const sealWork = one<SealWorkParams, SealWorkRow>({
   name: 'SealWork',
@@ -284,6 +290,7 @@ export interface ReleaseWorkRow {
  * failure to build on. A parked one is not claimable before @until, else for its delay, else (-1) until it is woken;
  * one that was woken while it was held is claimable at once. The targets stand twice, so that it goes by index on
  * PostgreSQL whatever else is in its transaction: a scan would conflict with every other end there.
+ * @see [queries/holdfast/work.sql:125](../../queries/holdfast/work.sql#L125)
  */
 export const releaseWork = one<ReleaseWorkParams, ReleaseWorkRow>({
   name: 'ReleaseWork',
@@ -352,7 +359,10 @@ export interface WorkHistoryRow {
   readonly cause: string | null;
 }
 
-/** Everything that happened to a target, oldest first: by primary key prefix, in both tables. */
+/**
+ * Everything that happened to a target, oldest first: by primary key prefix, in both tables.
+ * @see [queries/holdfast/work.sql:170](../../queries/holdfast/work.sql#L170)
+ */
 export const workHistory = many<WorkHistoryParams, WorkHistoryRow>({
   name: 'WorkHistory',
   text: `SELECT target AS target, kind AS kind, token, event AS event, session_id,
@@ -382,7 +392,10 @@ export interface ActiveWorkRow {
   readonly startedAt: Date | null;
 }
 
-/** What live sessions hold now. */
+/**
+ * What live sessions hold now.
+ * @see [queries/holdfast/work.sql:178](../../queries/holdfast/work.sql#L178)
+ */
 export const activeWork = many<NoParams, ActiveWorkRow>({
   name: 'ActiveWork',
   text: `SELECT kind, target, session_id, token, started_at
@@ -412,7 +425,10 @@ export interface HeldKeysRow {
   readonly target: string;
 }
 
-/** Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key. */
+/**
+ * Which of the given keys (parallel arrays) this session still holds with these tokens: by primary key.
+ * @see [queries/holdfast/work.sql:184](../../queries/holdfast/work.sql#L184)
+ */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
   text: `SELECT w.kind, w.target
@@ -447,6 +463,7 @@ export interface EndedKeysRow {
 /**
  * Of claims of one kind (parallel arrays), how this session has ended each: by primary key. Null: it has not, as far as
  * the database tells. Where the kind keeps no history of what finished, a claim that is held no more and has no other
+ * @see [queries/holdfast/work.sql:191](../../queries/holdfast/work.sql#L191)
  */
 export const endedKeys = many<EndedKeysParams, EndedKeysRow>({
   name: 'EndedKeys',
@@ -487,6 +504,7 @@ export interface HoldClaimsRow {
  * session that is under way, for each holds a lock on the session's row until it commits, and keeps others from
  * beginning. By primary key. No row: the session is gone, and nothing of it commits any more. On CockroachDB it is
  * the write that follows which does it: a claim that read the row before commits before, or reads it again.
+ * @see [queries/holdfast/work.sql:206](../../queries/holdfast/work.sql#L206)
  */
 export const holdClaims = maybe<HoldClaimsParams, HoldClaimsRow>({
   name: 'HoldClaims',
@@ -505,6 +523,7 @@ export interface VoidClaimsParams {
 /**
  * Second part: from now on no claim of the session numbered so, or lower, takes effect, since each looks at this
  * number in the row that it locks (PostgreSQL) or reads (CockroachDB). Those that did have committed. By primary key.
+ * @see [queries/holdfast/work.sql:213](../../queries/holdfast/work.sql#L213)
  */
 export const voidClaims = exec<VoidClaimsParams>({
   name: 'VoidClaims',
@@ -535,6 +554,7 @@ export interface ClaimedByRow {
 /**
  * Last part: what the claim took. The only way that needs no index on what every claim and finish writes is from end
  * to end; it runs once for each lost answer.
+ * @see [queries/holdfast/work.sql:218](../../queries/holdfast/work.sql#L218)
  */
 export const claimedBy = many<ClaimedByParams, ClaimedByRow>({
   name: 'ClaimedBy',
@@ -572,6 +592,7 @@ export interface LockWorkRow {
  * The lock rows of a target, made where there are none, and locked until the transaction commits: a claim either comes
  * before, and shows here, or comes after, and is made by somebody who sees what the transaction has written. By primary
  * key; conflicts with claims and ends of the same rows.
+ * @see [queries/holdfast/work.sql:226](../../queries/holdfast/work.sql#L226)
  */
 export const lockWork = many<LockWorkParams, LockWorkRow>({
   name: 'LockWork',
@@ -597,7 +618,10 @@ export interface WakeWorkParams {
   readonly targets: readonly string[];
 }
 
-/** Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last. */
+/**
+ * Ends the parks of targets of a kind: by primary key. What is held is marked, so that its park does not last.
+ * @see [queries/holdfast/work.sql:236](../../queries/holdfast/work.sql#L236)
+ */
 export const wakeWork = execRows<WakeWorkParams>({
   name: 'WakeWork',
   text: `UPDATE holdfast.work
@@ -627,6 +651,7 @@ export interface ReleaseQuarantineRow {
  * An operator's word that a target may be tried again: forgets its failures and its backoff, and writes that down. One
  * whose holder is dead is freed, as by a sweep: the guard (same holder, same token) makes one of them do it. By primary
  * key. Gives 0 when the target has neither or a live session holds it.
+ * @see [queries/holdfast/work.sql:243](../../queries/holdfast/work.sql#L243)
  */
 export const releaseQuarantine = one<ReleaseQuarantineParams, ReleaseQuarantineRow>({
   name: 'ReleaseQuarantine',
@@ -679,6 +704,7 @@ export interface QuarantineWorkRow {
  * An operator's word that a target is not to be tried: as many failures as its kind's policy bears, and the reason, and writes
  * that down. One whose holder is dead is freed, as by a sweep. By primary key. Gives no row when the kind has no limit; 0 when
  * a live session holds the target.
+ * @see [queries/holdfast/work.sql:273](../../queries/holdfast/work.sql#L273)
  */
 export const quarantineWork = one<QuarantineWorkParams, QuarantineWorkRow>({
   name: 'QuarantineWork',
@@ -727,7 +753,10 @@ export interface PauseKindRow {
   readonly paused: bigint;
 }
 
-/** Nothing of the kind is claimed from now on; what is held goes on. By primary key. Gives 0 when it was paused. */
+/**
+ * Nothing of the kind is claimed from now on; what is held goes on. By primary key. Gives 0 when it was paused.
+ * @see [queries/holdfast/work.sql:302](../../queries/holdfast/work.sql#L302)
+ */
 export const pauseKind = one<PauseKindParams, PauseKindRow>({
   name: 'PauseKind',
   text: `WITH paused AS (
@@ -756,7 +785,10 @@ export interface ResumeKindRow {
   readonly resumed: bigint;
 }
 
-/** The opposite. By primary key. Gives 0 when it was not paused. */
+/**
+ * The opposite. By primary key. Gives 0 when it was not paused.
+ * @see [queries/holdfast/work.sql:313](../../queries/holdfast/work.sql#L313)
+ */
 export const resumeKind = one<ResumeKindParams, ResumeKindRow>({
   name: 'ResumeKind',
   text: `WITH resumed AS (
@@ -780,7 +812,10 @@ export interface SetKindParams {
   readonly keepFinished: boolean | null;
 }
 
-/** The policy of a kind, by primary key. */
+/**
+ * The policy of a kind, by primary key.
+ * @see [queries/holdfast/work.sql:323](../../queries/holdfast/work.sql#L323)
+ */
 export const setKind = exec<SetKindParams>({
   name: 'SetKind',
   text: `INSERT INTO holdfast.kind AS k (kind, quarantine_after, keep_finished)
@@ -804,7 +839,10 @@ export interface ListKindsRow {
   readonly keepFinished: boolean | null;
 }
 
-/** Every kind that has a row: paused or not, and its policy. */
+/**
+ * Every kind that has a row: paused or not, and its policy.
+ * @see [queries/holdfast/work.sql:329](../../queries/holdfast/work.sql#L329)
+ */
 export const listKinds = many<NoParams, ListKindsRow>({
   name: 'ListKinds',
   text: 'SELECT kind, paused_at, paused_cause, quarantine_after, keep_finished FROM holdfast.kind ORDER BY kind',
@@ -829,7 +867,10 @@ export interface QuarantinedWorkRow {
   readonly cause: string | null;
 }
 
-/** Targets that no claim takes until an operator releases them. Reads the work table from end to end. */
+/**
+ * Targets that no claim takes until an operator releases them. Reads the work table from end to end.
+ * @see [queries/holdfast/work.sql:333](../../queries/holdfast/work.sql#L333)
+ */
 export const quarantinedWork = many<NoParams, QuarantinedWorkRow>({
   name: 'QuarantinedWork',
   text: `SELECT kind AS kind, target AS target, token AS token, failures AS failures, started_at, cause

@@ -28,6 +28,7 @@ export interface ClaimDueWorkflowParams {
  * What is due, of the versions that the claimer runs, the longest first: by the partial index alone, no sort. The caller
  * puts the kind of its own workflow in place of this one. What others hold stands at the head of the index: as
  * many entries as there are workers.
+ * @see [queries/holdfast/workflows.sql:1](../../queries/holdfast/workflows.sql#L1)
  */
 export const claimDueWorkflow = claim<ClaimDueWorkflowParams>({
   name: 'ClaimDueWorkflow',
@@ -59,7 +60,10 @@ export interface DueWorkflowsRow {
   readonly target: string;
 }
 
-/** The same without taking: for sources that exclude others. By the partial index, and the lock rows by primary key. */
+/**
+ * The same without taking: for sources that exclude others. By the partial index, and the lock rows by primary key.
+ * @see [queries/holdfast/workflows.sql:10](../../queries/holdfast/workflows.sql#L10)
+ */
 export const dueWorkflows = many<DueWorkflowsParams, DueWorkflowsRow>({
   name: 'DueWorkflows',
   text: `SELECT i.target
@@ -116,6 +120,7 @@ export interface WriteWorkflowParams {
  * @due: `now` (something is in flight), `never`, or `rest`: at once when something woke it since the holder read it
  * (PostgreSQL judges wakes on the row as the other writer left it) or a signal is there that the state waits for, else
  * when the timer is over, else null. Conflicts with signals and cancels of the same instance, which wait.
+ * @see [queries/holdfast/workflows.sql:20](../../queries/holdfast/workflows.sql#L20)
  */
 export const writeWorkflow = step<WriteWorkflowParams>({
   name: 'WriteWorkflow',
@@ -224,7 +229,10 @@ export interface LoadWorkflowRow {
   readonly traceContext: unknown;
 }
 
-/** An instance as its holder needs it, one snapshot, by primary key. */
+/**
+ * An instance as its holder needs it, one snapshot, by primary key.
+ * @see [queries/holdfast/workflows.sql:67](../../queries/holdfast/workflows.sql#L67)
+ */
 export const loadWorkflow = maybe<LoadWorkflowParams, LoadWorkflowRow>({
   name: 'LoadWorkflow',
   text: `SELECT version, state, variables, entered_at,
@@ -276,7 +284,10 @@ export interface NextSignalRow {
   readonly traceContext: unknown;
 }
 
-/** The oldest signal with one of these names that no state has taken: by primary key prefix. */
+/**
+ * The oldest signal with one of these names that no state has taken: by primary key prefix.
+ * @see [queries/holdfast/workflows.sql:76](../../queries/holdfast/workflows.sql#L76)
+ */
 export const nextSignal = maybe<NextSignalParams, NextSignalRow>({
   name: 'NextSignal',
   text: `SELECT name, key, payload, at, trace_context
@@ -318,6 +329,7 @@ export interface StartWorkflowsRow {
 /**
  * Starts instances (parallel arrays), in one statement, and gives those that are new: by primary key. They are due, so
  * that a worker looks what their first state asks for.
+ * @see [queries/holdfast/workflows.sql:84](../../queries/holdfast/workflows.sql#L84)
  */
 export const startWorkflows = many<StartWorkflowsParams, StartWorkflowsRow>({
   name: 'StartWorkflows',
@@ -364,6 +376,7 @@ export interface OtherStartsRow {
 /**
  * Of these starts (parallel arrays) those whose target was started otherwise: with another key, or other variables. By
  * primary key.
+ * @see [queries/holdfast/workflows.sql:102](../../queries/holdfast/workflows.sql#L102)
  */
 export const otherStarts = many<OtherStartsParams, OtherStartsRow>({
   name: 'OtherStarts',
@@ -387,7 +400,10 @@ export interface WakeWorkflowParams {
   readonly target: string;
 }
 
-/** Makes an instance that has not ended due now: by primary key. Conflicts with its holder's writes, which wait. */
+/**
+ * Makes an instance that has not ended due now: by primary key. Conflicts with its holder's writes, which wait.
+ * @see [queries/holdfast/workflows.sql:111](../../queries/holdfast/workflows.sql#L111)
+ */
 export const wakeWorkflow = execRows<WakeWorkflowParams>({
   name: 'WakeWorkflow',
   text: `UPDATE holdfast.workflow
@@ -414,6 +430,7 @@ export interface SendSignalParams {
 /**
  * Keeps a signal and makes the instance due, unless it has ended or has been given the same one before: by primary key.
  * Conflicts with its holder's writes, which wait. Gives 0 then.
+ * @see [queries/holdfast/workflows.sql:117](../../queries/holdfast/workflows.sql#L117)
  */
 export const sendSignal = execRows<SendSignalParams>({
   name: 'SendSignal',
@@ -449,7 +466,10 @@ export interface CancelWorkflowParams {
   readonly target: string;
 }
 
-/** Asks for the end of an instance, once, and makes it due: by primary key. Gives 0 when it has ended, or was asked before. */
+/**
+ * Asks for the end of an instance, once, and makes it due: by primary key. Gives 0 when it has ended, or was asked before.
+ * @see [queries/holdfast/workflows.sql:134](../../queries/holdfast/workflows.sql#L134)
+ */
 export const cancelWorkflow = execRows<CancelWorkflowParams>({
   name: 'CancelWorkflow',
   text: `WITH asked AS (
@@ -482,7 +502,10 @@ export interface CanceledWorkflowsRow {
   readonly cancelReason: string | null;
 }
 
-/** Of these instances those whose cancel has not been carried out: by primary key. */
+/**
+ * Of these instances those whose cancel has not been carried out: by primary key.
+ * @see [queries/holdfast/workflows.sql:147](../../queries/holdfast/workflows.sql#L147)
+ */
 export const canceledWorkflows = many<CanceledWorkflowsParams, CanceledWorkflowsRow>({
   name: 'CanceledWorkflows',
   text: `SELECT target, cancel_reason
@@ -509,6 +532,7 @@ export interface WorkflowExistsRow {
   readonly found: boolean;
 }
 
+/** @see [queries/holdfast/workflows.sql:153](../../queries/holdfast/workflows.sql#L153) */
 export const workflowExists = one<WorkflowExistsParams, WorkflowExistsRow>({
   name: 'WorkflowExists',
   text: 'SELECT EXISTS (SELECT 1 FROM holdfast.workflow WHERE workflow = $1 AND target = $2) AS found',
@@ -533,6 +557,7 @@ export interface ResolveWorkflowParams {
  * What an operator decides about an instance that nobody holds (the caller has locked its lock row), by primary key.
  * @how: retried (what is in flight is run again, with all its attempts), skipped (it is not, the state stays), or forced
  * (neither: the state is this one from now on). Then a worker looks at it.
+ * @see [queries/holdfast/workflows.sql:156](../../queries/holdfast/workflows.sql#L156)
  */
 export const resolveWorkflow = execRows<ResolveWorkflowParams>({
   name: 'ResolveWorkflow',
@@ -593,7 +618,10 @@ export interface WorkflowStatusRow {
   readonly stuck: string | null;
 }
 
-/** One instance as an operator sees it, one snapshot: by primary key. */
+/**
+ * One instance as an operator sees it, one snapshot: by primary key.
+ * @see [queries/holdfast/workflows.sql:178](../../queries/holdfast/workflows.sql#L178)
+ */
 export const workflowStatus = maybe<WorkflowStatusParams, WorkflowStatusRow>({
   name: 'WorkflowStatus',
   text: `SELECT workflow AS workflow, target AS target, version AS version, state, variables AS variables,
@@ -664,7 +692,10 @@ export interface ListWorkflowsRow {
   readonly stuck: string | null;
 }
 
-/** A page of a workflow's instances in the order of their targets, filtered: from the primary key. Null filters nothing. */
+/**
+ * A page of a workflow's instances in the order of their targets, filtered: from the primary key. Null filters nothing.
+ * @see [queries/holdfast/workflows.sql:186](../../queries/holdfast/workflows.sql#L186)
+ */
 export const listWorkflows = many<ListWorkflowsParams, ListWorkflowsRow>({
   name: 'ListWorkflows',
   text: `SELECT workflow AS workflow, target AS target, version AS version, state, variables AS variables,
@@ -729,7 +760,10 @@ export interface WorkflowHistoryRow {
   readonly message: string | null;
 }
 
-/** Everything that happened to an instance, oldest first: by primary key prefix. */
+/**
+ * Everything that happened to an instance, oldest first: by primary key prefix.
+ * @see [queries/holdfast/workflows.sql:200](../../queries/holdfast/workflows.sql#L200)
+ */
 export const workflowHistory = many<WorkflowHistoryParams, WorkflowHistoryRow>({
   name: 'WorkflowHistory',
   text: `SELECT intent, attempt, event, at, transition, state, data, message
@@ -760,7 +794,10 @@ export interface PublishWorkflowParams {
   readonly definition: JsonValue;
 }
 
-/** Writes a definition down: by primary key. */
+/**
+ * Writes a definition down: by primary key.
+ * @see [queries/holdfast/workflows.sql:207](../../queries/holdfast/workflows.sql#L207)
+ */
 export const publishWorkflow = exec<PublishWorkflowParams>({
   name: 'PublishWorkflow',
   text: `INSERT INTO holdfast.workflow_definition (workflow, version, definition)
@@ -786,7 +823,10 @@ export interface PublishedWorkflowRow {
   readonly definition: unknown;
 }
 
-/** The newest version of a definition, or the one asked for: by primary key prefix. */
+/**
+ * The newest version of a definition, or the one asked for: by primary key prefix.
+ * @see [queries/holdfast/workflows.sql:213](../../queries/holdfast/workflows.sql#L213)
+ */
 export const publishedWorkflow = maybe<PublishedWorkflowParams, PublishedWorkflowRow>({
   name: 'PublishedWorkflow',
   text: `SELECT version, definition
@@ -810,7 +850,10 @@ export interface KnownWorkflowsRow {
   readonly workflow: string;
 }
 
-/** The names of all workflows that have instances or a definition. Reads both from end to end. */
+/**
+ * The names of all workflows that have instances or a definition. Reads both from end to end.
+ * @see [queries/holdfast/workflows.sql:221](../../queries/holdfast/workflows.sql#L221)
+ */
 export const knownWorkflows = many<NoParams, KnownWorkflowsRow>({
   name: 'KnownWorkflows',
   text: `SELECT DISTINCT workflow AS workflow
@@ -832,6 +875,7 @@ export interface CountWorkflowsRow {
 /**
  * How many instances there are, by workflow and state; stuck ones and ended ones by themselves. Reads the whole table: run
  * it seldom.
+ * @see [queries/holdfast/workflows.sql:227](../../queries/holdfast/workflows.sql#L227)
  */
 export const countWorkflows = many<NoParams, CountWorkflowsRow>({
   name: 'CountWorkflows',
@@ -864,6 +908,7 @@ export interface DeleteEndedWorkflowsRow {
 /**
  * A page of instances that ended long ago, those that ended first, with their history and signals: by the index on
  * ended_at, and by primary key.
+ * @see [queries/holdfast/workflows.sql:237](../../queries/holdfast/workflows.sql#L237)
  */
 export const deleteEndedWorkflows = many<DeleteEndedWorkflowsParams, DeleteEndedWorkflowsRow>({
   name: 'DeleteEndedWorkflows',
@@ -903,7 +948,10 @@ export interface WorkflowIsDueRow {
   readonly isDue: boolean;
 }
 
-/** Whether something is to be done about an instance now: by primary key. For tests of programs. */
+/**
+ * Whether something is to be done about an instance now: by primary key. For tests of programs.
+ * @see [queries/holdfast/workflows.sql:259](../../queries/holdfast/workflows.sql#L259)
+ */
 export const workflowIsDue = one<WorkflowIsDueParams, WorkflowIsDueRow>({
   name: 'WorkflowIsDue',
   text: `SELECT EXISTS (
@@ -926,6 +974,7 @@ export interface AgeWorkflowParams {
 /**
  * Makes an instance older, as if it had been in its state for so much longer: by primary key. For tests of programs, since
  * nobody can set the database's clock.
+ * @see [queries/holdfast/workflows.sql:264](../../queries/holdfast/workflows.sql#L264)
  */
 export const ageWorkflow = execRows<AgeWorkflowParams>({
   name: 'AgeWorkflow',
@@ -965,6 +1014,7 @@ export interface WorkflowsOfRow {
 /**
  * The instances of a target, in whichever workflows, for explain: from one workflow to the next by the primary key, for there
  * are few.
+ * @see [queries/holdfast/workflows.sql:271](../../queries/holdfast/workflows.sql#L271)
  */
 export const workflowsOf = many<WorkflowsOfParams, WorkflowsOfRow>({
   name: 'WorkflowsOf',
@@ -1035,6 +1085,7 @@ export interface PageOfWorkflowsRow {
  * A page of the instances of all workflows, in the order of their keys, filtered: from the primary key. Of at most @scan rows
  * that are read the last one (is_last) is the next position, so that a page costs the same however large the table is. Lock rows
  * and deadlines by primary key, for what may be wanted. What is stuck is what workflow_status says.
+ * @see [queries/holdfast/workflows.sql:287](../../queries/holdfast/workflows.sql#L287)
  */
 export const pageOfWorkflows = many<PageOfWorkflowsParams, PageOfWorkflowsRow>({
   name: 'PageOfWorkflows',
@@ -1141,6 +1192,7 @@ export interface TimeLineOfWorkflowsRow {
  * The newest events of a target's instances before a position (parallel arrays of workflows, intents and times), in whichever
  * workflows: from one workflow to the next by the primary key, for there are few, and of each by the primary key of the history.
  * The time goes to and fro as text, since a Date has no microseconds.
+ * @see [queries/holdfast/workflows.sql:339](../../queries/holdfast/workflows.sql#L339)
  */
 export const timeLineOfWorkflows = many<TimeLineOfWorkflowsParams, TimeLineOfWorkflowsRow>({
   name: 'TimeLineOfWorkflows',
@@ -1200,7 +1252,10 @@ export interface WaitingWorkflowsRow {
   readonly example: string | null;
 }
 
-/** How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes. */
+/**
+ * How many instances are due, at most @most, and since when the oldest is; and how many are stuck: by the two partial indexes.
+ * @see [queries/holdfast/workflows.sql:366](../../queries/holdfast/workflows.sql#L366)
+ */
 export const waitingWorkflows = many<WaitingWorkflowsParams, WaitingWorkflowsRow>({
   name: 'WaitingWorkflows',
   text: `SELECT d.workflow AS workflow, count(*) AS waiting, min(d.due_at) AS oldest_at, 0::INT8 AS stuck, NULL::TEXT AS example

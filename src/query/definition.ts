@@ -1,5 +1,4 @@
 import type { Codec } from './codec.ts';
-import type { DynamicPart } from './dynamic.ts';
 
 /** The half of a codec that a parameter needs. */
 export type Encoder = Pick<Codec<never>, 'type' | 'delimiter' | 'encode'>;
@@ -12,6 +11,15 @@ export type ParamSpec = readonly [field: string, codec: Encoder, nullable?: 'nul
 export type ColumnSpec = readonly [field: string, codec: Codec<unknown>, nullable?: 'null'];
 /** Columns `from` up to (not with) `to` are an object of their own; `null` when all of them are NULL. */
 export type EmbedSpec = readonly [field: string, from: number, to: number, nullable?: 'null'];
+/**
+ * A piece of a query with optional parts: text, a parameter by its index, a part that is there only when
+ * its parameters are given, or an ORDER BY key chosen from a list.
+ */
+export type DynamicPart =
+  | string
+  | number
+  | { readonly when: readonly number[]; readonly parts: readonly (string | number)[] }
+  | { readonly order: string; readonly choices: Readonly<Record<string, string>> };
 /** Parameters of a query that takes none. */
 export type NoParams = Readonly<Record<never, never>>;
 

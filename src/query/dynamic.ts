@@ -1,15 +1,5 @@
 import { MisuseError, valueNamed } from '../base/index.ts';
-import type { QueryDefinition } from './definition.ts';
-
-/**
- * A piece of a query with optional parts: text, a parameter by its index, a part that is there only when
- * its parameters are given, or an ORDER BY key chosen from a list.
- */
-export type DynamicPart =
-  | string
-  | number
-  | { readonly when: readonly number[]; readonly parts: readonly (string | number)[] }
-  | { readonly order: string; readonly choices: Readonly<Record<string, string>> };
+import type { DynamicPart, QueryDefinition } from './definition.ts';
 
 /** What `orderBy` takes: a column of the list, ascending unless told otherwise. */
 export interface OrderBy<Column extends string> {

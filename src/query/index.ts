@@ -11,8 +11,16 @@ export type { Codec } from './codec.ts';
 export * from './codecs.ts';
 export * from './collections.ts';
 export * from './define.ts';
-export type { ColumnSpec, EmbedSpec, Encoder, NoParams, ParamSpec, QueryDefinition } from './definition.ts';
-export type { DynamicPart, OrderBy } from './dynamic.ts';
+export type {
+  ColumnSpec,
+  DynamicPart,
+  EmbedSpec,
+  Encoder,
+  NoParams,
+  ParamSpec,
+  QueryDefinition,
+} from './definition.ts';
+export type { OrderBy } from './dynamic.ts';
 export { type InsertRows, insertRows, insertRowsReturning } from './insert-rows.ts';
 export { type IterOptions, type IterQuery, iter } from './iterate.ts';
 export * from './json-shape.ts';

@@ -31,6 +31,16 @@ export interface Child {
   }) => Json;
 }
 
+/** Arguments of a transition: what its zod type gives, or any JSON object. */
+export type ArgsOf<X, K extends keyof X> = X[K] extends { readonly args: infer A extends z.ZodType }
+  ? z.output<A>
+  : Json;
+
+/** The names that transitions have in a field: aliases, signals. */
+export type Named<X, Field extends string> = {
+  [K in keyof X]: X[K] extends { readonly [F in Field]: infer N extends string } ? N : never;
+}[keyof X];
+
 /** A step from one state to another. */
 export interface TransitionDefinition<State extends string = string, Id extends string = string> {
   readonly from: StateOrInitial<State> | readonly StateOrInitial<State>[];

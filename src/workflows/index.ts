@@ -3,9 +3,11 @@ export type { Transacts } from '../client/index.ts';
 export type { Action, ActionContext, Migrate, Snapshot, Transitioned } from './action.ts';
 export type { ChildView } from './children.ts';
 export type {
+  ArgsOf,
   Child,
   ChildWorkflow,
   Json,
+  Named,
   StateOrInitial,
   TransitionDefinition,
   WorkflowDefinition,
@@ -37,9 +39,7 @@ export type { InFlight, WorkflowStatus } from './record.ts';
 export {
   type Actions,
   type AnyWorkflow,
-  type ArgsOf,
   defineWorkflow,
-  type Named,
   type RunOptions,
   type SourceOptions,
   type StartOptions,

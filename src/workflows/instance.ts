@@ -1,8 +1,7 @@
 import type { Work } from '../work/index.ts';
-import type { Json } from './definition.ts';
+import type { ArgsOf, Json, Named } from './definition.ts';
 import type { Engine } from './engine.ts';
 import type { InFlight } from './record.ts';
-import type { ArgsOf, Named } from './workflow.ts';
 
 /**
  * An instance that this process holds, for firing its transitions by hand. Fires are carried out one after the other, in

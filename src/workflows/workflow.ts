@@ -30,9 +30,11 @@ import {
 import type { Action, Migrate, Snapshot, Transitioned } from './action.ts';
 import { Cancels } from './cancels.ts';
 import {
+  type ArgsOf,
   checkDefinition,
   type Graph,
   type Json,
+  type Named,
   publishedForm,
   type TransitionDefinition,
 } from './definition.ts';
@@ -57,16 +59,6 @@ import { kindOf, Writes } from './writes.ts';
 export type TransitionsOf<S extends string, X> = {
   readonly [K in keyof X]: TransitionDefinition<S, keyof X & string>;
 };
-
-/** Arguments of a transition: what its zod type gives, or any JSON object. */
-export type ArgsOf<X, K extends keyof X> = X[K] extends { readonly args: infer A extends z.ZodType }
-  ? z.output<A>
-  : Json;
-
-/** The names that transitions have in a field: aliases, signals. */
-export type Named<X, Field extends string> = {
-  [K in keyof X]: X[K] extends { readonly [F in Field]: infer N extends string } ? N : never;
-}[keyof X];
 
 /** What the transitions do. One without an action only changes the state. */
 export type Actions<X> = { readonly [K in keyof X]?: Action<ArgsOf<X, K>> };

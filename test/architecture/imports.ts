@@ -20,9 +20,10 @@ export interface Import {
 const statement =
   /^\s*(?:import|export)\s+(type\s)?[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\(\s*'([^']+)'/gm;
 
-export async function readImports(folder = src): Promise<readonly Import[]> {
+/** `pages` too: the modules that are bundled for browsers. */
+export async function readImports(folder = src, pages = false): Promise<readonly Import[]> {
   const files = (await readdir(folder, { recursive: true })).filter(
-    (file) => file.endsWith('.ts') && !file.includes('node_modules'),
+    (file) => (pages ? /\.tsx?$/ : /\.ts$/).test(file) && !file.includes('node_modules'),
   );
   const found = await Promise.all(files.map((file) => importsOf(folder, file)));
   return found.flat();
@@ -43,6 +44,19 @@ async function importsOf(folder: string, from: string): Promise<Import[]> {
       .join('/');
     return [{ from, packageName, eager }];
   });
+}
+
+/** Every file that one imports, by a detour or not. */
+export function reachedFrom(file: string, edges: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const found = new Set<string>();
+  const open = [file];
+  for (let next = open.pop(); next !== undefined; next = open.pop())
+    for (const to of edges.get(next) ?? [])
+      if (!found.has(to)) {
+        found.add(to);
+        open.push(to);
+      }
+  return found;
 }
 
 /** `work` for `work/claim.ts`; undefined for a file that lies in no room, such as `index.ts`. */

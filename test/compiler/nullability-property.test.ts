@@ -6,8 +6,8 @@ import { parseConfig } from '../../src/compiler/config-schema.ts';
 import type { Diagnostic } from '../../src/compiler/diagnostic.ts';
 import { type Engine, openEngine } from '../../src/compiler/engine/engine.ts';
 import { rewrite } from '../../src/compiler/source/parameters.ts';
-import { readSqlc } from '../../src/compiler/source/query-file.ts';
-import type { Shape } from '../../src/compiler/types/json-types.ts';
+import { readQueries } from '../../src/compiler/source/read-queries.ts';
+import type { Shape } from '../../src/compiler/types/type-use.ts';
 import { createEmptyTestDatabase, seededRandom, testEngine } from '../support/database.ts';
 import { textClient } from './support/executor.ts';
 import { postgresData, postgresSchema, RandomPostgresQuery } from './support/random-postgres-query.ts';
@@ -32,7 +32,7 @@ async function analyzed(statements: readonly string[], command: string) {
   const report = (diagnostic: Diagnostic) => problems.push(diagnostic);
   const [target] = parseConfig('{"compile":[{"queries":"q.sql","out":"q"}]}', 'config');
   const database = await engine.database([{ path: 'schema.sql', text: schema }]);
-  const read = readSqlc({ path: 'q.sql', text }, report).map(rewrite);
+  const read = readQueries({ path: 'q.sql', text }, 'sqlc', report).map(rewrite);
   const found = await analyze(read, database, target!, report);
   expect(problems.map(({ query, message }) => `${message}: ${statements[Number(query?.slice(1))]}`)).toEqual(
     [],
@@ -98,7 +98,7 @@ test(
     }
     expect([...lies]).toEqual([]);
   },
-  60_000 + queries * 50,
+  300_000 + queries * 50,
 );
 
 test.runIf(postgresql)(
@@ -132,5 +132,5 @@ test.runIf(postgresql)(
     }
     expect(lies).toEqual([]);
   },
-  60_000 + queries * 50,
+  300_000 + queries * 50,
 );

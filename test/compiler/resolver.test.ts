@@ -87,4 +87,34 @@ describe.runIf(testEngine() === 'postgresql')('names that the compiler resolves 
         if (!verdict.nullable) expect(verdicts[i]?.nullable, `${i}: ${verdict.reason}: ${text}`).toBe(false);
     }
   });
+
+  const proofs = async (schema: string, text: string) => {
+    const [found] = await resolvedOf(schema, [text]);
+    const catalog = asCockroach(found!.database.catalog);
+    const prover = new Prover(catalog, anyParameters);
+    return { columns: prover.columns(found!.own), uses: usesIn(found!.own, catalog) };
+  };
+
+  test('prove a count of whole rows, a clock beside it or not', async () => {
+    const { columns } = await proofs('shop', 'SELECT count(c) FROM customer AS c WHERE created_at > now()');
+    expect(columns).toMatchObject([{ nullable: false }]);
+  });
+
+  test.each([
+    ['INSERT INTO customer (name, email) VALUES ($1, $1::TEXT || $2::TEXT)', [false]],
+    ['INSERT INTO customer (email, name) VALUES ($1, upper($1::TEXT))', [true]],
+    ['UPDATE customer SET name = COALESCE($1, name), email = $2', [true, true]],
+  ])('tell which parameters may be null: %s', async (text, nullable) => {
+    const { uses } = await proofs('shop', text);
+    expect(uses.map((use) => use.null)).toEqual(nullable);
+  });
+
+  test('tell what to call the parameters of LIMIT, OFFSET and COALESCE', async () => {
+    const { uses } = await proofs('shop', 'SELECT name FROM customer WHERE email = $1 LIMIT $2 OFFSET $3');
+    expect(uses.map(({ compared, clause }) => clause ?? compared.join())).toEqual([
+      'customer.email',
+      'limit',
+      'offset',
+    ]);
+  });
 });

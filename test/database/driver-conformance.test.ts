@@ -303,6 +303,12 @@ describe.each(DRIVERS)('driver %s', (driver) => {
     }
   });
 
+  test('the error of a compiled query names it', async () => {
+    const refused = connection.send({ ...sql('SELECT 1/0'), name: 'DivideByNothing' });
+    await expect(refused).rejects.toMatchObject({ code: '22012', query: 'DivideByNothing' });
+    await expect(connection.send(sql('SELECT 1/0'))).rejects.toHaveProperty('query', undefined);
+  });
+
   test('an error that shows only when the implicit transaction commits rejects the statement', async () => {
     if (cockroach) {
       // No deferrable constraints there: a foreign key is checked at the end of the statement.

@@ -170,7 +170,7 @@ test('a worker has the rights to fill, change and delete repositories, and a jan
     declare(file, { metadata: { path }, artifacts: [{ path, urls: ['http://127.0.0.1:9/'] }] });
   const store = await directoryStore(await mkdtemp(join(tmpdir(), 'holdfast-rights-')));
   await using db = await connectAs('worker');
-  await using session = await db.startSession({ component: 'mirror' });
+  await using session = await db.startSession({ component: 'mirror', intervalMs: 60_000 });
   const policy = 'on demand';
   await createRepository(db, 'r', { retain: 1 });
   await sync(session, 'r', [item('a'), item('b')], { policy });

@@ -53,6 +53,20 @@ SELECT customer_id, name, email, created_at, status, note, placed_at, order_id F
 -- name: A :many
 SELECT name FROM customer
 
+-- case: origin-beside
+-- config: {"beside": ".origin.ts"}
+-- name: First :many
+SELECT name FROM customer;
+
+-- Says what follows.
+-- name: Second :exec
+DELETE FROM customer WHERE customer_id = @customer_id;
+
+-- case: origin-folder
+-- config: {"out": "src/db/made"}
+-- name: First :many
+SELECT name FROM customer;
+
 -- case: quotes
 -- name: Query :many
 SELECT name AS "it's" FROM customer WHERE name = 'it''s';

@@ -11,7 +11,10 @@ export interface LeasesOfRow {
   readonly resource: string | null;
 }
 
-/** Every lease of a host, for who watches: by the index on host and phase. */
+/**
+ * Every lease of a host, for who watches: by the index on host and phase.
+ * @see [examples/leases/queries/checks.sql:1](../queries/checks.sql#L1)
+ */
 export const leasesOf = many<LeasesOfParams, LeasesOfRow>({
   name: 'LeasesOf',
   text: 'SELECT name, phase, resource FROM leases.lease WHERE host = $1',
@@ -35,7 +38,10 @@ export interface ResourcesOfRow {
   readonly port: bigint | null;
 }
 
-/** Every resource of a host, for who watches: by the index on host and phase. */
+/**
+ * Every resource of a host, for who watches: by the index on host and phase.
+ * @see [examples/leases/queries/checks.sql:5](../queries/checks.sql#L5)
+ */
 export const resourcesOf = many<ResourcesOfParams, ResourcesOfRow>({
   name: 'ResourcesOf',
   text: 'SELECT name, phase, port FROM leases.resource WHERE host = $1',
@@ -57,7 +63,10 @@ export interface FindingsRow {
   readonly finding: string;
 }
 
-/** What is wrong once all leases and resources of a host ought to be destroyed; no row: nothing. Reads whole tables. */
+/**
+ * What is wrong once all leases and resources of a host ought to be destroyed; no row: nothing. Reads whole tables.
+ * @see [examples/leases/queries/checks.sql:9](../queries/checks.sql#L9)
+ */
 export const findings = many<FindingsParams, FindingsRow>({
   name: 'Findings',
   text: `WITH thing AS (

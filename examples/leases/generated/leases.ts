@@ -27,6 +27,7 @@ export interface RequestLeaseRow {
 /**
  * Saves a lease: the requester writes it this once. By primary keys; a second one of the name is refused by it. Raises
  * where the blueprint is unknown or no resource of it has so many slots.
+ * @see [examples/leases/queries/leases.sql:1](../queries/leases.sql#L1)
  */
 export const requestLease = one<RequestLeaseParams, RequestLeaseRow>({
   name: 'RequestLease',
@@ -74,6 +75,7 @@ export interface WriteLeaseRow {
  * The one statement that writes a lease: by the kind of work that its phase names, while that work is held or ends in this
  * transaction. By primary keys, one round trip; meets nobody, since the work has one holder. Raises for everybody else, and
  * then nothing of the transaction stands. Null leaves what is there.
+ * @see [examples/leases/queries/leases.sql:20](../queries/leases.sql#L20)
  */
 export const writeLease = one<WriteLeaseParams, WriteLeaseRow>({
   name: 'WriteLease',
@@ -136,6 +138,7 @@ export interface AllocationStepsRow {
  * What the allocator can do next for each pending lease of a host (@lease: of one; null: of all), those that have waited
  * longest first: acquire slots of a free resource; else create a resource, one at a time; else reclaim an unused one of
  * another blueprint, one at a time. A lease for which nothing can be done gives no row. By the indexes on host and phase.
+ * @see [examples/leases/queries/leases.sql:52](../queries/leases.sql#L52)
  */
 export const allocationSteps = many<AllocationStepsParams, AllocationStepsRow>({
   name: 'AllocationSteps',
@@ -202,7 +205,10 @@ export interface TakeSlotsRow {
   readonly taken: bigint;
 }
 
-/** Locks slots of an active resource for a lease, all that it needs, or raises. By primary keys. */
+/**
+ * Locks slots of an active resource for a lease, all that it needs, or raises. By primary keys.
+ * @see [examples/leases/queries/leases.sql:93](../queries/leases.sql#L93)
+ */
 export const takeSlots = one<TakeSlotsParams, TakeSlotsRow>({
   name: 'TakeSlots',
   text: `WITH free AS (
@@ -235,7 +241,10 @@ export interface FreeSlotsParams {
   readonly lease: string;
 }
 
-/** Gives back the slots of a lease that is destroyed, and of no other: by the index on lease. */
+/**
+ * Gives back the slots of a lease that is destroyed, and of no other: by the index on lease.
+ * @see [examples/leases/queries/leases.sql:112](../queries/leases.sql#L112)
+ */
 export const freeSlots = execRows<FreeSlotsParams>({
   name: 'FreeSlots',
   text: `DELETE FROM leases.slot
@@ -261,7 +270,10 @@ export interface GetLeaseRow {
   readonly expiresAt: Date | null;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [examples/leases/queries/leases.sql:117](../queries/leases.sql#L117)
+ */
 export const getLease = maybe<GetLeaseParams, GetLeaseRow>({
   name: 'GetLease',
   text: 'SELECT name, host, blueprint, slots, phase, resource, ttl_ms, expires_at FROM leases.lease WHERE name = $1',
@@ -284,7 +296,10 @@ export interface AcquiredLeasesParams {
   readonly host: string;
 }
 
-/** By the index on phase, in its order. */
+/**
+ * By the index on phase, in its order.
+ * @see [examples/leases/queries/leases.sql:121](../queries/leases.sql#L121)
+ */
 export const acquiredLeases = claim<AcquiredLeasesParams>({
   name: 'AcquiredLeases',
   text: "SELECT l.name AS target FROM leases.lease AS l WHERE l.host = $1 AND l.phase = 'acquired' ORDER BY l.phase_at, l.name",
@@ -305,7 +320,10 @@ export interface EndingLeasesParams {
   readonly host: string;
 }
 
-/** By the index on phase. */
+/**
+ * By the index on phase.
+ * @see [examples/leases/queries/leases.sql:125](../queries/leases.sql#L125)
+ */
 export const endingLeases = claim<EndingLeasesParams>({
   name: 'EndingLeases',
   text: `SELECT l.name AS target FROM leases.lease AS l
@@ -327,7 +345,10 @@ export interface ExpiredLeasesParams {
   readonly host: string;
 }
 
-/** Active leases whose time is over and which nobody has told so: by the index on expiry, and that of commands by key. */
+/**
+ * Active leases whose time is over and which nobody has told so: by the index on expiry, and that of commands by key.
+ * @see [examples/leases/queries/leases.sql:131](../queries/leases.sql#L131)
+ */
 export const expiredLeases = claim<ExpiredLeasesParams>({
   name: 'ExpiredLeases',
   text: `SELECT l.name AS target FROM leases.lease AS l

@@ -15,6 +15,7 @@ export interface SaveResourceRow {
 /**
  * Saves a resource for a pending lease: by the work that allocates that lease, while it is held or ends in this transaction.
  * By primary keys, one round trip. Raises for everybody else.
+ * @see [examples/leases/queries/resources.sql:1](../queries/resources.sql#L1)
  */
 export const saveResource = one<SaveResourceParams, SaveResourceRow>({
   name: 'SaveResource',
@@ -62,7 +63,10 @@ export interface WriteResourceRow {
   readonly written: bigint;
 }
 
-/** The one statement that writes a resource; as WriteLease. Null leaves what is there. */
+/**
+ * The one statement that writes a resource; as WriteLease. Null leaves what is there.
+ * @see [examples/leases/queries/resources.sql:26](../queries/resources.sql#L26)
+ */
 export const writeResource = one<WriteResourceParams, WriteResourceRow>({
   name: 'WriteResource',
   text: `WITH found AS (
@@ -116,7 +120,10 @@ export interface GetResourceRow {
   readonly port: bigint | null;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [examples/leases/queries/resources.sql:55](../queries/resources.sql#L55)
+ */
 export const getResource = maybe<GetResourceParams, GetResourceRow>({
   name: 'GetResource',
   text: 'SELECT name, host, blueprint, slots, phase, port FROM leases.resource WHERE name = $1',
@@ -141,7 +148,10 @@ export interface TakenSlotsRow {
   readonly slots: bigint;
 }
 
-/** By primary key prefix. */
+/**
+ * By primary key prefix.
+ * @see [examples/leases/queries/resources.sql:59](../queries/resources.sql#L59)
+ */
 export const takenSlots = one<TakenSlotsParams, TakenSlotsRow>({
   name: 'TakenSlots',
   text: 'SELECT count(*) AS slots FROM leases.slot WHERE resource = $1',
@@ -155,7 +165,10 @@ export interface PendingResourcesParams {
   readonly host: string;
 }
 
-/** By the index on phase, in its order. */
+/**
+ * By the index on phase, in its order.
+ * @see [examples/leases/queries/resources.sql:63](../queries/resources.sql#L63)
+ */
 export const pendingResources = claim<PendingResourcesParams>({
   name: 'PendingResources',
   text: "SELECT r.name AS target FROM leases.resource AS r WHERE r.host = $1 AND r.phase = 'pending' ORDER BY r.phase_at, r.name",
@@ -176,7 +189,10 @@ export interface EndingResourcesParams {
   readonly host: string;
 }
 
-/** By the index on phase. */
+/**
+ * By the index on phase.
+ * @see [examples/leases/queries/resources.sql:67](../queries/resources.sql#L67)
+ */
 export const endingResources = claim<EndingResourcesParams>({
   name: 'EndingResources',
   text: `SELECT r.name AS target FROM leases.resource AS r

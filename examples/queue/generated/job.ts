@@ -17,7 +17,10 @@ export interface ClaimJobParams {
   readonly buckets: readonly bigint[];
 }
 
-/** By the partial index alone: one bucket after the other, no sort. */
+/**
+ * By the partial index alone: one bucket after the other, no sort.
+ * @see [examples/queue/queries/job.sql:1](../queries/job.sql#L1)
+ */
 export const claimJob = claim<ClaimJobParams>({
   name: 'ClaimJob',
   text: `SELECT j.job_id AS target
@@ -41,7 +44,10 @@ export interface FinishJobParams {
   readonly doneBy: string | null;
 }
 
-/** By primary key. */
+/**
+ * By primary key.
+ * @see [examples/queue/queries/job.sql:8](../queries/job.sql#L8)
+ */
 export const finishJob = finish<FinishJobParams>({
   name: 'FinishJob',
   text: `UPDATE job SET done_by = $1 WHERE job_id = ANY($2::UUID[])
@@ -65,6 +71,7 @@ export interface InsertJobParams {
   readonly bucket: bigint;
 }
 
+/** @see [examples/queue/queries/job.sql:12](../queries/job.sql#L12) */
 export const insertJob = insertRows<InsertJobParams>({
   name: 'InsertJob',
   text: `INSERT INTO job (job_id, bucket) SELECT r.c1, r.c2
@@ -83,6 +90,7 @@ export interface FinishJobsParams {
   readonly jobIds: readonly string[];
 }
 
+/** @see [examples/queue/queries/job.sql:15](../queries/job.sql#L15) */
 export const finishJobs = execRows<FinishJobsParams>({
   name: 'FinishJobs',
   text: 'UPDATE job SET done_by = $1 WHERE job_id = ANY($2::UUID[])',
@@ -99,6 +107,7 @@ export interface OpenJobsRow {
   readonly jobs: bigint;
 }
 
+/** @see [examples/queue/queries/job.sql:18](../queries/job.sql#L18) */
 export const openJobs = one<NoParams, OpenJobsRow>({
   name: 'OpenJobs',
   text: 'SELECT count(*) AS jobs FROM job WHERE done_by IS NULL',

@@ -15,6 +15,8 @@ export interface ServerErrorFields {
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
   readonly routine?: string | undefined;
+  /** Name of the compiled query that was refused. Not of the server. */
+  readonly query?: string | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export class DatabaseError extends HoldfastError implements ServerErrorFields {
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
   readonly routine?: string | undefined;
+  readonly query?: string | undefined;
 
   constructor(fields: ServerErrorFields) {
     super(fields.message);
@@ -46,6 +49,7 @@ export class DatabaseError extends HoldfastError implements ServerErrorFields {
     this.column = fields.column;
     this.constraint = fields.constraint;
     this.routine = fields.routine;
+    this.query = fields.query;
   }
 }
 

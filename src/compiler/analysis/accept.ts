@@ -1,31 +1,15 @@
 import { DatabaseError } from '../../base/index.ts';
 import { planProof } from '../cockroach/plan-proof.ts';
-import type { Diagnostic } from '../diagnostic.ts';
+import { problem, type Report } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import type { TreeNode } from '../engine/node-tree.ts';
 import type { WireDescription } from '../engine/wire.ts';
-import type { EngineQuery } from '../source/parameters.ts';
-import { type Variant, variantsOf } from '../variants.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
+import { variantsOf } from '../variants.ts';
+import type { Accepted } from './accepted.ts';
 import { describeTexts } from './describe.ts';
 import { mainTree, prepareTrees } from './main-tree.ts';
-import { problem, refusal } from './problem.ts';
+import { refusal } from './refusal.ts';
 import { rewriteAccepted } from './rewrite-accepted.ts';
-
-/** A query that the engine accepted, with the text that is to be sent. */
-export interface Accepted {
-  readonly query: EngineQuery;
-  readonly description: WireDescription;
-  readonly tree: TreeNode | undefined;
-  text: string;
-  /** For each column whether CockroachDB's optimizer proves it non-null, in every form; undefined when it cannot tell. */
-  plan: readonly boolean[] | undefined;
-  /** What the other forms of a query with optional parts were found to be. */
-  variants: readonly Variant[];
-  /** Table of sqlc.embed by output column. */
-  embeds: ReadonlyMap<number, string>;
-}
-
-export type Report = (diagnostic: Diagnostic) => void;
 
 /** Describes the queries, rewrites those that are sent otherwise than written, and prepares every form of them. */
 export async function acceptQueries(
@@ -94,7 +78,8 @@ async function describeVariants(
       if (index < 0) return;
       accepted.splice(index, 1);
       const hint = 'every form that the function can build is prepared by itself; this one is not valid';
-      report(problem(item.query, 'HF062', `${item.query.source.name} with ${variant.label}: ${why}`, hint));
+      const { source } = item.query;
+      report(problem(source, 'HF062', `${source.name} with ${variant.label}: ${why}`, hint).diagnostic);
     };
     if (answer instanceof DatabaseError) refused(answer.message);
     else if (shape(answer) !== shape(item.description))

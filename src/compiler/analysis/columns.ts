@@ -1,37 +1,28 @@
 import type { AnalyzedColumn, AnalyzedEmbed, AnalyzedParam } from '../analyzed.ts';
 import { type CompileTarget, hasType } from '../config.ts';
-import { SourceError } from '../diagnostic.ts';
+import { problem } from '../diagnostic.ts';
 import type { CatalogColumn, CatalogTable } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import type { TreeNode } from '../engine/node-tree.ts';
-import type { WireColumn, WireDescription } from '../engine/wire.ts';
+import type { WireColumn } from '../engine/wire.ts';
 import { Prover } from '../nullability/prove.ts';
 import type { Verdict } from '../nullability/verdict.ts';
-import type { EngineQuery } from '../source/parameters.ts';
 import { arrayDimensions } from '../types/array-dimensions.ts';
 import { JsonTypes } from '../types/json-types.ts';
-import type { TypeResolver, TypeUse } from '../types/resolve-type.ts';
+import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
-import type { Variant } from '../variants.ts';
+import type { TypeUse } from '../types/type-use.ts';
+import type { Accepted } from './accepted.ts';
 import { layOut } from './layout.ts';
-import { problem } from './problem.ts';
 import { tableRow } from './table-row.ts';
 import { disagreement, factsOf, weakest, witnessed } from './verdicts.ts';
 
 export function analyzeColumns(
-  query: EngineQuery,
-  description: WireDescription,
-  tree: TreeNode | undefined,
-  variants: readonly Variant[],
-  plan: readonly boolean[] | undefined,
+  { query, description, tree, variants, plan, embeds: embedded }: Accepted,
   params: readonly AnalyzedParam[],
-  embedded: ReadonlyMap<number, string>,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
 ): { columns: AnalyzedColumn[]; embeds: AnalyzedEmbed[]; row?: TypeUse | undefined } {
-  const fail = (code: string, message: string, hint: string, at?: number) =>
-    new SourceError(problem(query, code, message, hint, at));
   const name = query.source.name;
   const prover = new Prover(database.catalog, factsOf(params));
   const treeSays = tree && weakest(prover.columns(tree), variants, params, database);
@@ -107,14 +98,16 @@ export function analyzeColumns(
   for (const [column, mark] of query.marks) {
     const called = description.columns.filter((candidate) => candidate.name === column).length;
     if (called === 0)
-      throw fail(
+      throw problem(
+        query.source,
         'HF033',
         `no column of ${name} is called ${column}`,
         'the mark ! or ? belongs to a column of the result',
         mark.at,
       );
     if (called > 1)
-      throw fail(
+      throw problem(
+        query.source,
         'HF031',
         `${called} columns of ${name} are called ${column}`,
         'a marked column needs a name of its own: give it another with AS',

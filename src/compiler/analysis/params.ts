@@ -1,11 +1,9 @@
 import type { AnalyzedParam } from '../analyzed.ts';
 import { looseUses } from '../cockroach/loose-uses.ts';
 import { type CompileTarget, hasType } from '../config.ts';
-import { SourceError } from '../diagnostic.ts';
+import { problem } from '../diagnostic.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
-import type { TreeNode } from '../engine/node-tree.ts';
-import type { WireDescription } from '../engine/wire.ts';
 import { camelCase, fieldPath, free } from '../names.ts';
 import {
   acceptsNull,
@@ -13,10 +11,9 @@ import {
   parameterUses,
   refusesNull,
 } from '../nullability/parameter-uses.ts';
-import type { EngineQuery } from '../source/parameters.ts';
 import type { TypeResolver } from '../types/resolve-type.ts';
 import { sqlTypeName } from '../types/sql-type-name.ts';
-import { problem } from './problem.ts';
+import type { Accepted } from './accepted.ts';
 
 const elementType = (oid: number, { types }: Catalog) => {
   const type = types.get(oid);
@@ -24,9 +21,7 @@ const elementType = (oid: number, { types }: Catalog) => {
 };
 
 export function analyzeParams(
-  query: EngineQuery,
-  description: WireDescription,
-  tree: TreeNode | undefined,
+  { query, description, tree }: Accepted,
   database: CompileDatabase,
   target: CompileTarget,
   resolver: TypeResolver,
@@ -42,14 +37,12 @@ export function analyzeParams(
     if (name === undefined) continue;
     const field = fieldPath(name, fieldOf);
     if (fields.has(field))
-      throw new SourceError(
-        problem(
-          query,
-          'HF032',
-          `two parameters would be called ${field}`,
-          'name one of them differently',
-          at,
-        ),
+      throw problem(
+        query.source,
+        'HF032',
+        `two parameters would be called ${field}`,
+        'name one of them differently',
+        at,
       );
     fields.add(field);
     written.set(i, field);
@@ -75,14 +68,12 @@ export function analyzeParams(
     const nullable = said ?? (!source?.required && (source?.nullable || accepts));
     const holdsNull = acceptsNullElements(use, catalog, target.arrayElements === 'nullable');
     if (query.parts && field === 'orderBy')
-      throw new SourceError(
-        problem(
-          query,
-          'HF032',
-          'a parameter called orderBy',
-          'name it differently: orderBy chooses the order',
-          source?.at,
-        ),
+      throw problem(
+        query.source,
+        'HF032',
+        'a parameter called orderBy',
+        'name it differently: orderBy chooses the order',
+        source?.at,
       );
     return {
       optional: source?.optional ?? false,

@@ -1,11 +1,12 @@
 import { DatabaseError } from '../../base/index.ts';
 import { bulkInsert, spreadRows } from '../bulk.ts';
+import { problem, type Report } from '../diagnostic.ts';
 import type { CompileDatabase } from '../engine/engine.ts';
 import type { WireDescription } from '../engine/wire.ts';
 import { edited, expandStars, findStars } from '../stars.ts';
-import type { Accepted, Report } from './accept.ts';
+import type { Accepted } from './accepted.ts';
 import { describeTexts } from './describe.ts';
-import { problem, withNames } from './problem.ts';
+import { withNames } from './refusal.ts';
 
 /** Expands stars, sends lists of rows as lists, and has the engine judge what came of it. */
 export async function rewriteAccepted(
@@ -16,7 +17,8 @@ export async function rewriteAccepted(
   const changed: Accepted[] = [];
   const refuse = (item: Accepted, code: string, message: string, hint: string, at?: number) => {
     accepted.splice(accepted.indexOf(item), 1);
-    report(problem(item.query, code, `${item.query.source.name} ${message}`, hint, at));
+    const { source } = item.query;
+    report(problem(source, code, `${source.name} ${message}`, hint, at).diagnostic);
   };
   for (const item of [...accepted]) {
     const { query, description, tree } = item;

@@ -1,7 +1,8 @@
 import type { AnalyzedColumn } from '../analyzed.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import type { WireColumn } from '../engine/wire.ts';
-import type { TypeResolver, TypeUse } from '../types/resolve-type.ts';
+import type { TypeResolver } from '../types/resolve-type.ts';
+import type { TypeUse } from '../types/type-use.ts';
 
 /** The type of a table's rows, where the columns are those of one table: all of them, in its order, and as it has them. */
 export function tableRow(

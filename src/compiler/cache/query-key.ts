@@ -4,7 +4,7 @@ import { valueNamed } from '../../base/index.ts';
 import type { CompileTarget } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { digest } from '../manifest.ts';
-import type { EngineQuery } from '../source/parameters.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
 import type { SourceQuery } from '../source/query-file.ts';
 import type { SourceFile } from '../source/source-file.ts';
 

@@ -1,4 +1,4 @@
-import type { TypeUse } from '../types/resolve-type.ts';
+import type { TypeUse } from '../types/type-use.ts';
 import { importStatement } from './layout.ts';
 
 interface Import {

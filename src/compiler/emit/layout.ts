@@ -50,6 +50,10 @@ export function docComment(lines: readonly string[], indent = 0): string {
   return `${pad}/**\n${clean.map((line) => `${pad} *${line === '' ? '' : ` ${line}`}\n`).join('')}${pad} */\n`;
 }
 
+/** The doc comment of a query's function: the author's, and the way back to the query. */
+export const queryComment = (doc: readonly string[], origin: string): string =>
+  docComment([...doc, `@see ${origin}`]);
+
 /** A string literal: single quotes, double when that saves escapes; a template for several lines. */
 export function stringLiteral(text: string): string {
   if (text.includes('\n')) return `\`${text.replace(/[\\`]|\$\{/g, '\\$&').replaceAll('\r', '\\r')}\``;

@@ -1,10 +1,11 @@
 import type { AnalyzedQuery } from '../analyzed.ts';
 import { camelCase, propertyName } from '../names.ts';
-import type { SharedType, TypeUse } from '../types/resolve-type.ts';
+import type { SharedType, TypeUse } from '../types/type-use.ts';
+import { grouped } from './fields.ts';
 import type { Rebase } from './imports.ts';
 import { stringLiteral } from './layout.ts';
-import { header, sharedTypes } from './module.ts';
-import { grouped } from './params.ts';
+import { header } from './module.ts';
+import { inOrder, sharedTypes } from './shared-types.ts';
 
 /** Writes zod schemas of the parameters and rows of a module, for those who import them. */
 export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[], rebase: Rebase): string {
@@ -17,9 +18,9 @@ export function emitSchemasModule(path: string, queries: readonly AnalyzedQuery[
     return use.zod;
   };
   const body: string[] = [];
-  for (const shared of ordered(sharedTypes(queries))) body.push(sharedSchema(shared));
+  for (const shared of inOrder(sharedTypes(queries))) body.push(sharedSchema(shared));
   for (const query of queries) {
-    const name = camelCase(query.source.name);
+    const name = camelCase(query.engineQuery.source.name);
     const field = (item: { field: string; use: TypeUse; nullable: boolean }, indent: string): string =>
       `${indent}${propertyName(item.field)}: ${zod(item.use)}${item.nullable ? '.nullable()' : ''}`;
     if (query.params.length > 0)
@@ -66,18 +67,6 @@ function rowSchema(query: AnalyzedQuery, field: FieldSchema): string {
     lines.push(`${pad}})${embed.nullable ? '\n    .nullable()' : ''},\n`);
   }
   return lines.join('');
-}
-
-function ordered(types: readonly SharedType[]): SharedType[] {
-  const placed: SharedType[] = [];
-  const place = (type: SharedType): void => {
-    // By name: what came out of the cache is another object.
-    if (placed.some(({ name }) => name === type.name)) return;
-    for (const field of type.fields) for (const inner of field.use.shared) place(inner);
-    placed.push(type);
-  };
-  for (const type of types) place(type);
-  return placed;
 }
 
 function sharedSchema(type: SharedType): string {

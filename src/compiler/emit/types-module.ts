@@ -1,23 +1,15 @@
 import type { CompileTarget } from '../config.ts';
 import { propertyName } from '../names.ts';
-import type { SharedType } from '../types/resolve-type.ts';
+import type { SharedType } from '../types/type-use.ts';
 import { ModuleImports, useType } from './imports.ts';
 import { arrayLiteral, lineWidth, stringLiteral } from './layout.ts';
 import { header } from './module.ts';
+import { inOrder } from './shared-types.ts';
 
 /** Writes the module of the schema's own types: enums as unions, composites as interfaces, with codecs. */
 export function emitTypesModule(types: readonly SharedType[], target: CompileTarget): string {
   const imports = new ModuleImports(types.flatMap((type) => [type.name, type.codecName, labelsName(type)]));
-  // A composite comes after what it is made of.
-  const ordered: SharedType[] = [];
-  const place = (type: SharedType): void => {
-    // By name: what came out of the cache is another object.
-    if (ordered.some(({ name }) => name === type.name)) return;
-    for (const field of type.fields) for (const inner of field.use.shared) place(inner);
-    ordered.push(type);
-  };
-  for (const type of types) place(type);
-  const body = ordered
+  const body = inOrder(types)
     .map((type) => (type.kind === 'enum' ? emitEnum : emitComposite)(type, imports, target.runtime))
     .join('\n');
   return `${header(`the types of ${target.schema.join(', ') || 'the database'}`)}${imports.render()}\n${body}`;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { SourceError } from '../diagnostic.ts';
+import { problemAt } from '../diagnostic.ts';
 import { type Token, tokenize, UnterminatedTokenError } from '../source/lexer.ts';
 import { isCode, isNamed, splitStatements } from '../source/query-file.ts';
 import type { SourceFile } from '../source/source-file.ts';
@@ -33,25 +33,18 @@ export async function applyFile(client: pg.Client, file: SourceFile): Promise<vo
     } catch (cause) {
       const error = cause as ServerError;
       if (saysNothingOfTypes(statement.filter(isCode), error)) continue;
-      throw new SourceError({
-        severity: 'error',
-        code: error.code ?? 'HF020',
-        message: error.message,
-        hint: extensionHint(error) ?? error.hint,
-        file,
-        at: last.at + (error.position === undefined ? 0 : Number(error.position) - 1),
-      });
+      const at = last.at + (error.position === undefined ? 0 : Number(error.position) - 1);
+      throw problemAt(file, at, error.code ?? 'HF020', error.message, extensionHint(error) ?? error.hint);
     }
   }
   if (last && client.getTransactionStatus() === 'T')
-    throw new SourceError({
-      severity: 'error',
-      code: 'HF021',
-      message: 'this file begins a transaction and does not end it, so nothing of it would stay',
-      hint: 'end it with COMMIT',
+    throw problemAt(
       file,
-      at: last.at,
-    });
+      last.at,
+      'HF021',
+      'this file begins a transaction and does not end it, so nothing of it would stay',
+      'end it with COMMIT',
+    );
 }
 
 function statementsOf(file: SourceFile): Token[][] {
@@ -59,7 +52,7 @@ function statementsOf(file: SourceFile): Token[][] {
     return splitStatements(tokenize(file.text));
   } catch (error) {
     if (!(error instanceof UnterminatedTokenError)) throw error;
-    throw new SourceError({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
+    throw problemAt(file, error.at, 'HF002', error.message);
   }
 }
 

@@ -4,9 +4,10 @@ import { type DatabaseError, HoldfastError } from '../../base/index.ts';
 import { Hosts, openPgClient, parseUrl, withDatabase } from '../../database/index.ts';
 import type { SourceFile } from '../source/source-file.ts';
 import { applyFile, mayStay } from './apply-schema.ts';
-import { type Catalog, readCatalog } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readMaterialized } from './materialized.ts';
+import { readCatalog } from './read-catalog.ts';
 import { describeAll, type WireDescription } from './wire.ts';
 
 /** A server to compile against. Databases of its own making are dropped when it is closed. */

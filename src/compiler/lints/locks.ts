@@ -6,7 +6,7 @@ export const unorderedLocks: Lint = {
   code: 'HL003',
   hint: 'add ORDER BY a unique key, so that everybody locks in the same order',
   *check({ statement, query }) {
-    if (query.source.command === 'one' || query.source.command === 'maybe') return;
+    if (query.engineQuery.source.command === 'one' || query.engineQuery.source.command === 'maybe') return;
     for (const select of find(statement, 'SelectStmt'))
       if (waits(select) && children(select, 'sortClause').length === 0)
         yield { message: 'rows are locked in no particular order, which invites deadlocks' };

@@ -10,7 +10,7 @@ export const limitWithoutOrder: Lint = {
   hint: 'add an ORDER BY that ends in a unique key',
   *check({ statement, query }) {
     const select = child(statement, 'SelectStmt');
-    if (!select || !returnsMany.has(query.source.command)) return;
+    if (!select || !returnsMany.has(query.engineQuery.source.command)) return;
     if (select['limitCount'] !== undefined && children(select, 'sortClause').length === 0)
       yield { message: 'LIMIT without ORDER BY gives rows by chance' };
   },

@@ -38,7 +38,8 @@ function lintOf(rule: Rule): Lint {
     hint: rule.hint,
     needsPlan: () => rule.plan === true,
     check({ query, statement, plan }) {
-      const { source, engineQuery, params, columns } = query;
+      const { engineQuery, params, columns } = query;
+      const { source } = engineQuery;
       const value = ({
         field,
         sqlType,

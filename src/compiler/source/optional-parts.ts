@@ -1,5 +1,5 @@
 import type { DynamicPart } from '../../query/index.ts';
-import { SourceError } from '../diagnostic.ts';
+import { problem, type SourceError } from '../diagnostic.ts';
 import { camelCase } from '../names.ts';
 import { isCode, type SourceQuery } from './query-file.ts';
 
@@ -45,15 +45,7 @@ export class PartRecorder {
   }
 
   #error(at: number, message: string, hint: string): SourceError {
-    return new SourceError({
-      severity: 'error',
-      code: 'HF060',
-      message,
-      hint,
-      file: this.#query.file,
-      at,
-      query: this.#query.name,
-    });
+    return problem(this.#query, 'HF060', message, hint, at);
   }
 
   /** Index of the first code token on the line of token `i`. */

@@ -1,62 +1,10 @@
-import type { DynamicPart } from '../../query/index.ts';
-import { SourceError } from '../diagnostic.ts';
-import type { WorkPart } from '../work-query.ts';
+import { problem, type SourceError } from '../diagnostic.ts';
+import type { AliasMark, EngineQuery, SourceParameter, Spread } from './engine-query.ts';
 import { sqlIdentifier } from './keywords.ts';
 import type { Token } from './lexer.ts';
 import { PartRecorder } from './optional-parts.ts';
 import { type DeclaredParameter, isCode, type SourceQuery } from './query-file.ts';
 import { Rewriter } from './rewriter.ts';
-
-/** A parameter as the file writes it. Its type comes from the engine later. */
-export interface SourceParameter {
-  /**
-   * As written (`session_id`), or undefined for a bare `$1`. `user.name` is a field of an object, `users[].name` of each
-   * object of a list.
-   */
-  readonly name: string | undefined;
-  /** Asked for by `sqlc.narg`: null may be passed whatever the engine proves. */
-  readonly nullable: boolean;
-  /** The author says that it is never null (`:name!`). */
-  readonly required?: boolean | undefined;
-  /** Used in optional parts only. */
-  readonly optional?: boolean | undefined;
-  /** Offset of its first use in the file. */
-  readonly at: number;
-}
-
-/** A statement in the engine's own words, with the way back to the file. */
-export interface EngineQuery {
-  readonly source: SourceQuery;
-  /** Parameters are $1, $2, ...; comments and alias marks are gone. */
-  readonly text: string;
-  /** In order of number. */
-  readonly params: readonly SourceParameter[];
-  /** Output columns marked by the author: `"name!"` is never null, `"name?"` may be. */
-  readonly marks: ReadonlyMap<string, AliasMark>;
-  /** Offsets in `text` of the stars that came from `sqlc.embed(table)`. */
-  readonly embeds: ReadonlyMap<number, string>;
-  /** Where lists of rows stand, written as one row each until the engine has said what its types are. */
-  readonly spreads: readonly Spread[];
-  /** The pieces of a query with optional parts. */
-  readonly parts: readonly DynamicPart[] | undefined;
-  /** Offset in the file of an offset in `text`. */
-  readonly toSource: (offset: number) => number;
-  /** Set for a :claim or :finish, which `text` wraps. */
-  readonly work?: WorkPart;
-}
-
-/** A list of rows: `VALUES ($1, $2)`, or the row in `IN (($1, $2))`, between two offsets of the text. */
-export interface Spread {
-  readonly from: number;
-  readonly to: number;
-  /** Numbers of the parameters that are its fields. */
-  readonly params: readonly number[];
-}
-
-export interface AliasMark {
-  readonly nullable: boolean;
-  readonly at: number;
-}
 
 const sqlcCalls = new Set(['arg', 'narg', 'slice', 'embed']);
 
@@ -93,16 +41,7 @@ function sqlcCall(query: SourceQuery, i: number): Call | undefined {
   const tokens = query.tokens;
   if (tokens[i]!.text.toLowerCase() !== 'sqlc' || tokens[i + 1]?.text !== '.') return undefined;
   const kind = tokens[i + 2]?.text.toLowerCase() ?? '';
-  const fail = (message: string, hint: string) =>
-    new SourceError({
-      severity: 'error',
-      code: 'HF010',
-      message,
-      hint,
-      file: query.file,
-      at: tokens[i]!.at,
-      query: query.name,
-    });
+  const fail = (message: string, hint: string) => problem(query, 'HF010', message, hint, tokens[i]!.at);
   if (!sqlcCalls.has(kind))
     throw fail(`sqlc.${kind} is not known`, 'there are sqlc.arg, sqlc.narg, sqlc.slice and sqlc.embed');
   const open = nextCode(tokens, i + 3);
@@ -175,7 +114,7 @@ export function rewrite(query: SourceQuery): EngineQuery {
   const params: SourceParameter[] = [];
   const byName = new Map<string, number>();
   const fail = (code: string, message: string, hint: string, at: number) =>
-    new SourceError({ severity: 'error', code, message, hint, file: query.file, at, query: query.name });
+    problem(query, code, message, hint, at);
   const { marks, marked } = aliasMarks(tokens, fail);
   const embeds = new Map<number, string>();
   const spreads: Spread[] = [];

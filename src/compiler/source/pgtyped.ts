@@ -1,13 +1,6 @@
-import { type Diagnostic, SourceError } from '../diagnostic.ts';
-import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
-import {
-  type DeclaredParameter,
-  isCode,
-  isSqlc,
-  type SourceQuery,
-  splitStatements,
-  trimSpace,
-} from './query-file.ts';
+import { problemAt } from '../diagnostic.ts';
+import type { Token } from './lexer.ts';
+import { type DeclaredParameter, isCode, isSqlc, type SourceQuery, trimSpace } from './query-file.ts';
 import type { SourceFile } from './source-file.ts';
 
 const nameTag = /@name\s+([A-Za-z_]\w*)/;
@@ -29,55 +22,30 @@ function declared(comment: string): DeclaredParameter[] {
   });
 }
 
-/** Reads pgtyped's files as they are. What comes back is what the statement gives: rows, or a count. */
-export function readPgtyped(file: SourceFile, report: (diagnostic: Diagnostic) => void): SourceQuery[] {
-  const queries: SourceQuery[] = [];
-  let statements: Token[][];
-  try {
-    statements = splitStatements(tokenize(file.text));
-  } catch (error) {
-    if (!(error instanceof UnterminatedTokenError)) throw error;
-    report({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
-    return queries;
+/** Reads a statement of pgtyped, with the comments above it. What comes back is what it gives: rows, or a count. */
+export function readPgtyped(file: SourceFile, statement: readonly Token[]): SourceQuery | undefined {
+  const first = statement.findIndex(isCode);
+  if (first < 0) return undefined;
+  const comment = statement
+    .slice(0, first)
+    .findLast((token) => token.kind === 'comment' && nameTag.test(token.text));
+  if (!comment) {
+    const hint = 'put /* @name GetSomething */ above it';
+    throw problemAt(file, statement[first]!.at, 'HF004', 'this statement has no name', hint);
   }
-  for (const statement of statements) {
-    const first = statement.findIndex(isCode);
-    if (first < 0) continue;
-    const comment = statement
-      .slice(0, first)
-      .findLast((token) => token.kind === 'comment' && nameTag.test(token.text));
-    if (!comment) {
-      const at = statement[first]!.at;
-      const hint = 'put /* @name GetSomething */ above it';
-      report(
-        new SourceError({
-          severity: 'error',
-          code: 'HF004',
-          message: 'this statement has no name',
-          hint,
-          file,
-          at,
-        }).diagnostic,
-      );
-      continue;
-    }
-    const name = nameTag.exec(comment.text)![1]!;
-    const parameters = declared(comment.text);
-    queries.push({
-      file,
-      name,
-      nameAt: comment.at + comment.text.indexOf('@name'),
-      command: 'auto',
-      doc: comment.text
-        .slice(2, -2)
-        .split('\n')
-        .map((line) => line.replace(/^\s*\* ?/, '').trim())
-        .filter((line) => line !== '' && !/^@(name|param)\b/.test(line)),
-      notes: [],
-      tokens: trimSpace(statement.slice(first)),
-      marker: ':',
-      declared: parameters,
-    });
-  }
-  return queries;
+  return {
+    file,
+    name: nameTag.exec(comment.text)![1]!,
+    nameAt: comment.at + comment.text.indexOf('@name'),
+    command: 'auto',
+    doc: comment.text
+      .slice(2, -2)
+      .split('\n')
+      .map((line) => line.replace(/^\s*\* ?/, '').trim())
+      .filter((line) => line !== '' && !/^@(name|param)\b/.test(line)),
+    notes: [],
+    tokens: trimSpace(statement.slice(first)),
+    marker: ':',
+    declared: declared(comment.text),
+  };
 }

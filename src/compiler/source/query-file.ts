@@ -1,6 +1,6 @@
 import { StatementEnds } from '../../base/index.ts';
-import { type Diagnostic, SourceError } from '../diagnostic.ts';
-import { type Token, tokenize, UnterminatedTokenError } from './lexer.ts';
+import { problemAt } from '../diagnostic.ts';
+import type { Token } from './lexer.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** What comes back, as the annotation says it. */
@@ -101,8 +101,7 @@ function annotation(file: SourceFile, token: Token) {
     const found = nameLine.exec(line.text);
     if (!found) continue;
     const at = file.text.indexOf('name:', token.at);
-    const fail = (message: string, hint: string) =>
-      new SourceError({ severity: 'error', code: 'HF001', message, hint, file, at });
+    const fail = (message: string, hint: string) => problemAt(file, at, 'HF001', message, hint);
     const [, name, command, settings = ''] = found;
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name!))
       throw fail(
@@ -155,7 +154,7 @@ function leading(tokens: readonly Token[], nameIndex: number): Token[] {
 }
 
 /** `LIMIT @limit; -- optional`: a note behind the semicolon, on its line, belongs to what is before it. */
-function withTrailingNotes(statements: Token[][]): Token[][] {
+export function withTrailingNotes(statements: Token[][]): Token[][] {
   for (const [i, statement] of statements.entries()) {
     const before = statements[i - 1];
     const at = statement[0]?.kind === 'space' && !statement[0].text.includes('\n') ? 1 : 0;
@@ -182,106 +181,61 @@ export function isNamed(statement: readonly Token[]): boolean {
 }
 
 /**
- * Reads a file of `-- name: X :many` queries. Problems are reported, never thrown. In a file that is part of the schema
- * too, statements without a name are the schema's.
+ * Reads a statement of `-- name: X :many`, with the comments above it. In a file that is part of the schema too, those
+ * without a name are the schema's. Throws SourceError.
  */
 export function readSqlc(
   file: SourceFile,
-  report: (diagnostic: Diagnostic) => void,
-  inSchema = false,
-): SourceQuery[] {
-  const queries: SourceQuery[] = [];
-  let tokens: Token[];
-  try {
-    tokens = tokenize(file.text);
-  } catch (error) {
-    if (!(error instanceof UnterminatedTokenError)) throw error;
-    report({ severity: 'error', code: 'HF002', message: error.message, file, at: error.at });
-    // Whole statements before it are read all the same, so that their problems are told too.
-    tokens = error.tokens.slice(0, error.tokens.findLastIndex((token) => token.text === ';') + 1);
+  statement: readonly Token[],
+  inSchema: boolean,
+): SourceQuery | undefined {
+  if (inSchema && !isNamed(statement)) return undefined;
+  const firstCode = statement.findIndex(isCode);
+  const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
+  const belowItsName = 'put the statement, with a semicolon at its end, below its name';
+  let nameIndex = -1;
+  let named: ReturnType<typeof annotation>;
+  for (const [i, token] of head.entries()) {
+    const found = token.kind === 'comment' ? annotation(file, token) : undefined;
+    if (!found) continue;
+    if (named) {
+      const message = `${named.name} has no statement before ${found.name} begins`;
+      throw problemAt(file, named.at, 'HF003', message, belowItsName);
+    }
+    named = found;
+    nameIndex = i;
   }
-  for (const statement of withTrailingNotes(splitStatements(tokens))) {
-    if (inSchema && !isNamed(statement)) continue;
-    const firstCode = statement.findIndex(isCode);
-    const head = statement.slice(0, firstCode < 0 ? statement.length : firstCode);
-    try {
-      let nameIndex = -1;
-      let named: ReturnType<typeof annotation>;
-      for (const [i, token] of head.entries()) {
-        const found = token.kind === 'comment' ? annotation(file, token) : undefined;
-        if (!found) continue;
-        if (named)
-          throw new SourceError({
-            severity: 'error',
-            code: 'HF003',
-            message: `${named.name} has no statement before ${found.name} begins`,
-            hint: 'put the statement, with a semicolon at its end, below its name',
-            file,
-            at: named.at,
-          });
-        named = found;
-        nameIndex = i;
-      }
-      if (!named) {
-        if (firstCode < 0) continue;
-        throw new SourceError({
-          severity: 'error',
-          code: 'HF004',
-          message: 'this statement has no name',
-          hint: 'put -- name: GetSomething :one above it, or name this file in "schema" if it is a part of that',
-          file,
-          at: statement[firstCode]!.at,
-        });
-      }
-      if (firstCode < 0)
-        throw new SourceError({
-          severity: 'error',
-          code: 'HF003',
-          message: `${named.name} has no statement`,
-          hint: 'put the statement, with a semicolon at its end, below its name',
-          file,
-          at: named.at,
-        });
-      const inner = statement
-        .slice(firstCode)
-        .find((token) => token.kind === 'comment' && nameLine.test(token.text.slice(2)));
-      if (inner)
-        throw new SourceError({
-          severity: 'error',
-          code: 'HF005',
-          message: `the statement of ${named.name} has no semicolon before the next name`,
-          hint: 'end every statement with a semicolon',
-          file,
-          at: inner.at,
-        });
-      const doc: string[] = [];
-      const notes: Note[] = [];
-      const comments = [...leading(head, nameIndex), ...head.slice(nameIndex + 1)];
-      for (const token of [...comments, ...statement.slice(firstCode)].filter((t) => t.kind === 'comment')) {
-        for (const line of commentLines(token)) {
-          const note = noteLine.exec(line.text);
-          if (note) notes.push({ key: note[1]!, value: note[2] ?? '', at: line.at });
-          else if (comments.includes(token)) doc.push(line.text);
-        }
-      }
-      queries.push({
-        file,
-        name: named.name,
-        nameAt: named.at,
-        command: named.command,
-        settings: named.settings,
-        doc,
-        notes,
-        tokens: trimSpace(statement.slice(firstCode)),
-        marker: '@',
-        declared: [],
-      });
-    } catch (error) {
-      if (!(error instanceof SourceError)) throw error;
-      report(error.diagnostic);
+  if (!named) {
+    if (firstCode < 0) return undefined;
+    throw problemAt(
+      file,
+      statement[firstCode]!.at,
+      'HF004',
+      'this statement has no name',
+      'put -- name: GetSomething :one above it, or name this file in "schema" if it is a part of that',
+    );
+  }
+  if (firstCode < 0) throw problemAt(file, named.at, 'HF003', `${named.name} has no statement`, belowItsName);
+  const inner = statement
+    .slice(firstCode)
+    .find((token) => token.kind === 'comment' && nameLine.test(token.text.slice(2)));
+  if (inner) {
+    const message = `the statement of ${named.name} has no semicolon before the next name`;
+    throw problemAt(file, inner.at, 'HF005', message, 'end every statement with a semicolon');
+  }
+  const doc: string[] = [];
+  const notes: Note[] = [];
+  const comments = [...leading(head, nameIndex), ...head.slice(nameIndex + 1)];
+  for (const token of [...comments, ...statement.slice(firstCode)].filter((t) => t.kind === 'comment')) {
+    for (const line of commentLines(token)) {
+      const note = noteLine.exec(line.text);
+      if (note) notes.push({ key: note[1]!, value: note[2] ?? '', at: line.at });
+      else if (comments.includes(token)) doc.push(line.text);
     }
   }
-  return queries;
+  const { name, at: nameAt, command, settings } = named;
+  const tokens = trimSpace(statement.slice(firstCode));
+  return { file, name, nameAt, command, settings, doc, notes, tokens, marker: '@', declared: [] };
 }
 
 export function trimSpace(tokens: Token[]): Token[] {

@@ -1,9 +1,14 @@
+import path from 'node:path';
+
 /** A file as read, with the arithmetic of places in it. */
 export interface SourceFile {
   /** As shown to people: relative to the configuration file. */
   readonly path: string;
   readonly text: string;
 }
+
+/** A path as it is shown and imported, whatever separates the names of this system. */
+export const slashed = (name: string, separator: string = path.sep) => name.replaceAll(separator, '/');
 
 export interface Place {
   /** 1-based. */

@@ -11,21 +11,27 @@ const int4: BuiltinType = { ts: 'number', codec: 'int4', zod: 'z.int()' };
 const float8: BuiltinType = { ts: 'number', codec: 'float8', zod: 'z.number()' };
 const json: BuiltinType = { ts: 'unknown', codec: 'jsonb', zod: 'z.unknown()' };
 
-export const int8Choices: Readonly<Record<'bigint' | 'number' | 'string', BuiltinType>> = {
-  bigint: { ts: 'bigint', codec: 'int8', zod: 'z.bigint()' },
-  number: { ts: 'number', codec: 'int8Number', zod: 'z.int()' },
-  string: { ts: 'string', codec: 'int8Text', zod: 'z.string().regex(/^-?\\d+$/)' },
-};
-
-export const timestamptzChoices: Readonly<Record<'Date' | 'string', BuiltinType>> = {
-  Date: { ts: 'Date', codec: 'timestamptz', zod: 'z.date()' },
-  string: { ts: 'string', codec: 'timestamptzText', zod: 'z.string()' },
-};
-
-/** A time without a zone is taken for one in UTC. */
-export const utcChoices: Readonly<Record<'timestamp' | 'date', BuiltinType>> = {
-  timestamp: { ts: 'Date', codec: 'timestampUtc', zod: 'z.date()' },
-  date: { ts: 'Date', codec: 'dateUtc', zod: 'z.date()' },
+/**
+ * What a type of pg_type can be had as besides the server's text, by the word that the configuration uses. A time without a
+ * zone is taken for one in UTC.
+ */
+export const typeChoices: Readonly<Record<string, Readonly<Record<string, BuiltinType>>>> = {
+  int8: {
+    bigint: { ts: 'bigint', codec: 'int8', zod: 'z.bigint()' },
+    number: { ts: 'number', codec: 'int8Number', zod: 'z.int()' },
+    string: { ts: 'string', codec: 'int8Text', zod: 'z.string().regex(/^-?\\d+$/)' },
+  },
+  timestamptz: {
+    Date: { ts: 'Date', codec: 'timestamptz', zod: 'z.date()' },
+    string: { ts: 'string', codec: 'timestamptzText', zod: 'z.string()' },
+  },
+  timestamp: { Date: { ts: 'Date', codec: 'timestampUtc', zod: 'z.date()' } },
+  date: { Date: { ts: 'Date', codec: 'dateUtc', zod: 'z.date()' } },
+  int2: { number: float8 },
+  int4: { number: float8 },
+  float4: { number: float8 },
+  float8: { number: float8 },
+  numeric: { number: { ts: 'number', codec: 'numericNumber', zod: 'z.number()' } },
 };
 
 /** By the name in pg_type. What is not here travels as the server's text: `textual('inet')`. */

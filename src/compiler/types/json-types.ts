@@ -7,13 +7,8 @@ import type { Located, Prover } from '../nullability/prove.ts';
 import { flag, functionName } from '../nullability/query-tree.ts';
 import { constText, typeOf } from '../nullability/trusted-functions.ts';
 import { arrayDimensions } from './array-dimensions.ts';
-import { literal, type TypeChoices, type TypeUse } from './resolve-type.ts';
-
-/** A shape of JSON: leaves as TypeScript, as runtime expression, and as zod. */
-export type Shape =
-  | { readonly kind: 'leaf'; readonly ts: string; readonly shape: string; readonly zod: string }
-  | { readonly kind: 'object'; readonly fields: readonly (readonly [string, Shape])[] }
-  | { readonly kind: 'array' | 'nullable'; readonly of: Shape };
+import { literal } from './resolve-type.ts';
+import type { Shape, TypeChoices, TypeUse } from './type-use.ts';
 
 const aggregates = new Set(['json_agg', 'jsonb_agg', 'json_agg_strict', 'jsonb_agg_strict']);
 const objects = new Set(['json_build_object', 'jsonb_build_object']);

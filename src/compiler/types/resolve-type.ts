@@ -1,68 +1,9 @@
 import { valueNamed } from '../../base/index.ts';
 import type { Catalog, CatalogType } from '../engine/catalog.ts';
 import { camelCase, free } from '../names.ts';
-import { builtinTypes, int8Choices, timestamptzChoices, utcChoices } from './builtin-types.ts';
-import type { Shape } from './json-types.ts';
+import { builtinTypes, typeChoices } from './builtin-types.ts';
 import { type SharedName, sharedNames } from './shared-names.ts';
-
-/** Choices of a configuration that bear on types. */
-export interface TypeChoices {
-  readonly int8: 'bigint' | 'number' | 'string';
-  readonly timestamptz: 'Date' | 'string';
-  /** What an element of an array column is taken for when nothing proves it. */
-  readonly arrayElements: 'nullable' | 'notnull';
-  /** Overrides by type name. */
-  readonly types: Readonly<Record<string, TypeOverride>>;
-}
-
-/** A type given by hand: another choice of the compiler's, or a codec of the user's own. */
-export interface TypeOverride {
-  /** `bigint`, `number` or `string` for int8; `Date` or `string` for timestamptz, timestamp and date; `string` for anything. */
-  readonly as?: string | undefined;
-  /** TypeScript type, imported from `from` unless it is built in. */
-  readonly type?: string | undefined;
-  /** A `Codec` of that type, exported by `from`. */
-  readonly codec?: string | undefined;
-  /** A zod schema, exported by `from`: JSON is validated with it on the way in and out. */
-  readonly zod?: string | undefined;
-  readonly from?: string | undefined;
-}
-
-/** What generated code needs in order to use one type. */
-export interface TypeUse {
-  readonly ts: string;
-  readonly codec: string;
-  readonly zod: string;
-  /** Names of the runtime used by `codec`, and types used by `ts`. */
-  readonly runtime: readonly string[];
-  readonly runtimeTypes: readonly string[];
-  /** Types of the schema (enums, composites) that are declared in the shared module. */
-  readonly shared: readonly SharedType[];
-  /** Imports of the user's own: module to names; types marked. */
-  readonly imports: readonly { readonly from: string; readonly name: string; readonly isType: boolean }[];
-  /** An array whose elements may be null as it stands. */
-  readonly elements?: TypeUse | undefined;
-  /** JSON whose shape is known: declared apart, `SHAPE` in the codec stands for its name. */
-  readonly json?: Shape | undefined;
-}
-
-/** A type that the schema defines, declared once in the output's `types.ts`. */
-export interface SharedType {
-  readonly name: string;
-  readonly codecName: string;
-  readonly sqlName: string;
-  readonly kind: 'enum' | 'composite';
-  readonly labels: readonly string[];
-  readonly fields: readonly SharedField[];
-}
-
-/** A field of a composite type, by its name in TypeScript. */
-export interface SharedField {
-  readonly name: string;
-  readonly use: TypeUse;
-  /** The value is a row of a table, in which the column is NOT NULL. */
-  readonly notNull: boolean;
-}
+import type { SharedType, TypeChoices, TypeOverride, TypeUse } from './type-use.ts';
 
 function quote(text: string): string {
   return text.includes("'") && !text.includes('"')
@@ -183,23 +124,9 @@ export class TypeResolver {
         imports: [...imports, ...base.imports],
       };
     }
-    const as = override.as ?? override.type;
-    if (name === 'int8' && (as === 'bigint' || as === 'number' || as === 'string')) {
-      const choice = int8Choices[as];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (name === 'timestamptz' && (as === 'Date' || as === 'string')) {
-      const choice = timestamptzChoices[as];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if ((name === 'timestamp' || name === 'date') && as === 'Date') {
-      const choice = utcChoices[name];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (as === 'number') {
-      if (name === 'numeric') return plain('number', 'numericNumber', 'z.number()');
-      return plain('number', 'float8', 'z.number()');
-    }
+    const as = override.as ?? override.type ?? '';
+    const choice = valueNamed(valueNamed(typeChoices, name) ?? {}, as);
+    if (choice) return plain(choice.ts, choice.codec, choice.zod);
     if (as === 'string') return plain('string', textualCodec(name, type?.delimiter), 'z.string()');
     return this.#plainType(oid, typmod);
   }
@@ -219,15 +146,12 @@ export class TypeResolver {
   }
 
   #builtin(type: CatalogType, typmod: number): TypeUse {
-    if (type.name === 'int8') {
-      const choice = int8Choices[this.#choices.int8];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    if (type.name === 'timestamptz') {
-      const choice = timestamptzChoices[this.#choices.timestamptz];
-      return plain(choice.ts, choice.codec, choice.zod);
-    }
-    const known = valueNamed(builtinTypes, type.name);
+    const { int8, timestamptz } = this.#choices;
+    const chosen = {
+      int8: typeChoices['int8']![int8],
+      timestamptz: typeChoices['timestamptz']![timestamptz],
+    };
+    const known = valueNamed(chosen, type.name) ?? valueNamed(builtinTypes, type.name);
     if (!known) return plain('string', textualCodec(typeName(type), type.delimiter), 'z.string()');
     const length =
       (type.name === 'varchar' || type.name === 'bpchar') && typmod > 4 ? `.max(${typmod - 4})` : '';

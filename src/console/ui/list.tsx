@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { SentList, SentPage, SentRow } from '../wire.ts';
 import { Offers } from './actions.tsx';
 import { get, listPage, queryOf, useLive } from './api.tsx';
-import { Heading } from './app.tsx';
+import { Heading } from './heading.tsx';
 import { navigate } from './navigate.tsx';
 import { Scroll } from './scroll.tsx';
 import { Cell } from './values.tsx';

@@ -1,7 +1,7 @@
 import type { SentOverview, SentProblem } from '../wire.ts';
 import { listPage, targetPage, useLive } from './api.tsx';
-import { Heading } from './app.tsx';
 import { Chart } from './chart.tsx';
+import { Heading } from './heading.tsx';
 import { Link } from './navigate.tsx';
 import { Scroll } from './scroll.tsx';
 import { Cell, State, Time } from './values.tsx';

@@ -2,8 +2,8 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Drawing, SentEvent, SentTarget, SentTimeline, SentValue, SentValues } from '../wire.ts';
 import { Offers } from './actions.tsx';
 import { get, queryOf, sessionPage, targetPage, useLive } from './api.tsx';
-import { Heading } from './app.tsx';
 import { Diagram } from './diagram.tsx';
+import { Heading } from './heading.tsx';
 import { Link } from './navigate.tsx';
 import { Cell, State, Time } from './values.tsx';
 

@@ -37,7 +37,7 @@ const HINTS: Readonly<Record<string, string>> = { '42P05': HAND_OVER, '26000': H
 
 const field = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
-function toDatabaseError(wire: WireError): DatabaseError {
+function toDatabaseError(wire: WireError, query?: string): DatabaseError {
   return new DatabaseError({
     code: wire.code,
     message: wire.message,
@@ -50,6 +50,7 @@ function toDatabaseError(wire: WireError): DatabaseError {
     column: field(wire['column'] ?? wire['column_name']),
     constraint: field(wire['constraint'] ?? wire['constraint_name']),
     routine: field(wire['routine']),
+    query,
   });
 }
 
@@ -58,11 +59,11 @@ function isFatal(error: DatabaseError): boolean {
   return error.severity === 'FATAL' || error.severity === 'PANIC' || FATAL_STATES.has(error.code);
 }
 
-/** What a failed statement becomes: DatabaseError, or ConnectionLostError when the connection is gone. */
-export function statementFailure(error: unknown): HoldfastError {
+/** What a failed statement, of a compiled query or not, becomes: DatabaseError, or ConnectionLostError when the connection is gone. */
+export function statementFailure(error: unknown, query?: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   if (isWireError(error)) {
-    const database = toDatabaseError(error);
+    const database = toDatabaseError(error, query);
     return isFatal(database)
       ? new ConnectionLostError(`the server closed the connection: ${database.message}`, { cause: database })
       : database;

@@ -51,19 +51,26 @@ class PgConnection extends Closable implements DriverConnection {
     return this.#client;
   }
 
-  send({ text, values, prepare }: Statement, options?: { prepare?: boolean }): Promise<RawResult> {
+  send(
+    { text, values, prepare, name: query }: Statement,
+    options?: { prepare?: boolean },
+  ): Promise<RawResult> {
     const named = this.#options.prepare !== false && (options?.prepare ?? prepare) !== false;
     const name = named && this.#prepared.admits(text) ? statementName(text) : undefined;
-    return this.#submit(text, (client) =>
-      sendQuery(client, text, { values: values as (string | null)[], name }),
-    );
+    const send = (client: pg.Client) =>
+      sendQuery(client, text, { values: values as (string | null)[], name });
+    return this.#submit(text, send, query);
   }
 
   sendSimple(text: string): Promise<RawResult> {
     return this.#submit(text, (client) => sendQuery(client, text));
   }
 
-  async #submit(text: string, send: (client: pg.Client) => Promise<PgAnswer>): Promise<RawResult> {
+  async #submit(
+    text: string,
+    send: (client: pg.Client) => Promise<PgAnswer>,
+    query?: string,
+  ): Promise<RawResult> {
     if (this.closed) throw this.closed;
     refuseCopyStreams(text);
     this.#cork();
@@ -77,7 +84,7 @@ class PgConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      throw this.lostBy(statementFailure(error));
+      throw this.lostBy(statementFailure(error, query));
     }
   }
 

@@ -115,14 +115,19 @@ class PostgresConnection extends Closable implements DriverConnection {
     const wanted = this.#options.prepare !== false && (options?.prepare ?? statement.prepare) !== false;
     const prepare = wanted && this.#prepared.admits(statement.text);
     const mode = { prepare, simple: false };
-    return this.#submit(statement.text, statement.values, mode);
+    return this.#submit(statement.text, statement.values, mode, statement.name);
   }
 
   sendSimple(text: string): Promise<RawResult> {
     return this.#submit(text, [], { simple: true });
   }
 
-  async #submit(text: string, values: readonly (string | null)[], mode: object): Promise<RawResult> {
+  async #submit(
+    text: string,
+    values: readonly (string | null)[],
+    mode: object,
+    name?: string,
+  ): Promise<RawResult> {
     if (this.closed) throw this.closed;
     refuseCopyStreams(text);
     const query = this.#sql.unsafe(text, [], mode) as unknown as PostgresQuery;
@@ -142,7 +147,7 @@ class PostgresConnection extends Closable implements DriverConnection {
         command: result.command,
       };
     } catch (error) {
-      throw this.lostBy(statementFailure(error));
+      throw this.lostBy(statementFailure(error, name));
     }
   }
 

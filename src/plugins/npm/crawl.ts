@@ -10,7 +10,7 @@ import {
 import { npmPackage, npmVersion } from './content.ts';
 import { checkPackageName, splitSpec, tarballName } from './names.ts';
 import { best, fetchPackument, type Packument, type Release, registrySpec, select } from './packument.ts';
-import type { NpmSettings } from './plugin.ts';
+import type { NpmSettings } from './settings.ts';
 
 /** Packages that are asked for at once. */
 const LIMIT = 16;

@@ -20,6 +20,7 @@ export async function compiledModule<M>(schema: string, queries: string): Promis
     paths: target!,
     schema: [{ path: 'schema.sql', text: schema }],
     queries: [{ path: 'queries.sql', text: queries }],
+    root,
     out: root,
   };
   const engine = await openEngine({ url: inject('holdfast').url });

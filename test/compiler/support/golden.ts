@@ -128,6 +128,7 @@ function filesOf({ config, schema, queries, modules }: GoldenCase): TargetFiles 
     paths: target!,
     schema: [{ path: 'schema.sql', text: schemaOf(schema).schema }],
     queries: [{ path: 'queries.sql', text: queries }],
+    root: path.resolve(modules, path.posix.relative(`/${target!.out}`, '/')),
     out: modules,
   };
 }

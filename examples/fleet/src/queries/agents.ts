@@ -30,6 +30,7 @@ export interface MachinesToInitializeRow {
 /**
  * Provided machines on which no agent was ever started: new ones, with no failure behind them. Those whose
  * agent somebody is starting, for whichever reason, and those backing off are left out.
+ * @see [examples/fleet/queries/agents.sql:1](../../queries/agents.sql#L1)
  */
 export const machinesToInitialize = many<MachinesToInitializeParams, MachinesToInitializeRow>({
   name: 'MachinesToInitialize',
@@ -69,6 +70,7 @@ export interface MachinesToRecoverRow {
 /**
  * Machines whose agent was started but never sent a heartbeat within @first_heartbeat_ms, or sent none for
  * @silent_ms. Those that are being recovered already, or back off, are left out.
+ * @see [examples/fleet/queries/agents.sql:16](../../queries/agents.sql#L16)
  */
 export const machinesToRecover = many<MachinesToRecoverParams, MachinesToRecoverRow>({
   name: 'MachinesToRecover',
@@ -104,7 +106,10 @@ export interface NextAgentEpochRow {
   readonly epoch: bigint;
 }
 
-/** The fencing token of one start of an agent. Taken while holding the work. By primary key. */
+/**
+ * The fencing token of one start of an agent. Taken while holding the work. By primary key.
+ * @see [examples/fleet/queries/agents.sql:33](../../queries/agents.sql#L33)
+ */
 export const nextAgentEpoch = one<NextAgentEpochParams, NextAgentEpochRow>({
   name: 'NextAgentEpoch',
   text: `INSERT INTO fleet.machine_agent_epoch AS e (machine_id, epoch)
@@ -123,7 +128,10 @@ export interface MarkAgentStartedParams {
   readonly agentPublicKey: Uint8Array;
 }
 
-/** The tag that starting an agent ends with: from now on only this key speaks for the machine. By primary key. */
+/**
+ * The tag that starting an agent ends with: from now on only this key speaks for the machine. By primary key.
+ * @see [examples/fleet/queries/agents.sql:40](../../queries/agents.sql#L40)
+ */
 export const markAgentStarted = exec<MarkAgentStartedParams>({
   name: 'MarkAgentStarted',
   text: `INSERT INTO fleet.machine_agent_started (machine_id, epoch, agent_public_key)
@@ -144,6 +152,7 @@ export interface DeleteAgentStartedParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/agents.sql:47](../../queries/agents.sql#L47) */
 export const deleteAgentStarted = exec<DeleteAgentStartedParams>({
   name: 'DeleteAgentStarted',
   text: 'DELETE FROM fleet.machine_agent_started WHERE machine_id = $1',
@@ -157,6 +166,7 @@ export interface DeleteAgentEpochParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/agents.sql:50](../../queries/agents.sql#L50) */
 export const deleteAgentEpoch = exec<DeleteAgentEpochParams>({
   name: 'DeleteAgentEpoch',
   text: 'DELETE FROM fleet.machine_agent_epoch WHERE machine_id = $1',
@@ -170,6 +180,7 @@ export interface DeleteHeartbeatParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/agents.sql:53](../../queries/agents.sql#L53) */
 export const deleteHeartbeat = exec<DeleteHeartbeatParams>({
   name: 'DeleteHeartbeat',
   text: 'DELETE FROM fleet.machine_agent_heartbeat WHERE machine_id = $1',
@@ -183,6 +194,7 @@ export interface DeleteHardwareReportParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/agents.sql:56](../../queries/agents.sql#L56) */
 export const deleteHardwareReport = exec<DeleteHardwareReportParams>({
   name: 'DeleteHardwareReport',
   text: 'DELETE FROM fleet.machine_hardware_report WHERE machine_id = $1',
@@ -207,6 +219,7 @@ export interface RecordHeartbeatRow {
  * Accepts a request of the agent whose key is the machine's present one and whose nonce is higher than any
  * before: authentication, replay protection and heartbeat in one statement by primary key. No row: refused.
  * Sent again since its commit was not answered (again), it may find its own nonce.
+ * @see [examples/fleet/queries/agents.sql:59](../../queries/agents.sql#L59)
  */
 export const recordHeartbeat = maybe<RecordHeartbeatParams, RecordHeartbeatRow>({
   name: 'RecordHeartbeat',
@@ -238,7 +251,10 @@ export interface GetAgentKeyRow {
   readonly epoch: bigint;
 }
 
-/** Whose requests are accepted for a machine. By primary key; read only to say why a request was refused. */
+/**
+ * Whose requests are accepted for a machine. By primary key; read only to say why a request was refused.
+ * @see [examples/fleet/queries/agents.sql:72](../../queries/agents.sql#L72)
+ */
 export const getAgentKey = maybe<GetAgentKeyParams, GetAgentKeyRow>({
   name: 'GetAgentKey',
   text: 'SELECT agent_public_key, epoch FROM fleet.machine_agent_started WHERE machine_id = $1',
@@ -256,7 +272,10 @@ export interface RecordHardwareReportParams {
   readonly report: OutputOf<typeof hardwareReport>;
 }
 
-/** Keeps the newest report of the machine. By primary key. */
+/**
+ * Keeps the newest report of the machine. By primary key.
+ * @see [examples/fleet/queries/agents.sql:76](../../queries/agents.sql#L76)
+ */
 export const recordHardwareReport = exec<RecordHardwareReportParams>({
   name: 'RecordHardwareReport',
   text: `INSERT INTO fleet.machine_hardware_report (machine_id, report)

@@ -5,7 +5,10 @@ export interface DatabaseTimeRow {
   readonly now: Date;
 }
 
-/** The clock by which all of history is written. */
+/**
+ * The clock by which all of history is written.
+ * @see [examples/fleet/queries/audit.sql:1](../../queries/audit.sql#L1)
+ */
 export const databaseTime = one<NoParams, DatabaseTimeRow>({
   name: 'DatabaseTime',
   text: 'SELECT now() AS now',
@@ -25,7 +28,10 @@ export interface HeldMachinesRow {
   readonly machine: string | null;
 }
 
-/** What living sessions of the fleet's components hold now, with the machine's name where it is one. */
+/**
+ * What living sessions of the fleet's components hold now, with the machine's name where it is one.
+ * @see [examples/fleet/queries/audit.sql:5](../../queries/audit.sql#L5)
+ */
 export const heldMachines = many<NoParams, HeldMachinesRow>({
   name: 'HeldMachines',
   text: `SELECT w.kind, w.target, w.token, w.session_id, w.started_at, s.component, s.instance, m.name AS machine
@@ -66,6 +72,7 @@ export interface TakeOversRow {
 /**
  * Work that a dead session left since a time, and who took it over when: by the abandoned claim's own token
  * and the next one. Reads the history of the fleet's processes.
+ * @see [examples/fleet/queries/audit.sql:14](../../queries/audit.sql#L14)
  */
 export const takeOvers = many<TakeOversParams, TakeOversRow>({
   name: 'TakeOvers',
@@ -97,7 +104,10 @@ export interface OverlappingWorkRow {
   readonly token: bigint | null;
 }
 
-/** Claims that began before the claim with the token below had ended: there must be none, ever. */
+/**
+ * Claims that began before the claim with the token below had ended: there must be none, ever.
+ * @see [examples/fleet/queries/audit.sql:26](../../queries/audit.sql#L26)
+ */
 export const overlappingWork = many<NoParams, OverlappingWorkRow>({
   name: 'OverlappingWork',
   text: `SELECT n.kind, n.target, n.token
@@ -131,7 +141,10 @@ export interface FinishedPerMachineRow {
   readonly finished: bigint;
 }
 
-/** How often a process has finished on each machine that exists, since a time. */
+/**
+ * How often a process has finished on each machine that exists, since a time.
+ * @see [examples/fleet/queries/audit.sql:40](../../queries/audit.sql#L40)
+ */
 export const finishedPerMachine = many<FinishedPerMachineParams, FinishedPerMachineRow>({
   name: 'FinishedPerMachine',
   text: `SELECT m.name, count(h.token) AS finished
@@ -162,7 +175,10 @@ export interface WorkCountsRow {
   readonly events: bigint;
 }
 
-/** What happened since a time, by kind and event. */
+/**
+ * What happened since a time, by kind and event.
+ * @see [examples/fleet/queries/audit.sql:49](../../queries/audit.sql#L49)
+ */
 export const workCounts = many<WorkCountsParams, WorkCountsRow>({
   name: 'WorkCounts',
   text: `SELECT kind, event, count(*) AS events

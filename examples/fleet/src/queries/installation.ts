@@ -15,6 +15,7 @@ export interface MachinesToInstallRow {
 /**
  * Machines with a living agent that has reported its hardware, for which the system that the inventory wants
  * was not asked for yet, or failed to install at least @retry_ms ago.
+ * @see [examples/fleet/queries/installation.sql:1](../../queries/installation.sql#L1)
  */
 export const machinesToInstall = many<MachinesToInstallParams, MachinesToInstallRow>({
   name: 'MachinesToInstall',
@@ -54,7 +55,10 @@ export interface RequestInstallationRow {
   readonly osImage: string;
 }
 
-/** Asks for the system that the inventory wants, as the generation after the last one. By primary key. */
+/**
+ * Asks for the system that the inventory wants, as the generation after the last one. By primary key.
+ * @see [examples/fleet/queries/installation.sql:22](../../queries/installation.sql#L22)
+ */
 export const requestInstallation = one<RequestInstallationParams, RequestInstallationRow>({
   name: 'RequestInstallation',
   text: `INSERT INTO fleet.machine_os_installation_request AS q (machine_id, generation, os_image)
@@ -80,7 +84,10 @@ export interface PendingInstallationRow {
   readonly osImage: string;
 }
 
-/** What one machine still has to install: a request whose generation has no report. By primary key. */
+/**
+ * What one machine still has to install: a request whose generation has no report. By primary key.
+ * @see [examples/fleet/queries/installation.sql:30](../../queries/installation.sql#L30)
+ */
 export const pendingInstallation = maybe<PendingInstallationParams, PendingInstallationRow>({
   name: 'PendingInstallation',
   text: `SELECT q.generation, q.os_image
@@ -106,6 +113,7 @@ export interface RecordInstallationParams {
 /**
  * Files an agent's report, if it is about the generation that is asked for; an outdated one changes nothing.
  * By primary key.
+ * @see [examples/fleet/queries/installation.sql:37](../../queries/installation.sql#L37)
  */
 export const recordInstallation = execRows<RecordInstallationParams>({
   name: 'RecordInstallation',
@@ -130,6 +138,7 @@ export interface DeleteInstallationRequestParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/installation.sql:47](../../queries/installation.sql#L47) */
 export const deleteInstallationRequest = exec<DeleteInstallationRequestParams>({
   name: 'DeleteInstallationRequest',
   text: 'DELETE FROM fleet.machine_os_installation_request WHERE machine_id = $1',
@@ -143,6 +152,7 @@ export interface DeleteInstallationReportParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/installation.sql:50](../../queries/installation.sql#L50) */
 export const deleteInstallationReport = exec<DeleteInstallationReportParams>({
   name: 'DeleteInstallationReport',
   text: 'DELETE FROM fleet.machine_os_installation_report WHERE machine_id = $1',

@@ -26,7 +26,10 @@ export interface GetMachineRow {
   readonly providerId: string | null;
 }
 
-/** One machine with what a handler needs to act on it. By primary key. */
+/**
+ * One machine with what a handler needs to act on it. By primary key.
+ * @see [examples/fleet/queries/machines.sql:1](../../queries/machines.sql#L1)
+ */
 export const getMachine = maybe<GetMachineParams, GetMachineRow>({
   name: 'GetMachine',
   text: `SELECT m.machine_id, m.name, m.provider, m.os_image, p.provider_id
@@ -70,6 +73,7 @@ export interface ListMachinesRow {
  * Every machine with its tags and the state that follows from them. A heartbeat older than @silent_ms counts
  * as ceased. Reads the whole fleet: for people, checks and
  * gauges, not for claims.
+ * @see [examples/fleet/queries/machines.sql:8](../../queries/machines.sql#L8)
  */
 export const listMachines = many<ListMachinesParams, ListMachinesRow>({
   name: 'ListMachines',
@@ -129,7 +133,10 @@ export interface GetHardwareReportRow {
   readonly reportedAt: Date;
 }
 
-/** What a machine's agent found in it. By the unique index on name. */
+/**
+ * What a machine's agent found in it. By the unique index on name.
+ * @see [examples/fleet/queries/machines.sql:39](../../queries/machines.sql#L39)
+ */
 export const getHardwareReport = maybe<GetHardwareReportParams, GetHardwareReportRow>({
   name: 'GetHardwareReport',
   text: `SELECT m.machine_id, r.report, r.reported_at

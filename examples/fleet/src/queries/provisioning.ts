@@ -10,7 +10,10 @@ export interface ReconciliationDueRow {
   readonly due: boolean;
 }
 
-/** Whether a provider's machines were last compared longer ago than the interval, or never. By primary key. */
+/**
+ * Whether a provider's machines were last compared longer ago than the interval, or never. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:1](../../queries/provisioning.sql#L1)
+ */
 export const reconciliationDue = one<ReconciliationDueParams, ReconciliationDueRow>({
   name: 'ReconciliationDue',
   text: `SELECT NOT EXISTS (
@@ -30,7 +33,10 @@ export interface RecordReconciliationParams {
   readonly provider: string;
 }
 
-/** Remembers that the comparison was made. By primary key. */
+/**
+ * Remembers that the comparison was made. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:8](../../queries/provisioning.sql#L8)
+ */
 export const recordReconciliation = exec<RecordReconciliationParams>({
   name: 'RecordReconciliation',
   text: `INSERT INTO fleet.reconciliation (provider, reconciled_at)
@@ -57,6 +63,7 @@ export interface KnownMachinesRow {
 /**
  * Every machine of one provider with what reconciliation compares. Reads the whole table: a fleet is thousands
  * of machines, not millions, and one replica does this once an interval.
+ * @see [examples/fleet/queries/provisioning.sql:14](../../queries/provisioning.sql#L14)
  */
 export const knownMachines = many<KnownMachinesParams, KnownMachinesRow>({
   name: 'KnownMachines',
@@ -88,6 +95,7 @@ export interface WantMachinesParams {
 /**
  * Brings the rows of the inventory's machines into being, or up to date: parallel arrays, one element a machine;
  * an empty image is none. By the unique index on name; rows that are already right are not written.
+ * @see [examples/fleet/queries/provisioning.sql:25](../../queries/provisioning.sql#L25)
  */
 export const wantMachines = exec<WantMachinesParams>({
   name: 'WantMachines',
@@ -111,7 +119,10 @@ export interface MarkUnwantedParams {
   readonly machineIds: readonly string[];
 }
 
-/** Tags machines that left the inventory. By primary key. */
+/**
+ * Tags machines that left the inventory. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:35](../../queries/provisioning.sql#L35)
+ */
 export const markUnwanted = exec<MarkUnwantedParams>({
   name: 'MarkUnwanted',
   text: `INSERT INTO fleet.machine_unwanted (machine_id)
@@ -127,7 +138,10 @@ export interface UnmarkUnwantedParams {
   readonly machineIds: readonly string[];
 }
 
-/** Clears the tag of machines that came back to the inventory before they were retired. By primary key. */
+/**
+ * Clears the tag of machines that came back to the inventory before they were retired. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:41](../../queries/provisioning.sql#L41)
+ */
 export const unmarkUnwanted = exec<UnmarkUnwantedParams>({
   name: 'UnmarkUnwanted',
   text: 'DELETE FROM fleet.machine_unwanted WHERE machine_id = ANY($1::UUID[])',
@@ -141,7 +155,10 @@ export interface MarkMissingParams {
   readonly machineIds: readonly string[];
 }
 
-/** Tags machines that their provider lists no more. By primary key. */
+/**
+ * Tags machines that their provider lists no more. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:45](../../queries/provisioning.sql#L45)
+ */
 export const markMissing = exec<MarkMissingParams>({
   name: 'MarkMissing',
   text: `INSERT INTO fleet.machine_missing (machine_id)
@@ -157,7 +174,10 @@ export interface UnmarkMissingParams {
   readonly machineIds: readonly string[];
 }
 
-/** Clears the tag of machines that their provider lists again. By primary key. */
+/**
+ * Clears the tag of machines that their provider lists again. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:51](../../queries/provisioning.sql#L51)
+ */
 export const unmarkMissing = exec<UnmarkMissingParams>({
   name: 'UnmarkMissing',
   text: 'DELETE FROM fleet.machine_missing WHERE machine_id = ANY($1::UUID[])',
@@ -176,6 +196,7 @@ export interface AdoptMachineParams {
 /**
  * Ties a machine that the provider already runs to the inventory's machine of that name, unless it is tied to
  * one that is not missing. By the unique index on name, then by primary key.
+ * @see [examples/fleet/queries/provisioning.sql:55](../../queries/provisioning.sql#L55)
  */
 export const adoptMachine = exec<AdoptMachineParams>({
   name: 'AdoptMachine',
@@ -208,6 +229,7 @@ export interface MachinesToProvisionRow {
 /**
  * Machines that the inventory wants and no provider's machine backs, or whose machine vanished; those that a
  * claim would refuse are left out. Starts at a random place, so that replicas do not fight for the head.
+ * @see [examples/fleet/queries/provisioning.sql:64](../../queries/provisioning.sql#L64)
  */
 export const machinesToProvision = many<MachinesToProvisionParams, MachinesToProvisionRow>({
   name: 'MachinesToProvision',
@@ -240,7 +262,10 @@ export interface MarkProvidedParams {
   readonly providerId: string;
 }
 
-/** The tag that provisioning ends with. By primary key. */
+/**
+ * The tag that provisioning ends with. By primary key.
+ * @see [examples/fleet/queries/provisioning.sql:78](../../queries/provisioning.sql#L78)
+ */
 export const markProvided = exec<MarkProvidedParams>({
   name: 'MarkProvided',
   text: `INSERT INTO fleet.machine_provided (machine_id, provider, provider_id)
@@ -267,7 +292,10 @@ export interface MachinesToRetireRow {
   readonly machineId: string;
 }
 
-/** Machines that left the inventory, unless a claim would refuse them. */
+/**
+ * Machines that left the inventory, unless a claim would refuse them.
+ * @see [examples/fleet/queries/provisioning.sql:85](../../queries/provisioning.sql#L85)
+ */
 export const machinesToRetire = many<MachinesToRetireParams, MachinesToRetireRow>({
   name: 'MachinesToRetire',
   text: `SELECT u.machine_id
@@ -291,7 +319,10 @@ export interface DeleteMachineParams {
   readonly machineId: string;
 }
 
-/** Forgets a machine whose tags are gone. By primary key; its work's history stays. */
+/**
+ * Forgets a machine whose tags are gone. By primary key; its work's history stays.
+ * @see [examples/fleet/queries/provisioning.sql:95](../../queries/provisioning.sql#L95)
+ */
 export const deleteMachine = exec<DeleteMachineParams>({
   name: 'DeleteMachine',
   text: 'DELETE FROM fleet.machine WHERE machine_id = $1',
@@ -305,6 +336,7 @@ export interface DeleteProvidedParams {
   readonly machineId: string;
 }
 
+/** @see [examples/fleet/queries/provisioning.sql:99](../../queries/provisioning.sql#L99) */
 export const deleteProvided = exec<DeleteProvidedParams>({
   name: 'DeleteProvided',
   text: 'DELETE FROM fleet.machine_provided WHERE machine_id = $1',

@@ -2,7 +2,7 @@ import type { DatabaseError } from '../../base/index.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import type { CatalogTable } from '../engine/catalog.ts';
 import { engineHint } from '../hints.ts';
-import type { EngineQuery } from '../source/parameters.ts';
+import type { EngineQuery } from '../source/engine-query.ts';
 import { workHint } from '../work-query.ts';
 
 /** Offset in UTF-16 units of the n-th character (from 1). */
@@ -35,17 +35,6 @@ function placeOfName({ source, params }: EngineQuery, message: string): number {
   const name = /"([^"]+)"/.exec(message)?.[1]?.split('.').at(-1);
   const token = source.tokens.find(({ text }) => text.toLowerCase() === name || text === `"${name}"`);
   return (token ?? source.tokens[0]!).at;
-}
-
-/** The compiler's own complaint about a query; at its name unless told otherwise. */
-export function problem(
-  query: EngineQuery,
-  code: string,
-  message: string,
-  hint: string,
-  at = query.source.nameAt,
-): Diagnostic {
-  return { severity: 'error', code, message, hint, file: query.source.file, at, query: query.source.name };
 }
 
 /** What the engine refused, at its place. */

@@ -1,4 +1,5 @@
 import type { AnalyzedParam } from '../analyzed.ts';
+import { stringLiteral } from './layout.ts';
 
 /** Parameters that stand by themselves, or the fields of an object, or of each object of a list. */
 export interface ParamGroup<P> {
@@ -22,3 +23,13 @@ export function grouped<P extends Pick<AnalyzedParam, 'field'>>(params: readonly
   }
   return [...groups.values()];
 }
+
+/** A parameter or a column as it reads in the module. */
+export type Shown<T> = T & { readonly ts: string; readonly codec: string };
+
+export const nullableTs = ({ ts, nullable }: { readonly ts: string; readonly nullable: boolean }) =>
+  nullable && ts !== 'unknown' && ts !== 'JsonValue' ? `${ts} | null` : ts;
+
+/** What the definition of a query has of it. */
+export const specEntry = (item: Shown<{ readonly field: string; readonly nullable: boolean }>) =>
+  `[${stringLiteral(item.field)}, ${item.codec}${item.nullable ? ", 'null'" : ''}]`;
