@@ -6,11 +6,15 @@ import { contention, retryOn } from './retry.ts';
 // Two who grant at once change the same rows of PostgreSQL's catalog.
 const races = new Set([...contention, 'XX000', '23505']);
 
-const ADVICE: Readonly<Record<string, string>> = {
-  '42704': 'create it first, such as by CREATE ROLE ... LOGIN',
-  '3F000': 'bring the schema up first: holdfast migrate up',
-  '42P01': 'bring the schema up first: holdfast migrate up',
-};
+const UNKNOWN_SCHEMA: ReadonlySet<string> = new Set(['3F000', '42P01']);
+
+function adviceOn({ code, message }: DatabaseError): string | undefined {
+  if (UNKNOWN_SCHEMA.has(code)) return 'bring the schema up first: holdfast migrate up';
+  // CockroachDB v22.1 has no SQLSTATE for a user that is not there.
+  const isUnknownUser =
+    code === '42704' || (code === 'XXUUU' && /\b(user|role)\b.*does not exist/.test(message));
+  return isUnknownUser ? 'create it first, such as by CREATE ROLE ... LOGIN' : undefined;
+}
 
 /**
  * Runs statements that grant rights, each by itself. Any number of processes may do it at once and again. Throws MigrationError for a
@@ -21,7 +25,7 @@ export async function grant(place: MigrationPlace, statements: readonly string[]
   try {
     for (const text of statements) await retryOn(races, () => connection.execute({ text, values: [] }));
   } catch (error) {
-    const advice = error instanceof DatabaseError ? ADVICE[error.code] : undefined;
+    const advice = error instanceof DatabaseError ? adviceOn(error) : undefined;
     if (advice === undefined) throw error;
     throw new MigrationError('statement-failed', `${(error as Error).message}: ${advice}`, { cause: error });
   } finally {

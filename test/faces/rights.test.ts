@@ -408,11 +408,11 @@ test.each([...SQL_ROLES, 'nobody' as const])(
       await expectThat(`DROP ${isView ? 'VIEW' : 'TABLE'} ${name}`, false);
     }
     await expectThat('CREATE TABLE holdfast.mine (id INT8 PRIMARY KEY)', false);
-    // PostgreSQL grants nothing, and warns; the user without any is tried last.
+    // PostgreSQL grants nothing, and warns; CockroachDB says the warning (01007) as an error; the user without any is tried last.
     for (const what of ['SELECT ON holdfast.work', 'USAGE ON SCHEMA holdfast'])
       await db
         .transact((tx) => tx.execute(sql(`GRANT ${what} TO ${quoted('nobody')}`)), { allowDdl: true })
-        .catch((error: unknown) => expect(error).toEqual(refused));
+        .catch(({ code }: { code?: string }) => expect(['42501', '01007']).toContain(code));
     await expectThat('DROP SCHEMA holdfast', false);
     expect(wrong).toEqual([]);
   },
