@@ -8,6 +8,9 @@ FROM ${BUILD_BASE} AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils ca-certificates libatomic1 npm
 WORKDIR /build
 COPY package.json package-lock.json ./
+# Debian's npm runs on a Node that some packages refuse, and it leaves optional ones out then without a word.
+RUN npm install --prefix /tools "node@$(node -p "require('./package.json').devDependencies.node")" npm@11
+ENV PATH=/tools/node_modules/.bin:$PATH
 COPY examples/fleet/package.json examples/fleet/
 COPY examples/telemetry/package.json examples/telemetry/
 # The lock names every workspace; of those, two are here. Optional packages are the compiler's for this platform, too.
