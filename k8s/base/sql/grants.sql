@@ -1,4 +1,6 @@
 -- What each component of the fleet may do, run by the owner of the schemas behind every migration. Nobody else may anything.
+-- One transaction: CockroachDB waits for every node once, not at each statement.
+BEGIN;
 -- Holdfast's tables, written by npm run compile.
 GRANT USAGE ON SCHEMA holdfast TO "provisioner", "initializer", "recoverer", "installer";
 GRANT SELECT ON holdfast.migration, holdfast.kind, holdfast.active_work, holdfast.live_session,
@@ -42,3 +44,4 @@ GRANT SELECT, INSERT, UPDATE ON fleet.machine_agent_heartbeat, fleet.machine_har
   fleet.machine_os_installation_report TO "agent-api";
 GRANT SELECT ON ALL TABLES IN SCHEMA fleet TO janitor;
 GRANT SELECT ON ALL TABLES IN SCHEMA fleet TO console;
+COMMIT;
