@@ -233,6 +233,16 @@ const elsewhere: [string, string, string, (manifest: Manifest) => void, RegExp][
     /schema: it runs as root/,
   ],
   [
+    'a Job that copies once',
+    'Job',
+    'initialize',
+    ({ spec }) => {
+      const { command } = spec.template.spec.containers[0];
+      command[2] = command[2].replace('cp -f', 'cp');
+    },
+    /initialize: it cannot copy again/,
+  ],
+  [
     'a Job without its rights',
     'RoleBinding',
     'certificates',

@@ -46,11 +46,17 @@ const areRunning = (machines: number) =>
     return provided === machines && speak === machines;
   });
 
+/** Asked in one process of the cluster, again and again: a machine is ordered in seconds, which kubectl alone may take. */
 const isHeld = () =>
-  until('a machine is being ordered', async () => {
-    const held = "SELECT count(*) FROM holdfast.work WHERE kind = 'FleetProvision' AND holder IS NOT NULL";
-    return (await count(held)) > 0;
-  });
+  node(`
+    import { connect } from '/app/src/index.js';
+    await using db = await connect({ url: process.env.HOLDFAST_DATABASE_URL, pool: { max: 1 } });
+    const text = "SELECT count(*) FROM holdfast.work WHERE kind = 'FleetProvision' AND holder IS NOT NULL";
+    const end = Date.now() + 600_000;
+    while (Number((await db.execute({ text, values: [] })).rows[0][0]) === 0) {
+      if (Date.now() > end) throw new Error('no machine was ordered within ten minutes');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }`);
 
 async function nothingAbandoned(after: string): Promise<void> {
   const abandoned = await count("SELECT count(*) FROM holdfast.ended_work WHERE event = 'abandoned'");
@@ -73,7 +79,7 @@ function localWithImage(): Manifest[] {
     ])
       if (container.image === 'holdfast-fleet:local') container.image = image;
     if (kind === 'Deployment' && metadata.name === 'provisioner')
-      spec.template.spec.containers[0].env.push({ name: 'HOLDFAST_FLEET_CREATE_DELAY_MS', value: '5000' });
+      spec.template.spec.containers[0].env.push({ name: 'HOLDFAST_FLEET_CREATE_DELAY_MS', value: '15000' });
   }
   return manifests;
 }

@@ -180,6 +180,9 @@ function containerErrors(container: Manifest, pod: Manifest, manifests: readonly
       say(`${name} is from a ConfigMap that is not there`);
     seen.add(name);
   }
+  // What it copied before it failed is still there, and may be read-only.
+  if (container.command?.some((part: string) => /\bcp (?!-f )/.test(part)))
+    say('it cannot copy again when it is started again');
   for (const { name } of container.volumeMounts ?? []) {
     const claims = pod.volumes?.some((volume: Manifest) => volume.name === name);
     const templates = manifests.some(
