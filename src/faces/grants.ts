@@ -63,7 +63,7 @@ export const grantsSchema = z.strictObject({
   faces: z.array(z.custom<Face>((value) => typeof value === 'object' && value !== null)).optional(),
 });
 
-export type GrantsOptions = z.input<typeof grantsSchema>;
+export interface GrantsOptions extends z.input<typeof grantsSchema> {}
 
 /**
  * The statements that give users of the database what their roles need, and no more: for the owner of the tables, behind

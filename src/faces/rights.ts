@@ -8,8 +8,7 @@
  * - `server`: serves repositories, and stores files that are on demand.
  * - `reader`: reads everything.
  */
-export const SQL_ROLES = ['worker', 'janitor', 'operator', 'client', 'server', 'reader'] as const;
-export type SqlRole = (typeof SQL_ROLES)[number];
+export type SqlRole = 'worker' | 'janitor' | 'operator' | 'client' | 'server' | 'reader';
 
 export type Privileges =
   | 'SELECT'
@@ -28,3 +27,5 @@ export type Privileges =
 export type Rights = Readonly<
   Partial<Record<SqlRole, Readonly<Partial<Record<Privileges, readonly string[]>>>>>
 >;
+
+export const SQL_ROLES: readonly SqlRole[] = ['worker', 'janitor', 'operator', 'client', 'server', 'reader'];
