@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
@@ -51,7 +51,7 @@ export async function s3Store(url: string, options: S3StoreOptions = {}): Promis
   const { bucket, prefix, query } = placeOf(url);
   const checked = checkOptions(s3StoreSchema, { ...query, ...options });
   const sdk = await loadSdk();
-  const downloads = checked.downloads ?? join(tmpdir(), `holdfast-downloads-${userInfo().uid}`);
+  const downloads = checked.downloads ?? join(tmpdir(), `holdfast-downloads-${process.getuid?.() ?? 'all'}`);
   await makeFolder(downloads);
   const { endpoint, credentials, pathStyle = endpoint !== undefined } = checked;
   const region = checked.region ?? (process.env['AWS_REGION'] || undefined);

@@ -62,7 +62,8 @@ const SERIOUS: readonly TargetState[] = ['stuck', 'progressing', 'free'];
  * Says what a target is waiting for, if it waits: who holds it and until when, its backoff, park, quarantine or pause, the
  * exclusion key that somebody else has, or that nobody is there to claim it; then what every face knows of it.
  *
- * Reads one snapshot in one read-only transaction: one statement a face, and one for work. It disturbs no writer. Throws MisuseError naming what is wrong, and as `transact`.
+ * Reads one snapshot in one read-only transaction: one statement a face, and one for work. It disturbs no writer. Throws
+ * MisuseError naming what is wrong, and as `transact`.
  */
 export async function explain(
   db: Pick<Database, 'transact'>,

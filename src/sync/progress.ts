@@ -58,8 +58,8 @@ export class Step {
 }
 
 /**
- * Steps and stages of a sync, written down for others every two seconds at most and at the end, and told to the program at once. A write
- * that fails is left out: the next one says the same and more.
+ * Steps and stages of a sync, written down for others every two seconds at most and at the end; steps are told to the program at
+ * once. A write that fails is left out: the next one says the same and more.
  */
 export class Progress {
   readonly #steps = new Map<string, Step>();
@@ -122,19 +122,25 @@ export class Progress {
     const before = this.#stages;
     this.#stages = JSON.stringify(stages);
     if (steps.length === 0 && this.#stages === before) return;
-    await version.transact(
-      (tx) =>
-        writeProgress(tx, {
-          repositoryId: version.repositoryId,
-          token: version.work.token,
-          stages: stages ?? null,
-          codes: steps.map(({ code }) => code),
-          messages: steps.map(({ message }) => message),
-          dones: steps.map(({ done }) => BigInt(done)),
-          totals: steps.map(({ total }) => BigInt(total ?? -1)),
-          states: steps.map(({ state }) => state),
-        }),
-      'sync progress',
-    );
+    try {
+      await version.transact(
+        (tx) =>
+          writeProgress(tx, {
+            repositoryId: version.repositoryId,
+            token: version.work.token,
+            stages: stages ?? null,
+            codes: steps.map(({ code }) => code),
+            messages: steps.map(({ message }) => message),
+            dones: steps.map(({ done }) => BigInt(done)),
+            totals: steps.map(({ total }) => BigInt(total ?? -1)),
+            states: steps.map(({ state }) => state),
+          }),
+        'sync progress',
+      );
+    } catch (error) {
+      for (const { code } of steps) this.#dirty.add(this.#steps.get(code)!);
+      this.#stages = before;
+      throw error;
+    }
   }
 }

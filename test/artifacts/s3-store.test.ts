@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { stat, truncate } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -180,6 +182,23 @@ describe('bad input', () => {
       reason: 'access',
       message: 's3://artifacts/: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     });
+  });
+
+  test('a process whose user has no name, as in a container, has a folder of its own for downloads', async () => {
+    const { userInfo } = os;
+    os.userInfo = () => {
+      throw Object.assign(new Error('uv_os_get_passwd returned ENOENT'), { code: 'ERR_SYSTEM_ERROR' });
+    };
+    syncBuiltinESMExports();
+    try {
+      const { endpoint, credentials } = s3;
+      const store = await s3Store(`s3://${s3.bucket}/${randomUUID()}`, { endpoint, credentials });
+      stores.push(store);
+      expect(await store.has(await put(store, 'body'))).toBe(true);
+    } finally {
+      os.userInfo = userInfo;
+      syncBuiltinESMExports();
+    }
   });
 
   test('a store by its URL alone, with credentials of the environment', async () => {

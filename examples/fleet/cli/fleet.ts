@@ -231,58 +231,44 @@ function requireApi(flags: ProviderFlags): void {
 
 type JanitorFlags = Omit<FleetJanitorOptions, 'log' | 'provider'> & { readonly provider: ProviderName };
 
-async function runMachineProcess(flags: {
-  machineId: string;
-  directory: string;
-  epochFile: string;
-  agentApi: string[];
-  agentHeartbeatMs: number;
-  agentLostAfterMs: number;
-}): Promise<void> {
-  const { runMachine } = await import('../src/agent/machine-process.ts');
-  const { createLogger } = await import('../src/logger.ts');
-  const log = createLogger('machine', 'info', 2);
-  const stopping = new AbortController();
-  process.once('SIGTERM', () => stopping.abort()).once('SIGINT', () => stopping.abort());
-  await runMachine(
-    {
-      machineId: flags.machineId,
-      directory: flags.directory,
-      epochFile: flags.epochFile,
-      apiUrls: flags.agentApi,
-      heartbeatIntervalMs: flags.agentHeartbeatMs,
-      lostAfterMs: flags.agentLostAfterMs,
-      onEvent: (event, details) => log.info(details, event),
-      say: (line) => process.stdout.write(`${line}\n`),
-    },
-    stopping.signal,
-  );
+interface AgentFlags {
+  readonly machineId: string;
+  readonly directory: string;
+  readonly agentApi: string[];
+  readonly agentHeartbeatMs: number;
+  readonly agentLostAfterMs: number;
 }
 
-async function runAgent(flags: {
-  machineId: string;
-  directory: string;
-  agentApi: string[];
-  agentHeartbeatMs: number;
-  agentLostAfterMs: number;
-}): Promise<void> {
-  const { runAgentProcess } = await import('../src/agent/agent-process.ts');
+/** What an agent and a machine have in common: how they speak to the API, their log, and when they are to stop. */
+async function speaking(name: string, flags: AgentFlags) {
   const { createLogger } = await import('../src/logger.ts');
-  const log = createLogger('agent', 'info', 2);
+  const log = createLogger(name, 'info', 2);
   const stopping = new AbortController();
   process.once('SIGTERM', () => stopping.abort()).once('SIGINT', () => stopping.abort());
-  const end = await runAgentProcess(
-    {
-      machineId: flags.machineId,
-      directory: flags.directory,
-      apiUrls: flags.agentApi,
-      heartbeatIntervalMs: flags.agentHeartbeatMs,
-      lostAfterMs: flags.agentLostAfterMs,
-      onEvent: (event, details) => log.info(details, event),
-      onStarted: (publicKey) => process.stdout.write(`${Buffer.from(publicKey).toString('base64')}\n`),
-    },
-    stopping.signal,
-  );
+  const settings = {
+    machineId: flags.machineId,
+    directory: flags.directory,
+    apiUrls: flags.agentApi,
+    heartbeatIntervalMs: flags.agentHeartbeatMs,
+    lostAfterMs: flags.agentLostAfterMs,
+    onEvent: (event: string, details: object) => log.info(details, event),
+  };
+  return { log, settings, stopping: stopping.signal };
+}
+
+async function runMachineProcess(flags: AgentFlags & { readonly epochFile: string }): Promise<void> {
+  const { runMachine } = await import('../src/agent/machine-process.ts');
+  const { settings, stopping } = await speaking('machine', flags);
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  await runMachine({ ...settings, epochFile: flags.epochFile, say }, stopping);
+}
+
+async function runAgent(flags: AgentFlags): Promise<void> {
+  const { runAgentProcess } = await import('../src/agent/agent-process.ts');
+  const { log, settings, stopping } = await speaking('agent', flags);
+  const onStarted = (publicKey: Uint8Array) =>
+    process.stdout.write(`${Buffer.from(publicKey).toString('base64')}\n`);
+  const end = await runAgentProcess({ ...settings, onStarted }, stopping);
   log.info({ end }, 'ended');
   process.exitCode = end === 'lost' ? 1 : 0;
 }
