@@ -13,7 +13,8 @@ const rest = {
   intervalMs: Number(interval), // dead this long after the last heartbeat
   parallelism: 4,
   pollIntervalMs: 200,
-  onError: (error: unknown, during: string) => process.send?.({ during, message: (error as Error).message }),
+  onError: (error: unknown, during: string) =>
+    console.error(`worker ${process.pid}, ${during}: ${(error as Error).message}`),
 };
 const loops = [
   unit.runLoop(db, {
