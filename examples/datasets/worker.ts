@@ -23,7 +23,8 @@ const loops = datasets.operations.map((operation) =>
           VALUES (${run}, ${name}, ${operation}, ${generation}, ${process.pid}, ${found})`);
       });
     },
-    onError: (error, during) => console.error(`worker ${process.pid}, ${during}: ${(error as Error).message}`),
+    onError: (error, during) =>
+      console.error(`worker ${process.pid}, ${during}: ${(error as Error).message}`),
   }),
 );
 const stop = async () => {

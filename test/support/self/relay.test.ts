@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { within } from '../../../src/base/index.ts';
 import { Relay } from '../servers/relay.ts';
 import { waitFor } from '../wait-for.ts';
 
@@ -67,4 +69,42 @@ test('what is open ends when the target does, and what is new is reset while not
   using refused = dial(relay.port);
   await waitFor(() => refused.socket.destroyed);
   expect(relay.open).toEqual([]);
+});
+
+/** A process that listens and has stopped, with as many connections as its kernel keeps for it: further ones are not answered. */
+async function startFullHouse() {
+  const listen = `const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [said] = await once(child.stdout, 'data');
+  const port = Number(said);
+  child.kill('SIGSTOP');
+  const guests: Socket[] = [];
+  const stop = async () => {
+    for (const guest of guests) guest.destroy();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  // Until one is not let in at once.
+  for (let isFull = false; !isFull; ) {
+    const guest = connect(port, '127.0.0.1').on('error', () => {});
+    guests.push(guest);
+    isFull = await within(
+      500,
+      once(guest, 'connect').then(() => false),
+      () => true,
+    );
+  }
+  return { port, [Symbol.asyncDispose]: stop };
+}
+
+test('a relay closes though a client has left before the target let it in', async () => {
+  await using target = await startFullHouse();
+  const relay = await Relay.start(() => target.port);
+  using client = dial(relay.port);
+  await once(client.socket, 'connect');
+  client.socket.end();
+  await once(client.socket, 'finish');
+  await relay[Symbol.asyncDispose]();
+  await waitFor(() => client.socket.destroyed);
 });

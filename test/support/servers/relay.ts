@@ -13,6 +13,8 @@ export class Relay implements AsyncDisposable {
   readonly #target: Target;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #waiting = new Set<Socket>();
+  /** Every socket that is not closed, whatever has become of its pair. */
+  readonly #sockets = new Set<Socket>();
   #silent = false;
 
   private constructor(server: Server, target: Target) {
@@ -22,6 +24,7 @@ export class Relay implements AsyncDisposable {
     if (address === null || typeof address === 'string') throw new Error('the relay has no port');
     this.port = address.port;
     server.on('connection', (client) => {
+      this.#keep(client);
       client.on('error', () => {});
       if (this.#silent) this.#hold(client);
       else this.#join(client);
@@ -50,6 +53,11 @@ export class Relay implements AsyncDisposable {
     this.#waiting.clear();
   }
 
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
   #hold(client: Socket): void {
     this.#waiting.add(client);
     client.once('close', () => this.#waiting.delete(client));
@@ -63,6 +71,7 @@ export class Relay implements AsyncDisposable {
       return;
     }
     const server = connect({ host: '127.0.0.1', port, noDelay: true });
+    this.#keep(server);
     server.on('error', () => client.resetAndDestroy());
     server.once('connect', () => this.#wire(client, server));
   }
@@ -91,7 +100,7 @@ export class Relay implements AsyncDisposable {
   /** Stops listening and resets what is open. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of [...this.#waiting, ...[...this.#pairs].flat()]) socket.resetAndDestroy();
+    for (const socket of [...this.#sockets]) socket.resetAndDestroy();
     await closed;
   }
 }
