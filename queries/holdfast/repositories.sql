@@ -151,13 +151,13 @@ WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.key_id = AN
 
 -- name: FindContent :many
 -- What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, what the
--- repository holds under its natural key, and, with @complete, how many
--- of its files are not in the store. By primary key, a subquery for
--- each as in FindDeclared; nothing is locked.
+-- repository held under its natural key (nothing before its first version), and, with @complete, how many of its files are not
+-- in the store. By primary key, a subquery for each as in FindDeclared; nothing is locked.
 SELECT g.ord AS "ord!",
   (SELECT c.fingerprint FROM holdfast.content AS c WHERE c.content_id = g.content_id) AS stored,
-  (SELECT h.content_id FROM holdfast.repository_content AS h
-    WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL) AS held,
+  CASE WHEN NOT @is_first::BOOL THEN (
+    SELECT h.content_id FROM holdfast.repository_content AS h
+    WHERE h.repository_id = @repository_id AND h.key_id = g.key_id AND h.version_removed IS NULL) END AS held,
   CASE WHEN @complete::BOOL THEN (
     SELECT count(*) FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL)
   ELSE 0 END AS "unfetched!"
@@ -178,9 +178,10 @@ WHERE content_id = ANY(@content_ids::UUID[]);
 -- those that exist.
 UPDATE holdfast.content SET used_at = now() WHERE content_id = ANY(@content_ids::UUID[]) RETURNING content_id;
 
--- name: SaveContent :exec
+-- name: SaveContent :one
 -- New contents with their files and where a remote has them, all or none (parallel arrays): by primary key, in its order,
--- so that transactions with contents in common wait for each other and never in a circle. What exists stays.
+-- so that transactions with contents in common wait for each other and never in a circle. What exists stays. Gives how many
+-- contents were new.
 WITH saved AS (
   INSERT INTO holdfast.content (content_id, type, name, key, key_id, fingerprint, metadata)
   SELECT g.content_id, g.type, g.name, g.key, g.key_id, g.fingerprint, g.metadata::JSONB
@@ -196,19 +197,22 @@ WITH saved AS (
   ORDER BY g.content_id, g.path
   ON CONFLICT (content_id, path) DO NOTHING
   RETURNING content_id
+), remotes AS (
+  INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
+  SELECT @remote_id::UUID, g.content_id, g.path, g.urls::JSONB, g.digests::JSONB, NULLIF(g.size, -1), g.fingerprint
+  FROM unnest(@remote_content_ids::UUID[], @remote_paths::TEXT[], @remote_urls::TEXT[], @remote_digests::TEXT[],
+    @remote_sizes::INT8[], @remote_fingerprints::UUID[]) AS g (content_id, path, urls, digests, size, fingerprint)
+  ORDER BY g.content_id, g.path
+  ON CONFLICT (remote_id, content_id, path) DO UPDATE
+  SET urls = excluded.urls, digests = excluded.digests, size = excluded.size, fingerprint = excluded.fingerprint
+  WHERE r.fingerprint <> excluded.fingerprint
+  RETURNING r.content_id
 )
-INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
-SELECT @remote_id::UUID, g.content_id, g.path, g.urls::JSONB, g.digests::JSONB, NULLIF(g.size, -1), g.fingerprint
-FROM unnest(@remote_content_ids::UUID[], @remote_paths::TEXT[], @remote_urls::TEXT[], @remote_digests::TEXT[],
-  @remote_sizes::INT8[], @remote_fingerprints::UUID[]) AS g (content_id, path, urls, digests, size, fingerprint)
-ORDER BY g.content_id, g.path
-ON CONFLICT (remote_id, content_id, path) DO UPDATE
-SET urls = excluded.urls, digests = excluded.digests, size = excluded.size, fingerprint = excluded.fingerprint
-WHERE r.fingerprint <> excluded.fingerprint;
+SELECT count(*) AS fresh FROM saved;
 
 -- name: ConflictingContent :many
 -- Of some contents (parallel arrays) those that exist with another fingerprint: by primary key. Behind SaveContent, in its
--- transaction.
+-- transaction, where some were not new.
 SELECT c.content_id, c.key
 FROM holdfast.content AS c
 JOIN unnest(@content_ids::UUID[], @fingerprints::UUID[]) AS g (content_id, fingerprint) ON g.content_id = c.content_id
@@ -306,7 +310,7 @@ RETURNING h.key_id, h.version_removed IS NULL AS "is_held!";
 INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
 SELECT @repository_id::UUID, g.key_id, @number::INT8, g.content_id, NULLIF(g.declared, '')::UUID
 FROM unnest(@key_ids::UUID[], @content_ids::UUID[], @declared::TEXT[]) AS g (key_id, content_id, declared)
-WHERE 0 = (
+WHERE @number::INT8 = 1 OR 0 = (
   SELECT count(*) FROM holdfast.repository_content AS b
   WHERE b.repository_id = @repository_id AND b.key_id = g.key_id AND b.version_added < @number::INT8
     AND b.version_removed IS NULL)

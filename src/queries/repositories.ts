@@ -600,6 +600,7 @@ WHERE h.repository_id = $4 AND h.key_id = g.key_id AND h.key_id = ANY($1::UUID[]
 });
 
 export interface FindContentParams {
+  readonly isFirst: boolean;
   readonly repositoryId: string;
   readonly complete: boolean;
   readonly ords: readonly bigint[];
@@ -616,24 +617,25 @@ export interface FindContentRow {
 
 /**
  * What is known of declared content (parallel arrays in the order of @ords): with which fingerprint it exists, what the
- * repository holds under its natural key, and, with @complete, how many
- * of its files are not in the store. By primary key, a subquery for
- * each as in FindDeclared; nothing is locked.
+ * repository held under its natural key (nothing before its first version), and, with @complete, how many of its files are not
+ * in the store. By primary key, a subquery for each as in FindDeclared; nothing is locked.
  * @see [queries/holdfast/repositories.sql:152](../../queries/holdfast/repositories.sql#L152)
  */
 export const findContent = many<FindContentParams, FindContentRow>({
   name: 'FindContent',
   text: `SELECT g.ord AS ord,
   (SELECT c.fingerprint FROM holdfast.content AS c WHERE c.content_id = g.content_id) AS stored,
-  (SELECT h.content_id FROM holdfast.repository_content AS h
-    WHERE h.repository_id = $1 AND h.key_id = g.key_id AND h.version_removed IS NULL) AS held,
-  CASE WHEN $2::BOOL THEN (
+  CASE WHEN NOT $1::BOOL THEN (
+    SELECT h.content_id FROM holdfast.repository_content AS h
+    WHERE h.repository_id = $2 AND h.key_id = g.key_id AND h.version_removed IS NULL) END AS held,
+  CASE WHEN $3::BOOL THEN (
     SELECT count(*) FROM holdfast.content_artifact AS f WHERE f.content_id = g.content_id AND f.sha256 IS NULL)
   ELSE 0 END AS unfetched
-FROM unnest($3::INT8[], $4::UUID[], $5::UUID[]) AS g (ord, content_id, key_id)`,
+FROM unnest($4::INT8[], $5::UUID[], $6::UUID[]) AS g (ord, content_id, key_id)`,
   operation: 'SELECT',
   collection: 'holdfast.content',
   params: [
+    ['isFirst', bool],
     ['repositoryId', uuid],
     ['complete', bool],
     ['ords', arrayOf(int8)],
@@ -756,12 +758,17 @@ export interface SaveContentParams {
   readonly remoteFingerprints: readonly string[];
 }
 
+export interface SaveContentRow {
+  readonly fresh: bigint;
+}
+
 /**
  * New contents with their files and where a remote has them, all or none (parallel arrays): by primary key, in its order,
- * so that transactions with contents in common wait for each other and never in a circle. What exists stays.
+ * so that transactions with contents in common wait for each other and never in a circle. What exists stays. Gives how many
+ * contents were new.
  * @see [queries/holdfast/repositories.sql:181](../../queries/holdfast/repositories.sql#L181)
  */
-export const saveContent = exec<SaveContentParams>({
+export const saveContent = one<SaveContentParams, SaveContentRow>({
   name: 'SaveContent',
   text: `WITH saved AS (
   INSERT INTO holdfast.content (content_id, type, name, key, key_id, fingerprint, metadata)
@@ -778,16 +785,19 @@ export const saveContent = exec<SaveContentParams>({
   ORDER BY g.content_id, g.path
   ON CONFLICT (content_id, path) DO NOTHING
   RETURNING content_id
+), remotes AS (
+  INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
+  SELECT $11::UUID, g.content_id, g.path, g.urls::JSONB, g.digests::JSONB, NULLIF(g.size, -1), g.fingerprint
+  FROM unnest($12::UUID[], $13::TEXT[], $14::TEXT[], $15::TEXT[],
+    $16::INT8[], $17::UUID[]) AS g (content_id, path, urls, digests, size, fingerprint)
+  ORDER BY g.content_id, g.path
+  ON CONFLICT (remote_id, content_id, path) DO UPDATE
+  SET urls = excluded.urls, digests = excluded.digests, size = excluded.size, fingerprint = excluded.fingerprint
+  WHERE r.fingerprint <> excluded.fingerprint
+  RETURNING r.content_id
 )
-INSERT INTO holdfast.remote_artifact AS r (remote_id, content_id, path, urls, digests, size, fingerprint)
-SELECT $11::UUID, g.content_id, g.path, g.urls::JSONB, g.digests::JSONB, NULLIF(g.size, -1), g.fingerprint
-FROM unnest($12::UUID[], $13::TEXT[], $14::TEXT[], $15::TEXT[],
-  $16::INT8[], $17::UUID[]) AS g (content_id, path, urls, digests, size, fingerprint)
-ORDER BY g.content_id, g.path
-ON CONFLICT (remote_id, content_id, path) DO UPDATE
-SET urls = excluded.urls, digests = excluded.digests, size = excluded.size, fingerprint = excluded.fingerprint
-WHERE r.fingerprint <> excluded.fingerprint`,
-  operation: 'INSERT',
+SELECT count(*) AS fresh FROM saved`,
+  operation: 'SELECT',
   collection: 'holdfast.remote_artifact',
   params: [
     ['contentIds', arrayOf(uuid)],
@@ -808,7 +818,7 @@ WHERE r.fingerprint <> excluded.fingerprint`,
     ['remoteSizes', arrayOf(int8)],
     ['remoteFingerprints', arrayOf(uuid)],
   ],
-  columns: [],
+  columns: [['fresh', int8]],
 });
 
 export interface ConflictingContentParams {
@@ -823,8 +833,8 @@ export interface ConflictingContentRow {
 
 /**
  * Of some contents (parallel arrays) those that exist with another fingerprint: by primary key. Behind SaveContent, in its
- * transaction.
- * @see [queries/holdfast/repositories.sql:209](../../queries/holdfast/repositories.sql#L209)
+ * transaction, where some were not new.
+ * @see [queries/holdfast/repositories.sql:213](../../queries/holdfast/repositories.sql#L213)
  */
 export const conflictingContent = many<ConflictingContentParams, ConflictingContentRow>({
   name: 'ConflictingContent',
@@ -852,7 +862,7 @@ export interface FillArtifactsParams {
 
 /**
  * Files that were on demand and have been fetched (parallel arrays): by primary key, in its order.
- * @see [queries/holdfast/repositories.sql:217](../../queries/holdfast/repositories.sql#L217)
+ * @see [queries/holdfast/repositories.sql:221](../../queries/holdfast/repositories.sql#L221)
  */
 export const fillArtifacts = exec<FillArtifactsParams>({
   name: 'FillArtifacts',
@@ -883,7 +893,7 @@ export interface ChangedRemoteArtifactsRow {
 
 /**
  * Of what a remote declares (parallel arrays in the order of @ords) what is not written down so: by primary key.
- * @see [queries/holdfast/repositories.sql:223](../../queries/holdfast/repositories.sql#L223)
+ * @see [queries/holdfast/repositories.sql:227](../../queries/holdfast/repositories.sql#L227)
  */
 export const changedRemoteArtifacts = many<ChangedRemoteArtifactsParams, ChangedRemoteArtifactsRow>({
   name: 'ChangedRemoteArtifacts',
@@ -916,7 +926,7 @@ export interface SaveRemoteArtifactsParams {
 
 /**
  * Where a remote has files of contents that exist (parallel arrays): by primary key, in its order.
- * @see [queries/holdfast/repositories.sql:231](../../queries/holdfast/repositories.sql#L231)
+ * @see [queries/holdfast/repositories.sql:235](../../queries/holdfast/repositories.sql#L235)
  */
 export const saveRemoteArtifacts = exec<SaveRemoteArtifactsParams>({
   name: 'SaveRemoteArtifacts',
@@ -951,7 +961,7 @@ export interface CountRemoteArtifactsRow {
 
 /**
  * How many files a remote has: reads a range of the primary key, once a sync.
- * @see [queries/holdfast/repositories.sql:241](../../queries/holdfast/repositories.sql#L241)
+ * @see [queries/holdfast/repositories.sql:245](../../queries/holdfast/repositories.sql#L245)
  */
 export const countRemoteArtifacts = one<CountRemoteArtifactsParams, CountRemoteArtifactsRow>({
   name: 'CountRemoteArtifacts',
@@ -978,7 +988,7 @@ export interface RemoteContentsRow {
 /**
  * A page of the contents that a remote has files of, and what the repository holds under their natural keys: a range of the
  * primary key, contents and the repository's rows by theirs.
- * @see [queries/holdfast/repositories.sql:245](../../queries/holdfast/repositories.sql#L245)
+ * @see [queries/holdfast/repositories.sql:249](../../queries/holdfast/repositories.sql#L249)
  */
 export const remoteContents = many<RemoteContentsParams, RemoteContentsRow>({
   name: 'RemoteContents',
@@ -1017,7 +1027,7 @@ export interface DeleteRemoteArtifactsParams {
 /**
  * And what was declared last of them, so that they are looked at when they are declared again: by primary key, and the
  * repository's rows by the index of contents.
- * @see [queries/holdfast/repositories.sql:260](../../queries/holdfast/repositories.sql#L260)
+ * @see [queries/holdfast/repositories.sql:264](../../queries/holdfast/repositories.sql#L264)
  */
 export const deleteRemoteArtifacts = execRows<DeleteRemoteArtifactsParams>({
   name: 'DeleteRemoteArtifacts',
@@ -1051,7 +1061,7 @@ export interface FindArtifactsRow {
 /**
  * Of some digests those whose bytes are in the store, which keeps them from the garbage collector: by primary key and by the
  * index of SHA-512.
- * @see [queries/holdfast/repositories.sql:270](../../queries/holdfast/repositories.sql#L270)
+ * @see [queries/holdfast/repositories.sql:274](../../queries/holdfast/repositories.sql#L274)
  */
 export const findArtifacts = many<FindArtifactsParams, FindArtifactsRow>({
   name: 'FindArtifacts',
@@ -1080,7 +1090,7 @@ export interface ReserveArtifactsParams {
 /**
  * Artifacts whose bytes are about to be put into the store (parallel arrays): by primary key, in its order. Waits for a
  * garbage collector that is deleting the same bytes. What is stored stays so.
- * @see [queries/holdfast/repositories.sql:277](../../queries/holdfast/repositories.sql#L277)
+ * @see [queries/holdfast/repositories.sql:281](../../queries/holdfast/repositories.sql#L281)
  */
 export const reserveArtifacts = exec<ReserveArtifactsParams>({
   name: 'ReserveArtifacts',
@@ -1107,7 +1117,7 @@ export interface SettleArtifactsParams {
 
 /**
  * Their bytes are in the store: by primary key.
- * @see [queries/holdfast/repositories.sql:288](../../queries/holdfast/repositories.sql#L288)
+ * @see [queries/holdfast/repositories.sql:292](../../queries/holdfast/repositories.sql#L292)
  */
 export const settleArtifacts = exec<SettleArtifactsParams>({
   name: 'SettleArtifacts',
@@ -1133,7 +1143,7 @@ export interface AddHeldRow {
 /**
  * First half of adding contents to an open version (parallel arrays): what the repository holds under their natural keys is
  * removed by this version where it is other content, and held again where it is the same. By primary key.
- * @see [queries/holdfast/repositories.sql:292](../../queries/holdfast/repositories.sql#L292)
+ * @see [queries/holdfast/repositories.sql:296](../../queries/holdfast/repositories.sql#L296)
  */
 export const addHeld = many<AddHeldParams, AddHeldRow>({
   name: 'AddHeld',
@@ -1169,14 +1179,14 @@ export interface AddNewParams {
 
 /**
  * Second half, behind AddHeld: what the repository does not hold is added by this version. By primary key, in its order.
- * @see [queries/holdfast/repositories.sql:304](../../queries/holdfast/repositories.sql#L304)
+ * @see [queries/holdfast/repositories.sql:308](../../queries/holdfast/repositories.sql#L308)
  */
 export const addNew = execRows<AddNewParams>({
   name: 'AddNew',
   text: `INSERT INTO holdfast.repository_content AS h (repository_id, key_id, version_added, content_id, declared)
 SELECT $1::UUID, g.key_id, $2::INT8, g.content_id, NULLIF(g.declared, '')::UUID
 FROM unnest($3::UUID[], $4::UUID[], $5::TEXT[]) AS g (key_id, content_id, declared)
-WHERE 0 = (
+WHERE $2::INT8 = 1 OR 0 = (
   SELECT count(*) FROM holdfast.repository_content AS b
   WHERE b.repository_id = $1 AND b.key_id = g.key_id AND b.version_added < $2::INT8
     AND b.version_removed IS NULL)
@@ -1204,7 +1214,7 @@ export interface RemoveAddedParams {
 
 /**
  * What this version has added under some natural keys is not added: by primary key.
- * @see [queries/holdfast/repositories.sql:318](../../queries/holdfast/repositories.sql#L318)
+ * @see [queries/holdfast/repositories.sql:322](../../queries/holdfast/repositories.sql#L322)
  */
 export const removeAdded = execRows<RemoveAddedParams>({
   name: 'RemoveAdded',
@@ -1228,7 +1238,7 @@ export interface RemoveHeldParams {
 
 /**
  * What the repository holds under some natural keys is removed by this version: by primary key.
- * @see [queries/holdfast/repositories.sql:323](../../queries/holdfast/repositories.sql#L323)
+ * @see [queries/holdfast/repositories.sql:327](../../queries/holdfast/repositories.sql#L327)
  */
 export const removeHeld = execRows<RemoveHeldParams>({
   name: 'RemoveHeld',
@@ -1255,7 +1265,7 @@ export interface CountHeldRow {
 
 /**
  * How many contents a repository holds: reads its rows, once a sync.
- * @see [queries/holdfast/repositories.sql:329](../../queries/holdfast/repositories.sql#L329)
+ * @see [queries/holdfast/repositories.sql:333](../../queries/holdfast/repositories.sql#L333)
  */
 export const countHeld = one<CountHeldParams, CountHeldRow>({
   name: 'CountHeld',
@@ -1279,7 +1289,7 @@ export interface HeldKeysRow {
 
 /**
  * A page of the natural keys that a repository holds: a range of the primary key.
- * @see [queries/holdfast/repositories.sql:334](../../queries/holdfast/repositories.sql#L334)
+ * @see [queries/holdfast/repositories.sql:338](../../queries/holdfast/repositories.sql#L338)
  */
 export const heldKeys = many<HeldKeysParams, HeldKeysRow>({
   name: 'HeldKeys',
@@ -1310,7 +1320,7 @@ export interface CountChangesRow {
 
 /**
  * What a version has added and removed, and how much it holds: reads the repository's rows, once a version.
- * @see [queries/holdfast/repositories.sql:342](../../queries/holdfast/repositories.sql#L342)
+ * @see [queries/holdfast/repositories.sql:346](../../queries/holdfast/repositories.sql#L346)
  */
 export const countChanges = one<CountChangesParams, CountChangesRow>({
   name: 'CountChanges',
@@ -1348,7 +1358,7 @@ export interface CompleteVersionRow {
 
 /**
  * From here on everybody sees the version: by primary key, both rows. Gives 1; 0: it is not open any more.
- * @see [queries/holdfast/repositories.sql:351](../../queries/holdfast/repositories.sql#L351)
+ * @see [queries/holdfast/repositories.sql:355](../../queries/holdfast/repositories.sql#L355)
  */
 export const completeVersion = one<CompleteVersionParams, CompleteVersionRow>({
   name: 'CompleteVersion',
@@ -1391,7 +1401,7 @@ export interface ListVersionsRow {
 
 /**
  * The complete versions of a repository, the newest first: by primary key.
- * @see [queries/holdfast/repositories.sql:365](../../queries/holdfast/repositories.sql#L365)
+ * @see [queries/holdfast/repositories.sql:369](../../queries/holdfast/repositories.sql#L369)
  */
 export const listVersions = many<ListVersionsParams, ListVersionsRow>({
   name: 'ListVersions',
@@ -1421,7 +1431,7 @@ export interface ProtectVersionParams {
 
 /**
  * Says why a version is kept; null: it is not any more. By primary key.
- * @see [queries/holdfast/repositories.sql:372](../../queries/holdfast/repositories.sql#L372)
+ * @see [queries/holdfast/repositories.sql:376](../../queries/holdfast/repositories.sql#L376)
  */
 export const protectVersion = execRows<ProtectVersionParams>({
   name: 'ProtectVersion',
@@ -1444,7 +1454,7 @@ export interface DropVersionParams {
 
 /**
  * A complete version that nothing protects: by primary key. The contents stay; DropUnseen takes what no version shows any more.
- * @see [queries/holdfast/repositories.sql:377](../../queries/holdfast/repositories.sql#L377)
+ * @see [queries/holdfast/repositories.sql:381](../../queries/holdfast/repositories.sql#L381)
  */
 export const dropVersion = execRows<DropVersionParams>({
   name: 'DropVersion',
@@ -1468,7 +1478,7 @@ export interface DropUnseenParams {
 /**
  * What was added behind version @below and is removed by version @number, where there is no version between them: no version
  * shows it. Reads the repository's rows.
- * @see [queries/holdfast/repositories.sql:382](../../queries/holdfast/repositories.sql#L382)
+ * @see [queries/holdfast/repositories.sql:386](../../queries/holdfast/repositories.sql#L386)
  */
 export const dropUnseen = execRows<DropUnseenParams>({
   name: 'DropUnseen',
@@ -1492,7 +1502,7 @@ export interface RecountVersionParams {
 
 /**
  * What a version adds to and removes from the one that is now before it, @below (0: none): reads the repository's rows.
- * @see [queries/holdfast/repositories.sql:388](../../queries/holdfast/repositories.sql#L388)
+ * @see [queries/holdfast/repositories.sql:392](../../queries/holdfast/repositories.sql#L392)
  */
 export const recountVersion = exec<RecountVersionParams>({
   name: 'RecountVersion',
@@ -1542,7 +1552,7 @@ export interface ContentsOfVersionRow {
 
 /**
  * A page of what a version holds, in the order of natural keys' digests: a range of the primary key, contents by theirs.
- * @see [queries/holdfast/repositories.sql:409](../../queries/holdfast/repositories.sql#L409)
+ * @see [queries/holdfast/repositories.sql:413](../../queries/holdfast/repositories.sql#L413)
  */
 export const contentsOfVersion = many<ContentsOfVersionParams, ContentsOfVersionRow>({
   name: 'ContentsOfVersion',
@@ -1589,7 +1599,7 @@ export interface ContentsByNameRow {
 
 /**
  * What a version holds of a type under a name: by the index of names, the repository's rows by primary key.
- * @see [queries/holdfast/repositories.sql:419](../../queries/holdfast/repositories.sql#L419)
+ * @see [queries/holdfast/repositories.sql:423](../../queries/holdfast/repositories.sql#L423)
  */
 export const contentsByName = many<ContentsByNameParams, ContentsByNameRow>({
   name: 'ContentsByName',
@@ -1632,7 +1642,7 @@ export interface ArtifactsOfRow {
 
 /**
  * The files of contents, with what is known of their bytes: by primary key.
- * @see [queries/holdfast/repositories.sql:428](../../queries/holdfast/repositories.sql#L428)
+ * @see [queries/holdfast/repositories.sql:432](../../queries/holdfast/repositories.sql#L432)
  */
 export const artifactsOf = many<ArtifactsOfParams, ArtifactsOfRow>({
   name: 'ArtifactsOf',
@@ -1668,7 +1678,7 @@ export interface RemotesOfFileRow {
 
 /**
  * Where a file can be had: by the index of contents.
- * @see [queries/holdfast/repositories.sql:436](../../queries/holdfast/repositories.sql#L436)
+ * @see [queries/holdfast/repositories.sql:440](../../queries/holdfast/repositories.sql#L440)
  */
 export const remotesOfFile = many<RemotesOfFileParams, RemotesOfFileRow>({
   name: 'RemotesOfFile',
@@ -1710,7 +1720,7 @@ export interface DiffVersionsRow {
 
 /**
  * A page of the natural keys under which two versions hold different content: a range of the primary key.
- * @see [queries/holdfast/repositories.sql:445](../../queries/holdfast/repositories.sql#L445)
+ * @see [queries/holdfast/repositories.sql:449](../../queries/holdfast/repositories.sql#L449)
  */
 export const diffVersions = many<DiffVersionsParams, DiffVersionsRow>({
   name: 'DiffVersions',
@@ -1754,7 +1764,7 @@ export interface DeleteRepositoryParams {
 
 /**
  * By primary key; what it held is deleted before, page by page.
- * @see [queries/holdfast/repositories.sql:464](../../queries/holdfast/repositories.sql#L464)
+ * @see [queries/holdfast/repositories.sql:468](../../queries/holdfast/repositories.sql#L468)
  */
 export const deleteRepository = execRows<DeleteRepositoryParams>({
   name: 'DeleteRepository',
@@ -1781,7 +1791,7 @@ export interface DeleteRepositoryContentParams {
 
 /**
  * One page: by primary key.
- * @see [queries/holdfast/repositories.sql:477](../../queries/holdfast/repositories.sql#L477)
+ * @see [queries/holdfast/repositories.sql:481](../../queries/holdfast/repositories.sql#L481)
  */
 export const deleteRepositoryContent = execRows<DeleteRepositoryContentParams>({
   name: 'DeleteRepositoryContent',
@@ -1805,7 +1815,7 @@ export interface DeleteRemoteFilesParams {
 
 /**
  * One page of what the remotes of a repository have: by primary key.
- * @see [queries/holdfast/repositories.sql:484](../../queries/holdfast/repositories.sql#L484)
+ * @see [queries/holdfast/repositories.sql:488](../../queries/holdfast/repositories.sql#L488)
  */
 export const deleteRemoteFiles = execRows<DeleteRemoteFilesParams>({
   name: 'DeleteRemoteFiles',
@@ -1837,7 +1847,7 @@ export interface FencedVersionsRow {
 /**
  * Open versions whose holders cannot write any more: their sessions' rows are gone, or somebody else has the work. Open versions
  * are few: by the partial index of runs.
- * @see [queries/holdfast/repositories.sql:492](../../queries/holdfast/repositories.sql#L492)
+ * @see [queries/holdfast/repositories.sql:496](../../queries/holdfast/repositories.sql#L496)
  */
 export const fencedVersions = many<FencedVersionsParams, FencedVersionsRow>({
   name: 'FencedVersions',
@@ -1878,7 +1888,7 @@ export interface DeleteOrphanedContentRow {
  * began that is under way. With their files and where remotes have them. Reads contents in the order of the primary key from
  * @after on, and the repositories' rows by their index of contents. A sync that finds one at the same time sets used_at
  * before it relies on it, and the delete looks at that again. Gives the last one looked at; null: there was none.
- * @see [queries/holdfast/repositories.sql:504](../../queries/holdfast/repositories.sql#L504)
+ * @see [queries/holdfast/repositories.sql:508](../../queries/holdfast/repositories.sql#L508)
  */
 export const deleteOrphanedContent = one<DeleteOrphanedContentParams, DeleteOrphanedContentRow>({
   name: 'DeleteOrphanedContent',
@@ -1931,7 +1941,7 @@ export interface DoomArtifactsRow {
 /**
  * The same of artifacts that no content has: they are marked, so that no sync relies on them. A sync that needs one afterwards
  * stores its bytes anew. Gives the last one looked at; null: there was none.
- * @see [queries/holdfast/repositories.sql:530](../../queries/holdfast/repositories.sql#L530)
+ * @see [queries/holdfast/repositories.sql:534](../../queries/holdfast/repositories.sql#L534)
  */
 export const doomArtifacts = one<DoomArtifactsParams, DoomArtifactsRow>({
   name: 'DoomArtifacts',
@@ -1973,7 +1983,7 @@ export interface LockDoomedRow {
 
 /**
  * A page of the artifacts that are doomed, kept so until the commit: by the partial index. Who wants to store one waits.
- * @see [queries/holdfast/repositories.sql:548](../../queries/holdfast/repositories.sql#L548)
+ * @see [queries/holdfast/repositories.sql:552](../../queries/holdfast/repositories.sql#L552)
  */
 export const lockDoomed = many<LockDoomedParams, LockDoomedRow>({
   name: 'LockDoomed',
@@ -1993,7 +2003,7 @@ export interface DeleteArtifactsParams {
 
 /**
  * Their bytes are gone: by primary key, behind LockDoomed in its transaction.
- * @see [queries/holdfast/repositories.sql:552](../../queries/holdfast/repositories.sql#L552)
+ * @see [queries/holdfast/repositories.sql:556](../../queries/holdfast/repositories.sql#L556)
  */
 export const deleteArtifacts = execRows<DeleteArtifactsParams>({
   name: 'DeleteArtifacts',
@@ -2016,7 +2026,7 @@ export interface StoredArtifactsRow {
 
 /**
  * A page of the artifacts that should be in the store: by primary key.
- * @see [queries/holdfast/repositories.sql:556](../../queries/holdfast/repositories.sql#L556)
+ * @see [queries/holdfast/repositories.sql:560](../../queries/holdfast/repositories.sql#L560)
  */
 export const storedArtifacts = many<StoredArtifactsParams, StoredArtifactsRow>({
   name: 'StoredArtifacts',
@@ -2048,7 +2058,7 @@ export interface RemotesOfArtifactRow {
 
 /**
  * Where an artifact can be had, and what for: by the index of digests, remotes by that of contents.
- * @see [queries/holdfast/repositories.sql:560](../../queries/holdfast/repositories.sql#L560)
+ * @see [queries/holdfast/repositories.sql:564](../../queries/holdfast/repositories.sql#L564)
  */
 export const remotesOfArtifact = many<RemotesOfArtifactParams, RemotesOfArtifactRow>({
   name: 'RemotesOfArtifact',
@@ -2078,7 +2088,7 @@ export interface DeleteOldRunsParams {
 
 /**
  * One page of runs that ended longer ago than the retention, and their steps: by the partial index.
- * @see [queries/holdfast/repositories.sql:569](../../queries/holdfast/repositories.sql#L569)
+ * @see [queries/holdfast/repositories.sql:573](../../queries/holdfast/repositories.sql#L573)
  */
 export const deleteOldRuns = execRows<DeleteOldRunsParams>({
   name: 'DeleteOldRuns',
@@ -2115,7 +2125,7 @@ export interface RunsOfRow {
 
 /**
  * The runs of a repository, the newest first: by primary key.
- * @see [queries/holdfast/repositories.sql:580](../../queries/holdfast/repositories.sql#L580)
+ * @see [queries/holdfast/repositories.sql:584](../../queries/holdfast/repositories.sql#L584)
  */
 export const runsOf = many<RunsOfParams, RunsOfRow>({
   name: 'RunsOf',
@@ -2156,7 +2166,7 @@ export interface StepsOfRow {
 
 /**
  * The steps of a run: by primary key.
- * @see [queries/holdfast/repositories.sql:588](../../queries/holdfast/repositories.sql#L588)
+ * @see [queries/holdfast/repositories.sql:592](../../queries/holdfast/repositories.sql#L592)
  */
 export const stepsOf = many<StepsOfParams, StepsOfRow>({
   name: 'StepsOf',
@@ -2187,7 +2197,7 @@ export interface CountRepositoriesRow {
 
 /**
  * For gauges: what the newest versions hold, by repository; by primary key.
- * @see [queries/holdfast/repositories.sql:594](../../queries/holdfast/repositories.sql#L594)
+ * @see [queries/holdfast/repositories.sql:598](../../queries/holdfast/repositories.sql#L598)
  */
 export const countRepositories = many<NoParams, CountRepositoriesRow>({
   name: 'CountRepositories',
@@ -2227,7 +2237,7 @@ export interface PageOfRepositoriesRow {
 
 /**
  * A page in the order of the unique names: the newest version by primary key, and the last run by its own.
- * @see [queries/holdfast/repositories.sql:601](../../queries/holdfast/repositories.sql#L601)
+ * @see [queries/holdfast/repositories.sql:605](../../queries/holdfast/repositories.sql#L605)
  */
 export const pageOfRepositories = many<PageOfRepositoriesParams, PageOfRepositoriesRow>({
   name: 'PageOfRepositories',
@@ -2290,7 +2300,7 @@ export interface ProgressOfRepositoriesRow {
 /**
  * The steps of the last run of some repositories, then its stages, in the order of the names: by the unique names and primary
  * keys. A run that has ended keeps its stages as they were seen last.
- * @see [queries/holdfast/repositories.sql:618](../../queries/holdfast/repositories.sql#L618)
+ * @see [queries/holdfast/repositories.sql:622](../../queries/holdfast/repositories.sql#L622)
  */
 export const progressOfRepositories = many<ProgressOfRepositoriesParams, ProgressOfRepositoriesRow>({
   name: 'ProgressOfRepositories',

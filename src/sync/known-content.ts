@@ -108,6 +108,7 @@ async function lookUp(run: Run, items: readonly Item[]): Promise<void> {
     ords: open.map((_, ord) => BigInt(ord)),
     contentIds: open.map((item) => (item.isComplete ? item.standing.contentId : item.keyId)),
     keyIds: open.map((item) => item.keyId),
+    isFirst: run.version.isFirst,
     complete: run.policy === 'immediate',
   });
   for (const { ord, stored, held, unfetched } of rows) {

@@ -56,9 +56,8 @@ export async function saveNew(run: Run, items: readonly Item[]): Promise<readonl
   };
   const conflicting = await run.version
     .transact(async (tx) => {
-      const [, conflicts] = await Promise.all([
+      const [written] = await Promise.all([
         saved.length > 0 ? saveContent(tx, row) : undefined,
-        saved.length > 0 ? conflictingContent(tx, row) : [],
         filled.length > 0
           ? fillArtifacts(tx, {
               contentIds: filled.map(({ contentId }) => contentId),
@@ -67,6 +66,8 @@ export async function saveNew(run: Run, items: readonly Item[]): Promise<readonl
             })
           : undefined,
       ]);
+      if (!written || written.fresh === BigInt(saved.length)) return;
+      const conflicts = await conflictingContent(tx, row);
       if (conflicts.length > 0) throw new Conflicts(conflicts.map(({ contentId }) => contentId));
     }, 'save content')
     .then(

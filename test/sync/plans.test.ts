@@ -48,7 +48,14 @@ test.skipIf(testEngine() === 'cockroachdb')(
     const member = { repositoryId, number: 2n, keyIds, contentIds };
     const statements: Record<string, Statement> = {
       findDeclared: findDeclared.statement({ repositoryId, ords, keyIds, declared: keyIds, complete: true }),
-      findContent: findContent.statement({ repositoryId, ords, contentIds, keyIds, complete: true }),
+      findContent: findContent.statement({
+        repositoryId,
+        ords,
+        contentIds,
+        keyIds,
+        isFirst: false,
+        complete: true,
+      }),
       addHeld: addHeld.statement(member),
       addNew: addNew.statement({ ...member, declared: keyIds }),
       noteDeclared: noteDeclared.statement({ ...member, declared: keyIds }),
