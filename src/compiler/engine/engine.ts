@@ -216,7 +216,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
   const { rows } = await admin.query<{ version: string }>('SELECT version() AS version');
   const text = rows[0]?.version ?? '';
-  const cockroach = /CockroachDB\s+\S+\s+(v[\d.]+\S*)/.exec(text);
+  const cockroach = /^CockroachDB\s+\S+\s+(\S+)/.exec(text);
   const postgres = /PostgreSQL\s+([\d.]+)/.exec(text);
   const number = Number((await admin.query('SHOW server_version_num')).rows[0]?.server_version_num ?? 0);
   const version = cockroach ? `CockroachDB ${cockroach[1]}` : `PostgreSQL ${postgres?.[1] ?? 'unknown'}`;
