@@ -141,13 +141,21 @@ SELECT queue, count(*) AS commands, extract(epoch FROM now() - min(sent_at))::FL
 FROM holdfast.command WHERE state = 'pending' GROUP BY queue ORDER BY queue;
 
 -- name: DeleteOldCommands :execrows
--- One page of commands that ended longer ago than the retention. Scans; run it seldom.
+-- One page of commands that ended longer ago than the retention, those that ended first: by the index on ended_at, so that a
+-- page costs the same however many commands there are; deletes by primary key. The keys go through arrays, as in
+-- DeleteOldHistory.
+WITH old AS (
+  SELECT c.queue, c.target, c.sequence
+  FROM holdfast.command AS c
+  WHERE c.ended_at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
+  ORDER BY c.ended_at
+  LIMIT @page::INT8
+)
 DELETE FROM holdfast.command
 WHERE (queue, target, sequence) IN (
-  SELECT queue, target, sequence FROM holdfast.command
-  WHERE ended_at < now() - @older_than_ms::INT8 * INTERVAL '1 millisecond'
-  ORDER BY queue, target, sequence
-  LIMIT @page::INT8
+  SELECT g.queue, g.target, g.sequence
+  FROM (SELECT array_agg(o.queue) AS queues, array_agg(o.target) AS targets, array_agg(o.sequence) AS sequences FROM old AS o) AS a
+  CROSS JOIN LATERAL unnest(a.queues, a.targets, a.sequences) AS g (queue, target, sequence)
 );
 
 -- name: ReadNote :maybe

@@ -585,4 +585,9 @@ ALTER TABLE holdfast.workflow_signal ADD COLUMN IF NOT EXISTS trace_context JSON
 -- {"stage", "state", "itemsIn", "itemsOut", "queued"}. Null: it has no pipeline, or a release before wrote it.
 ALTER TABLE holdfast.repository_run ADD COLUMN IF NOT EXISTS stages JSONB;
 `,
+  '0012_command_ended.down.sql': `DROP INDEX IF EXISTS holdfast.command_ended;
+`,
+  '0012_command_ended.up.sql': `-- For the sweep: what ended first.
+CREATE INDEX IF NOT EXISTS command_ended ON holdfast.command (ended_at) WHERE ended_at IS NOT NULL;
+`,
 };

@@ -561,17 +561,25 @@ export interface DeleteOldCommandsParams {
 }
 
 /**
- * One page of commands that ended longer ago than the retention. Scans; run it seldom.
+ * One page of commands that ended longer ago than the retention, those that ended first: by the index on ended_at, so that a
+ * page costs the same however many commands there are; deletes by primary key. The keys go through arrays, as in
+ * DeleteOldHistory.
  * @see [queries/holdfast/commands.sql:143](../../queries/holdfast/commands.sql#L143)
  */
 export const deleteOldCommands = execRows<DeleteOldCommandsParams>({
   name: 'DeleteOldCommands',
-  text: `DELETE FROM holdfast.command
-WHERE (queue, target, sequence) IN (
-  SELECT queue, target, sequence FROM holdfast.command
-  WHERE ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
-  ORDER BY queue, target, sequence
+  text: `WITH old AS (
+  SELECT c.queue, c.target, c.sequence
+  FROM holdfast.command AS c
+  WHERE c.ended_at < now() - $1::INT8 * INTERVAL '1 millisecond'
+  ORDER BY c.ended_at
   LIMIT $2::INT8
+)
+DELETE FROM holdfast.command
+WHERE (queue, target, sequence) IN (
+  SELECT g.queue, g.target, g.sequence
+  FROM (SELECT array_agg(o.queue) AS queues, array_agg(o.target) AS targets, array_agg(o.sequence) AS sequences FROM old AS o) AS a
+  CROSS JOIN LATERAL unnest(a.queues, a.targets, a.sequences) AS g (queue, target, sequence)
 )`,
   operation: 'DELETE',
   collection: 'holdfast.command',
@@ -595,7 +603,7 @@ export interface ReadNoteRow {
 
 /**
  * By primary key.
- * @see [queries/holdfast/commands.sql:153](../../queries/holdfast/commands.sql#L153)
+ * @see [queries/holdfast/commands.sql:161](../../queries/holdfast/commands.sql#L161)
  */
 export const readNote = maybe<ReadNoteParams, ReadNoteRow>({
   name: 'ReadNote',
@@ -627,7 +635,7 @@ export interface WriteNoteRow {
 
 /**
  * Writes the note of the session's component where it has this version, 0 for none: by primary key. Null: it has another.
- * @see [queries/holdfast/commands.sql:157](../../queries/holdfast/commands.sql#L157)
+ * @see [queries/holdfast/commands.sql:165](../../queries/holdfast/commands.sql#L165)
  */
 export const writeNote = one<WriteNoteParams, WriteNoteRow>({
   name: 'WriteNote',
@@ -661,7 +669,7 @@ export interface DeleteNotesParams {
 
 /**
  * All notes beside a target, by primary key prefix.
- * @see [queries/holdfast/commands.sql:171](../../queries/holdfast/commands.sql#L171)
+ * @see [queries/holdfast/commands.sql:179](../../queries/holdfast/commands.sql#L179)
  */
 export const deleteNotes = exec<DeleteNotesParams>({
   name: 'DeleteNotes',
@@ -698,7 +706,7 @@ export interface QueuesOfRow {
 /**
  * The queues that a target was ever sent a command in, with what is pending: from one queue to the next by the primary key of
  * command_target, for there are few; what is pending by its partial index.
- * @see [queries/holdfast/commands.sql:175](../../queries/holdfast/commands.sql#L175)
+ * @see [queries/holdfast/commands.sql:183](../../queries/holdfast/commands.sql#L183)
  */
 export const queuesOf = many<QueuesOfParams, QueuesOfRow>({
   name: 'QueuesOf',
@@ -759,7 +767,7 @@ export interface CommandsOfRow {
 
 /**
  * A page of the commands of one target of a queue, in the order in which they were sent: by primary key.
- * @see [queries/holdfast/commands.sql:197](../../queries/holdfast/commands.sql#L197)
+ * @see [queries/holdfast/commands.sql:205](../../queries/holdfast/commands.sql#L205)
  */
 export const commandsOf = many<CommandsOfParams, CommandsOfRow>({
   name: 'CommandsOf',
@@ -819,7 +827,7 @@ export interface PageOfCommandsRow {
 /**
  * A page of the commands of all queues, in the order of their keys, filtered: from the primary key. Of at most @scan rows that
  * are read the last one (is_last) is the next position, so that a page costs the same however large the table is.
- * @see [queries/holdfast/commands.sql:205](../../queries/holdfast/commands.sql#L205)
+ * @see [queries/holdfast/commands.sql:213](../../queries/holdfast/commands.sql#L213)
  */
 export const pageOfCommands = many<PageOfCommandsParams, PageOfCommandsRow>({
   name: 'PageOfCommands',
@@ -900,7 +908,7 @@ export interface TimeLineOfCommandsRow {
 /**
  * The newest commands of a target before a position (parallel arrays of queues and numbers), in whichever queues: from one queue
  * to the next by the primary key of command_target, for there are few, and of each by the primary key.
- * @see [queries/holdfast/commands.sql:234](../../queries/holdfast/commands.sql#L234)
+ * @see [queries/holdfast/commands.sql:242](../../queries/holdfast/commands.sql#L242)
  */
 export const timeLineOfCommands = many<TimeLineOfCommandsParams, TimeLineOfCommandsRow>({
   name: 'TimeLineOfCommands',
@@ -956,7 +964,7 @@ export interface WaitingCommandsRow {
 
 /**
  * How many commands are pending, at most @most, and since when the oldest is: by the index of what is pending.
- * @see [queries/holdfast/commands.sql:258](../../queries/holdfast/commands.sql#L258)
+ * @see [queries/holdfast/commands.sql:266](../../queries/holdfast/commands.sql#L266)
  */
 export const waitingCommands = many<WaitingCommandsParams, WaitingCommandsRow>({
   name: 'WaitingCommands',

@@ -1,0 +1,1 @@
+DROP INDEX IF EXISTS holdfast.command_ended;
