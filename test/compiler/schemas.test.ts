@@ -14,6 +14,11 @@ const author = 'CREATE TABLE author (id INT8 NOT NULL PRIMARY KEY, name TEXT NOT
 const born = 'ALTER TABLE author ADD COLUMN born INT4;';
 const drop = 'DROP TABLE author;';
 const queries = '-- name: Authors :many\nSELECT id, name, born FROM author ORDER BY id;\n';
+/** CockroachDB has functions from v22.2 on. */
+const withSemicolons =
+  testEngine() === 'cockroachdb'
+    ? "COMMENT ON TABLE author IS 'one; two';"
+    : 'CREATE FUNCTION f() RETURNS INT8 LANGUAGE sql AS $$ SELECT 1; $$;';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -24,7 +29,7 @@ const schemas: readonly (readonly [tool: string, entry: string | readonly string
     'migrations',
     {
       'migrations/00001_author.sql': `-- +goose Up\n${author}\n\n-- +goose Down\n${drop}\n`,
-      'migrations/00002_born.sql': `-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS INT8 LANGUAGE sql AS $$ SELECT 1; $$;\n-- +goose StatementEnd\n${born}\n-- +goose Down\n-- +goose StatementBegin\nDROP FUNCTION f();\n-- +goose StatementEnd\nALTER TABLE author DROP COLUMN born;\n`,
+      'migrations/00002_born.sql': `-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\n${withSemicolons}\n-- +goose StatementEnd\n${born}\n-- +goose Down\n-- +goose StatementBegin\nDROP FUNCTION f();\n-- +goose StatementEnd\nALTER TABLE author DROP COLUMN born;\n`,
     },
   ],
   [
