@@ -99,7 +99,7 @@ async function machines(
   );
   const { rows } = await on.execute({
     text: `SELECT m.name, m.machine_id, m.provider, m.os_image${has.map((one) => `, ${one}`).join('')}
-      FROM fleet.machine AS m WHERE m.name > $1 AND left(m.name, length($2)) = $2 ORDER BY m.name LIMIT $3::INT8`,
+      FROM fleet.machine AS m WHERE m.name > $1 AND left(m.name, length($2::TEXT)) = $2 ORDER BY m.name LIMIT $3::INT8`,
     values: [after?.[0] ?? '', filters['name'] ?? '', String(size + 1)],
   });
   return {
