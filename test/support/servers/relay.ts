@@ -72,7 +72,7 @@ export class Relay implements AsyncDisposable {
     }
     const server = connect({ host: '127.0.0.1', port, noDelay: true });
     this.#keep(server);
-    server.on('error', () => client.resetAndDestroy());
+    server.on('error', () => client.destroy());
     server.once('connect', () => this.#wire(client, server));
   }
 
@@ -90,17 +90,17 @@ export class Relay implements AsyncDisposable {
       from.once('end', () => to.end());
       from.once('close', (isBroken) => {
         this.#pairs.delete(pair);
-        if (isBroken) to.resetAndDestroy();
+        if (isBroken) to.destroy();
         else to.end();
       });
       this.#silent ? from.pause() : from.resume();
     }
   }
 
-  /** Stops listening and resets what is open. */
+  /** Stops listening and closes what is open. A reset would wait until all is sent, and a process that has stopped takes nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of [...this.#sockets]) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }
