@@ -58,6 +58,24 @@ test('a silent relay holds what is on its way and who is new, and lets both go o
   expect(relay.open.length).toBe(2);
 });
 
+test('who leaves a silent relay is gone at once, whatever was said before, and the target hears of both later', async () => {
+  await using echo = await startEcho();
+  await using relay = await Relay.start(() => echo.port);
+  using client = dial(relay.port);
+  client.socket.write('one');
+  await waitFor(() => client.heard === 'one');
+  const [end] = relay.open;
+  const [target] = echo.sockets;
+  relay.silent = true;
+  client.socket.end(' two');
+  await waitFor(() => end!.destroyed && relay.open.length === 0);
+  expect([target!.bytesRead, target!.destroyed]).toEqual([3, false]);
+
+  relay.silent = false;
+  await waitFor(() => target!.destroyed);
+  expect(target!.bytesRead).toBe(7);
+});
+
 test('what is open ends when the target does, and what is new is reset while nothing listens', async () => {
   const echo = await startEcho();
   await using relay = await Relay.start(() => echo.port);

@@ -3,15 +3,27 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** A relay's target: what listens on a port of this host. Undefined: nothing listens. */
 type Target = () => number | undefined;
 
+/** What one side says to the other. */
+interface Way {
+  readonly from: Socket;
+  readonly to: Socket;
+  /** Said while the relay was silent. */
+  readonly held: Buffer[];
+  /** It says nothing more; the other side is told when the relay is not silent. */
+  end: 'ended' | 'broken' | undefined;
+}
+
 /**
  * A TCP relay on a loopback port that knows nothing of what goes through. While it is silent nothing does, either way: what is
- * open stays open, and what is new is accepted and hears nothing, as across a network that drops every packet.
+ * open stays open, and what is new is accepted and hears nothing, as across a network that drops every packet. Who leaves then is
+ * gone at once, and the other side does not know.
  */
 export class Relay implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
   readonly #target: Target;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  readonly #ways = new Set<Way>();
   readonly #waiting = new Set<Socket>();
   /** Every socket that is not closed, whatever has become of its pair. */
   readonly #sockets = new Set<Socket>();
@@ -47,8 +59,11 @@ export class Relay implements AsyncDisposable {
 
   set silent(silent: boolean) {
     this.#silent = silent;
-    for (const pair of this.#pairs) for (const socket of pair) silent ? socket.pause() : socket.resume();
     if (silent) return;
+    for (const way of this.#ways) {
+      for (const bytes of way.held.splice(0)) this.#pass(way, bytes);
+      if (way.end) this.#leave(way);
+    }
     for (const client of this.#waiting) this.#join(client);
     this.#waiting.clear();
   }
@@ -80,21 +95,37 @@ export class Relay implements AsyncDisposable {
     const pair = [client, server] as const;
     this.#pairs.add(pair);
     for (const [from, to] of [pair, [server, client] as const]) {
+      const way: Way = { from, to, held: [], end: undefined };
+      this.#ways.add(way);
       from.on('data', (bytes: Buffer) => {
-        if (to.write(bytes)) return;
-        from.pause();
-        to.once('drain', () => {
-          if (!this.#silent) from.resume();
-        });
+        if (this.#silent) way.held.push(bytes);
+        else this.#pass(way, bytes);
       });
-      from.once('end', () => to.end());
+      const leaves = (end: 'ended' | 'broken') => {
+        way.end = end;
+        if (!this.#silent) this.#leave(way);
+      };
+      from.once('end', () => leaves('ended'));
       from.once('close', (isBroken) => {
         this.#pairs.delete(pair);
-        if (isBroken) to.destroy();
-        else to.end();
+        leaves(isBroken ? 'broken' : 'ended');
       });
-      this.#silent ? from.pause() : from.resume();
+      from.resume();
     }
+  }
+
+  #pass({ from, to }: Way, bytes: Buffer): void {
+    if (to.write(bytes)) return;
+    from.pause();
+    to.once('drain', () => from.resume());
+  }
+
+  #leave(way: Way): void {
+    if (way.from.destroyed) this.#ways.delete(way);
+    if (way.end === 'broken') way.to.destroy();
+    else way.to.end();
+    // It may have waited for this side to take more.
+    way.to.resume();
   }
 
   /** Stops listening and closes what is open. A reset would wait until all is sent, and a process that has stopped takes nothing. */
