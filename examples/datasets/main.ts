@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import * as tar from 'tar';
 import { Bars } from '../../src/cli/support/bars.ts';
 import { connect, type Database, migrate, sql } from '../../src/index.ts';
-import { createTables, datasets, type Operation } from './pipeline.ts';
+import { createTables, datasetsOf, type Operation } from './pipeline.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +36,7 @@ if (![count, workers, kills, intervalMs].every((value) => Number.isInteger(value
 }
 
 const run = randomBytes(3).toString('hex');
+const datasets = datasetsOf(run);
 const idOf = (name: string) => `${run}/${name}`;
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-datasets-'));
 const children = new Set<ChildProcess>();

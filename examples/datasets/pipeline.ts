@@ -8,7 +8,9 @@ import { definePipeline } from '../../src/operations/index.ts';
 
 const OPERATIONS = ['upload', 'unpack', 'index', 'tool-index', 'backup'] as const;
 export type Operation = (typeof OPERATIONS)[number];
-export const datasets = definePipeline({ name: 'datasets', operations: OPERATIONS });
+/** The pipeline of one run: its workers take nothing of another run, whose files they do not have. */
+export const datasetsOf = (run: string) =>
+  definePipeline({ name: `datasets-${run}`, operations: OPERATIONS });
 
 /** What each operation makes READY when it ends. */
 export const NEXT: Readonly<Record<Operation, readonly Operation[]>> = {

@@ -2,9 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, runControlLoop, sql } from '../../src/index.ts';
 import { startTelemetry } from '../telemetry/index.ts';
-import { carryOut, datasets, NEXT } from './pipeline.ts';
+import { carryOut, datasetsOf, NEXT } from './pipeline.ts';
 
 const [, , run, folder, interval] = process.argv as [string, string, string, string, string];
+const datasets = datasetsOf(run);
+
+// Before anything is waited for: the parent may die meanwhile, or have died already.
+process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit();
 
 const telemetry = await startTelemetry({ service: 'holdfast-datasets-worker' });
 await using db = await connect();
@@ -33,5 +38,4 @@ const stop = async () => {
   process.disconnect?.();
 };
 process.once('SIGTERM', stop);
-process.once('disconnect', () => process.exit());
 await Promise.all(loops.map((loop) => loop.done));

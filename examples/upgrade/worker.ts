@@ -7,6 +7,10 @@ import { relation, unit } from './workflows.ts';
 
 const [, , run, root, interval] = process.argv as [string, string, string, string, string];
 
+// Before anything is waited for: the parent may die meanwhile, or have died already.
+process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit();
+
 const telemetry = await startTelemetry({ service: 'holdfast-upgrade-worker' });
 await using db = await connect();
 const rest = {
@@ -59,5 +63,4 @@ const stop = async () => {
   process.disconnect?.();
 };
 process.once('SIGTERM', stop);
-process.once('disconnect', () => process.exit());
 await Promise.all(loops.map((loop) => loop.done));

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createEmptyTestDatabase, type TestDatabase } from '../support/database.ts';
 import { Demo } from './support/demo.ts';
@@ -26,6 +28,28 @@ test('tarballs go through every operation exactly once a generation, while worke
     );
   }
   expect(await readdir(temporary)).toEqual([]);
+});
+
+/** Starts the demo and kills it when its operations are enabled, while its workers are starting. */
+async function interrupt() {
+  const main = demo.start('--datasets', '8', '--workers', '3');
+  const closed = once(main, 'close');
+  const lines = createInterface(main.stdout);
+  for (let line = ''; !line.startsWith('upload'); ) [line] = await once(lines, 'line');
+  main.kill('SIGKILL');
+  return { closed };
+}
+
+test('workers end with their parent, though it dies while they are starting', async () => {
+  const { closed } = await interrupt();
+  await closed;
+});
+
+test('a run takes nothing that an interrupted one has left', async () => {
+  const { closed } = await interrupt();
+  const { stdout } = await demo.run('--datasets', '8', '--workers', '3', '--kills', '4');
+  expect(stdout).toMatch(/finished exactly once a generation\n$/);
+  await closed;
 });
 
 test('a wrong option is refused in one line', async () => {

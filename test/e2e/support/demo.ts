@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestDatabase } from '../../support/database.ts';
@@ -21,5 +21,13 @@ export class Demo {
   /** Runs it to its end; rejects when it ends with another code than 0. */
   run(...args: string[]) {
     return execute(process.execPath, [this.main, ...this.#interval, ...args], { env: this.env });
+  }
+
+  /** Starts it. Its output ends when its workers have ended too. */
+  start(...args: string[]) {
+    return spawn(process.execPath, [this.main, ...this.#interval, ...args], {
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   }
 }
